@@ -1,0 +1,251 @@
+"""CLIP's two encoders behind one face: image features at two levels, prompts with a pseudo-token.
+
+The architectures are open_clip's; what the hand papers change in them (RN50's last stride, the
+features they take, a learned vector in the place of a word) stands here. No training, no losses.
+"""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import open_clip
+import torch
+from open_clip.pretrained import get_pretrained_url
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+PROMPT = "A photo of a {} hand"
+_PLACEHOLDER = "x"  # any word that is one token; its embedding is always replaced
+
+_MINI_TEXT = {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4}
+_MINI_VIT = {"image_size": 128, "patch_size": 16, "width": 192, "head_width": 32, "layers": 6}
+_MINI_RN = {"image_size": 128, "width": 24, "layers": [1, 1, 2, 1]}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What identifies a backbone: its open_clip configuration and the family the recipes name."""
+
+    family: str  # "vit" or "resnet"
+    config: dict
+    openai_tag: str | None = None
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input, pixels."""
+        return self.config["vision_cfg"]["image_size"]
+
+
+def _open_clip_config(name: str) -> dict:
+    # OpenAI's weights were trained with QuickGELU; open_clip checks that for its own tags only,
+    # never for a local file, so it is forced for every source.
+    config = open_clip.get_model_config(name)
+    return {**config, "quick_gelu": True}
+
+
+def _mini(vision: dict) -> dict:
+    return {"embed_dim": 128, "vision_cfg": vision, "text_cfg": _MINI_TEXT, "quick_gelu": True}
+
+
+ARCHITECTURES = {
+    "ViT-B/16": Architecture("vit", _open_clip_config("ViT-B-16"), "ViT-B-16"),
+    "RN50": Architecture("resnet", _open_clip_config("RN50"), "RN50"),
+    "mini-ViT": Architecture("vit", _mini(_MINI_VIT)),
+    "mini-RN": Architecture("resnet", _mini(_MINI_RN)),
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        ValueError: listing the known names.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f"Unknown backbone '{name}': choose one of {', '.join(ARCHITECTURES)}.")
+    return ARCHITECTURES[name]
+
+
+class Backbone(nn.Module):
+    """One CLIP: an image encoder that may be trained and a text encoder that is always frozen.
+
+    Attributes:
+        name: a key of ARCHITECTURES.
+        family: "vit" or "resnet".
+        image_size: side of the square input, pixels.
+        dims: width of each image feature: `feat` (before the projection) and `proj` (after it).
+        token_width: width of a word embedding, which is what a pseudo-token must have.
+    """
+
+    def __init__(self, name: str, last_stride: int = 1):
+        super().__init__()
+        self.name, self.family = name, architecture(name).family
+        config = architecture(name).config
+        self.clip = open_clip.CLIP(**config)
+        self.image_size = architecture(name).image_size
+        if self.family == "resnet" and last_stride == 1:
+            _keep_last_resolution(self.clip.visual)
+        width = config["vision_cfg"]["width"]
+        feat = width if self.family == "vit" else 32 * width
+        self.dims = {"feat": feat, "proj": config["embed_dim"]}
+        self.token_width = config["text_cfg"]["width"]
+        for parameter in self._text_parameters():
+            parameter.requires_grad_(False)
+
+    def _text_parameters(self) -> list[nn.Parameter]:
+        image = {id(p) for p in self.clip.visual.parameters()}
+        return [p for p in self.clip.parameters() if id(p) not in image]
+
+    def image_parameters(self) -> list[nn.Parameter]:
+        """What a method may train: the image encoder's parameters."""
+        return list(self.clip.visual.parameters())
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Image features at the two levels that the hand papers use.
+
+        Args:
+            images: [B, 3, image_size, image_size], normalised.
+
+        Returns:
+            `feat` [B, dims["feat"]]: ViT: CLS after ln_post; ResNet: average of layer 4.
+            `proj` [B, dims["proj"]]: the same CLS projected; ResNet: the attention pool's output.
+        """
+        visual = self.clip.visual
+        if self.family == "vit":
+            feat, _ = visual._pool(visual.transformer(visual._embeds(images)))
+            return {"feat": feat, "proj": feat @ visual.proj}
+        grid = visual.stem(images)
+        for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+            grid = layer(grid)
+        return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+
+    def encode_prompt(self, pseudo_tokens: Tensor, prompt: str = PROMPT) -> Tensor:
+        """Text features of a prompt in which a vector takes the place of one word.
+
+        The vector goes through the whole text encoder, and so does its gradient. The encoder is
+        causal, hence what follows the end token cannot change the feature there: only the prompt's
+        own tokens are computed (8 of 77), which gives the same result.
+
+        Args:
+            pseudo_tokens: [B, token_width] vectors in the space of word embeddings.
+            prompt: a text with one {} where the vector goes.
+
+        Returns:
+            [B, dims["proj"]] text features, not normalised.
+        """
+        clip = self.clip
+        words, place = _tokenise(prompt)
+        embedded = clip.token_embedding(words.to(pseudo_tokens.device))
+        embedded = embedded.expand(len(pseudo_tokens), -1, -1)
+        before, after = embedded[:, :place], embedded[:, place + 1 :]
+        x = torch.cat([before, pseudo_tokens[:, None].to(before.dtype), after], dim=1)
+        length = x.shape[1]
+        x = x + clip.positional_embedding[:length]
+        x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
+        return clip.ln_final(x[:, -1]) @ clip.text_projection
+
+    def encode_text(self, texts: list[str]) -> Tensor:
+        """[N, dims["proj"]] text features of plain sentences, not normalised."""
+        words = open_clip.tokenize(texts).to(self.clip.positional_embedding.device)
+        return self.clip.encode_text(words)
+
+
+def _tokenise(prompt: str) -> tuple[Tensor, int]:
+    """[1, L] token numbers up to the end token, and the index of the placeholder."""
+    if prompt.count("{}") != 1:
+        raise ValueError(f"The prompt '{prompt}' needs exactly one {{}} for the pseudo-token.")
+    words = open_clip.tokenize([prompt.format(_PLACEHOLDER)])
+    start = open_clip.tokenize([prompt.split("{}")[0]])
+    place = int(start.argmax())  # the end token has the largest number
+    return words[:, : int(words.argmax()) + 1], place
+
+
+def _keep_last_resolution(visual: nn.Module) -> None:
+    """Give layer 4 stride 1, as the hand papers do: twice the resolution, no new parameters."""
+    block = visual.layer4[0]
+    block.avgpool = nn.Identity()
+    block.downsample[0] = nn.Identity()
+    table = visual.attnpool.positional_embedding.data
+    visual.attnpool.positional_embedding = nn.Parameter(_resize_grid(table, 2))
+
+
+def _resize_grid(table: Tensor, factor: int) -> Tensor:
+    """[1 + n*n, D] positions -> [1 + (factor*n)^2, D], bilinear; the first row is the average's."""
+    side = round((len(table) - 1) ** 0.5)
+    grid = table[1:].T.reshape(1, -1, side, side)
+    grid = functional.interpolate(grid, scale_factor=factor, mode="bilinear", align_corners=False)
+    return torch.cat([table[:1], grid.flatten(2)[0].T])
+
+
+def build(name: str, weights: str = "random", *, last_stride: int = 1, seed: int = 0) -> Backbone:
+    """A backbone with its weights.
+
+    Args:
+        name: a key of ARCHITECTURES.
+        weights: "random" (drawn from `seed`), "openai" (fetched and checked by open_clip), or a
+            file: a safetensors state dict of open_clip's CLIP, or OpenAI's own .pt archive.
+        last_stride: stride of a ResNet's last layer: 1 as in the papers' fine-tuned models, 2 as
+            OpenAI trained it and as the papers' zero-shot rows keep it.
+        seed: of the random weights.
+
+    Raises:
+        ValueError: unknown name or weights, or a file that holds another architecture.
+    """
+    architecture(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone = Backbone(name, last_stride=last_stride)
+    if weights != "random":
+        state = _read_state(name, weights)
+        grid = "visual.attnpool.positional_embedding"
+        if backbone.family == "resnet" and last_stride == 1 and grid in state:
+            state[grid] = _resize_grid(state[grid], 2)
+        _check_fits(state, backbone.clip.state_dict(), f"{name} (weights '{weights}')")
+        backbone.clip.load_state_dict(state)
+    return backbone.eval()
+
+
+def _read_state(name: str, weights: str) -> dict[str, Tensor]:
+    """[name -> float32 tensor] from a tag or a file; never through an unchecked pickle."""
+    tag = architecture(name).openai_tag
+    path = Path(weights)
+    if weights == "openai":
+        if tag is None:
+            raise ValueError(f"OpenAI published no weights for {name}: use 'random' or a file.")
+        path = Path(open_clip.download_pretrained(open_clip.get_pretrained_cfg(tag, "openai")))
+    elif not path.is_file():
+        raise ValueError(f"Unknown weights '{weights}': use 'random', 'openai' or a weights file.")
+    if path.suffix == ".safetensors":
+        state = load_file(path)
+    elif zipfile.is_zipfile(path) and tag and _sha256(path).startswith(_published_sha256(tag)):
+        state = torch.jit.load(path, map_location="cpu").state_dict()
+    else:
+        raise ValueError(
+            f"{path.name} is neither a safetensors file nor OpenAI's archive of {name} (its sha256 "
+            "differs): save the state dict of open_clip's model with safetensors."
+        )
+    skip = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
+    return {key: value.float() for key, value in state.items() if key not in skip}
+
+
+def _published_sha256(tag: str) -> str:
+    return get_pretrained_url(tag, "openai").split("/")[-2]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_fits(state: dict[str, Tensor], own: dict[str, Tensor], what: str) -> None:
+    for key in sorted(own.keys() | state.keys()):
+        if key not in state or key not in own:
+            where = "lacks" if key not in state else "has an unknown"
+            raise ValueError(f"These weights are not those of {what}: the file {where} '{key}'.")
+        if state[key].shape != own[key].shape:
+            raise ValueError(
+                f"These weights are not those of {what}: '{key}' is {tuple(state[key].shape)} in "
+                f"the file, {tuple(own[key].shape)} in the model."
+            )

@@ -1,0 +1,110 @@
+"""Images -> embeddings, each image once a model, kept on disk by content.
+
+The cache's key is what the model and the pixels are, never a file name or a shape.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import Tensor, nn
+
+from handid import disk
+
+
+def fingerprint(method: nn.Module, salt: str) -> str:
+    """A name for a model's content: the bytes of all its tensors, its class and a salt.
+
+    Args:
+        method: any module.
+        salt: whatever else changes an embedding (preprocessing, flip averaging, precision).
+    """
+    digest = hashlib.blake2b(f"{type(method).__name__}|{salt}".encode(), digest_size=16)
+    for name, tensor in sorted(method.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def embed(
+    method: nn.Module,
+    images: np.ndarray,
+    prepare: Callable[[Tensor], Tensor],
+    *,
+    flip_average: bool,
+    batch_size: int = 64,
+    autocast: Callable = torch.no_grad,
+) -> np.ndarray:
+    """Embeddings of images, in their order.
+
+    Args:
+        method: its `embed` is called in evaluation mode, on the device where its parameters are.
+        images: [N, H, W, 3] uint8.
+        prepare: [B, H, W, 3] uint8 tensor -> the method's input, on the same device.
+        flip_average: add the embedding of the mirror image (the papers' test-time averaging).
+        batch_size: images a forward pass.
+        autocast: gives the context of the forward pass.
+
+    Returns:
+        [N, D] float32, not normalised.
+    """
+    device = next(method.parameters()).device
+    method.eval()
+    parts = []
+    with torch.inference_mode(), autocast():
+        for start in range(0, len(images), batch_size):
+            batch = prepare(torch.from_numpy(images[start : start + batch_size]).to(device))
+            embedding = method.embed(batch).float()
+            if flip_average:
+                embedding = embedding + method.embed(batch.flip(-1)).float()
+            parts.append(embedding.cpu().numpy())
+    return np.concatenate(parts)
+
+
+def embed_once(
+    method: nn.Module,
+    images: np.ndarray,
+    prepare: Callable,
+    *,
+    folder: str | Path,
+    salt: str,
+    **how,
+) -> np.ndarray:
+    """The same, but what this very model has embedded before is read from `folder`.
+
+    Args:
+        method: see `embed`.
+        images: see `embed`.
+        prepare: see `embed`.
+        folder: the cache; one safetensors file a model.
+        salt: see `fingerprint`.
+        how: the remaining arguments of `embed`.
+    """
+    salt = f"{salt}|flip_average={how['flip_average']}"
+    file = Path(folder) / f"{fingerprint(method, salt)}.safetensors"
+    names = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images]
+    known = load_file(file) if file.exists() else {}
+    rows = _rows(known)
+    absent = {name: index for index, name in enumerate(names) if name not in rows}
+    if absent:
+        fresh = embed(method, images[list(absent.values())], prepare, **how)
+        rows |= dict(zip(absent, fresh, strict=True))
+        with disk.whole(file) as part:
+            save_file(
+                {
+                    "digests": np.array([list(bytes.fromhex(n)) for n in rows], dtype=np.uint8),
+                    "embeddings": np.stack(list(rows.values())),
+                },
+                part,
+            )
+    return np.stack([rows[name] for name in names])
+
+
+def _rows(known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if not known:
+        return {}
+    names = [bytes(digest).hex() for digest in known["digests"]]
+    return dict(zip(names, known["embeddings"], strict=True))

@@ -1,0 +1,64 @@
+"""Methods: one file each, all with the same three doors.
+
+A new method is one file here, one recipe in handid/recipes and one line in METHODS.
+"""
+
+import inspect
+from importlib import import_module
+
+from torch import Tensor, nn
+
+METHODS = {
+    "clip_zero_shot": "ClipZeroShot",
+    "clip_ft": "ClipFT",
+    "clip_handid": "ClipHandID",
+}
+
+
+class Method(nn.Module):
+    """What the training loop and the evaluation know of a method."""
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Named scalar losses of a batch; train.py adds them by the recipe's weights.
+
+        Args:
+            images: [B, 3, H, W], normalised.
+            labels: [B] identity numbers, 0 to n_identities - 1.
+        """
+        raise NotImplementedError
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] normalised images -> [B, D] embeddings, not normalised."""
+        raise NotImplementedError
+
+    def parameter_groups(self, recipe) -> list[dict]:
+        """What trains in this stage and at which peak rate, as torch optimisers take it.
+
+        Args:
+            recipe: the stage (recipes.Stage) that is about to run.
+        """
+        raise NotImplementedError
+
+
+def build(name: str, backbone: nn.Module, n_identities: int, **options) -> Method:
+    """A method on a backbone.
+
+    Args:
+        name: a key of METHODS.
+        backbone: the encoder that the method uses and may train.
+        n_identities: identities in the training set (of the classification heads).
+        options: the method's own keyword arguments.
+
+    Raises:
+        ValueError: listing what is known, for an unknown method or option.
+    """
+    if name not in METHODS:
+        raise ValueError(f"Unknown method '{name}': choose one of {', '.join(METHODS)}.")
+    kind = getattr(import_module(f"handid.method.{name}"), METHODS[name])
+    known = [*inspect.signature(kind).parameters][2:]
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise ValueError(
+            f"Method '{name}' has no option '{unknown[0]}': it has {', '.join(known) or 'none'}."
+        )
+    return kind(backbone, n_identities, **options)

@@ -1,0 +1,82 @@
+"""CLIP-HandID: CLIP-FT guided by text whose one free word is inverted from the image itself.
+
+The public code trains something else (no gradient reaches its inversion network and every
+pseudo-token is the zero vector); that variant is kept here as a named control.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from handid import loss
+from handid.method.clip_ft import ClipFT
+
+CONTROLS = ("none", "zero_token", "random_token")
+
+
+class InversionNetwork(nn.Sequential):
+    """Image feature [B, d] -> pseudo-token [B, token_width] (CLIP-HandID, section II).
+
+    Three fully connected layers; layer norm, GELU and dropout 0.5 after the first two, layer norm
+    alone after the last.
+    """
+
+    def __init__(self, width: int, hidden: int, token_width: int):
+        super().__init__(
+            *(nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Dropout(0.5)),
+            *(nn.Linear(hidden, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Dropout(0.5)),
+            *(nn.Linear(hidden, token_width), nn.LayerNorm(token_width)),
+        )
+
+
+class ClipHandID(ClipFT):
+    """CLIP-FT plus the symmetric supervised contrastive loss between image and prompt (eq. 6-9).
+
+    Args:
+        backbone: a CLIP with `encode_prompt` and `token_width`.
+        n_identities: classes.
+        label_smoothing: epsilon of eq. 2.
+        temperature: tau of eq. 6 and 7, > 0.
+        similarity: "cosine" (eq. 3), or "dot": raw dot products, as the public code has it.
+        hidden_factor: hidden width of the inversion network over the projected width.
+        control: "none", "zero_token" (the prompt says nothing of the image: what the public code
+            comes to) or "random_token" (the inversion network stays as it was drawn).
+
+    Raises:
+        ValueError: unknown control.
+    """
+
+    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        label_smoothing: float = 0.1,
+        temperature: float = 0.07,
+        similarity: str = "cosine",
+        hidden_factor: int = 4,
+        control: str = "none",
+    ):
+        super().__init__(backbone, n_identities, label_smoothing=label_smoothing)
+        if control not in CONTROLS:
+            raise ValueError(f"Unknown control '{control}': choose one of {', '.join(CONTROLS)}.")
+        self.temperature, self.similarity, self.control = temperature, similarity, control
+        width = backbone.dims["proj"]
+        self.inversion = InversionNetwork(width, hidden_factor * width, backbone.token_width)
+        self.inversion.requires_grad_(control == "none")
+
+    def pseudo_tokens(self, projected: Tensor) -> Tensor:
+        """[B, dims["proj"]] image features -> [B, token_width] vectors in the place of S*."""
+        tokens = self.inversion(projected)
+        return torch.zeros_like(tokens) if self.control == "zero_token" else tokens
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The identity losses, `image_to_text` (eq. 6) and `text_to_image` (eq. 7)."""
+        features = self.backbone(images)
+        image = features["proj"]
+        text = self.backbone.encode_prompt(self.pseudo_tokens(image))
+        settings = (labels, self.temperature, self.similarity)
+        return {
+            **self._identity_losses(features, labels),
+            "image_to_text": loss.supervised_contrastive(image, text, *settings),
+            "text_to_image": loss.supervised_contrastive(text, image, *settings),
+        }

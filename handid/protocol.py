@@ -1,0 +1,251 @@
+"""From the table of images to who trains, who validates, who asks and who is searched.
+
+It draws rows by seed and keeps their index; it opens no image and computes no score.
+"""
+
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from numbers import Integral
+from pathlib import Path, PurePath
+
+import numpy as np
+import pandas as pd
+
+Split = tuple[pd.DataFrame, pd.DataFrame]
+
+
+def halves(table: pd.DataFrame, view: str) -> Split:
+    """Part the people of one view: the first half in order trains, the rest tests.
+
+    Of an odd number the larger half trains. On 11k Hands these are the published cut-offs (dorsal
+    right: id 1050 is the last that trains), on HD ids up to 447. Distractors are in neither half. A
+    person who trains in one view may test in another: see `person_overlap`. Source: CLIP-HandID and
+    MBA-Net, prepare_train_val_test_11k_r_l.py.
+
+    Args:
+        table: the table of data.py.
+        view: one of the table's views.
+
+    Returns:
+        Rows of the table that train, and rows that test, index kept.
+
+    Raises:
+        ValueError: if the table lacks a column, the view is not in it or shows one person only.
+    """
+    _check(table)
+    people = table[table["role"] == "subject"]
+    rows = people[people["view"] == view]
+    if rows.empty:
+        known = ", ".join(sorted(people["view"].unique()))
+        raise ValueError(f"no image shows the view {view!r}: the table has {known}")
+    subjects = np.unique(rows["subject"])
+    if len(subjects) < 2:
+        raise ValueError(f"the view {view!r} shows one person only: two are needed to part them")
+    trains = rows["subject"] <= subjects[(len(subjects) + 1) // 2 - 1]
+    return rows[trains], rows[~trains]
+
+
+def validation(train: pd.DataFrame, seed: int) -> Split:
+    """Set one random image of each identity aside.
+
+    An identity with a single image stays in training and gives none. Source: as `halves`.
+
+    Args:
+        train: the training half.
+        seed: 0 or more; the draw depends on it, the identity and its file names alone.
+
+    Returns:
+        Rows that train, and rows that validate, index kept.
+
+    Raises:
+        ValueError: if the table lacks a column or seed is negative.
+    """
+    _check(train)
+    _check_number("seed", seed, 0)
+    several = train[train.groupby("identity")["path"].transform("size") > 1]
+    drawn = train.index.isin(_draw(several, seed))
+    return train[~drawn], train[drawn]
+
+
+def monte_carlo(table: pd.DataFrame, view: str, runs: int = 10, seed: int = 0) -> Iterator[Split]:
+    """Draw query and gallery again and again.
+
+    In each run one random image of every test identity of every view is the gallery, common to all
+    views, to which all images of all distractors come. The asked view's other test images are the
+    queries, so a person's other hand counts as a wrong answer. On 11k Hands the gallery has 71 + 73
+    + 71 + 75 = 290 images. Run i has the same gallery whichever view is asked. The draw depends on
+    seed, run, identity and its file names, not on the order of rows nor on where the files lie.
+    Source: as `halves`; ours is seeded, the authors' was not.
+
+    Args:
+        table: the table of data.py, all views.
+        view: the view that asks.
+        runs: how many draws, 1 or more; the papers take 10.
+        seed: 0 or more.
+
+    Returns:
+        Iterator over (query, gallery), rows of the table with its index.
+
+    Raises:
+        ValueError: if the table lacks a column, the view is not in it, a view shows one person
+            only, no query is left, or runs or seed is out of range.
+    """
+    _check(table)
+    _check_number("runs", runs, 1)
+    _check_number("seed", seed, 0)
+    asked = halves(table, view)[1]
+    views = table.loc[table["role"] == "subject", "view"].unique()
+    tests = pd.concat([halves(table, name)[1] for name in views])
+    lone = asked.groupby("identity").size().eq(1)
+    if lone.all():
+        raise ValueError(f"no query is left: each test identity of {view!r} has one image only")
+    if lone.any():
+        warnings.warn(
+            f"{lone.sum()} of {len(lone)} test identities of {view!r} have one image, so never ask",
+            stacklevel=2,
+        )
+    distractors = table.index[table["role"] == "distractor"]
+    return _splits(table, asked, tests, distractors, seed, runs)
+
+
+def _splits(table, asked, tests, distractors, seed, runs):
+    """The draws of `monte_carlo`, whose checks are done before the first is asked for."""
+    for run in range(runs):
+        drawn = _draw(tests, seed, run)
+        query = asked[~asked.index.isin(drawn)]
+        yield query, table[table.index.isin([*drawn, *distractors])]
+
+
+def save_splits(splits: Iterable[Split], path: str | Path) -> None:
+    """Write splits as CSV: a row an image, columns `run`, `part` and `image` (folder/file).
+
+    `part` is query or gallery. Only the last folder is written, so that the file holds wherever the
+    data set lies. Nobody's metadata is in it.
+
+    Args:
+        splits: pairs of query and gallery tables.
+        path: the file to write.
+
+    Raises:
+        ValueError: if there is no split.
+    """
+    frames = [
+        pd.DataFrame({"run": run, "part": part, "image": _short(rows["path"])})
+        for run, split in enumerate(splits)
+        for part, rows in zip(("query", "gallery"), split, strict=True)
+    ]
+    if not frames:
+        raise ValueError("there is no split to write: pass the pairs that monte_carlo yields")
+    pd.concat(frames).sort_values(["run", "part", "image"]).to_csv(path, index=False)
+
+
+def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
+    """Read splits back as rows of a table.
+
+    Args:
+        path: a file of `save_splits`.
+        table: the table of the same data set, wherever its files lie now.
+
+    Returns:
+        Pairs of query and gallery, rows of the table with its index, in order of run.
+
+    Raises:
+        FileNotFoundError: if the file is missing.
+        ValueError: if the file is no such CSV, names an image that the table lacks or one twice in
+            a run, or the table holds two images of the same folder and file name.
+    """
+    _check(table)
+    rows = _read_rows(path)
+    short = _short(table["path"])
+    if short.duplicated().any():
+        twice = short[short.duplicated()].iloc[0]
+        raise ValueError(f"two images of the table are both called {twice}: rename one")
+    unknown = rows.loc[~rows["image"].isin(short), "image"].unique()
+    if len(unknown):
+        raise ValueError(
+            f"{len(unknown)} images of {path} are not in the table, the first is {unknown[0]}: "
+            "pass the table of the data set that the splits were drawn from"
+        )
+    runs = [run.groupby("part")["image"] for _, run in rows.groupby("run")]
+    return [
+        tuple(table[short.isin(run.get_group(part))] for part in ("query", "gallery"))
+        for run in runs
+    ]
+
+
+def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
+    """Count the people who train in one view and are test people in another.
+
+    The cut-offs differ between the views, so on 11k Hands 4 people train as dorsal right and test
+    as dorsal left. Harmless for a model of one view; it spoils every claim of a model trained in
+    one view and tested in another. Source: ours.
+
+    Args:
+        table: the table of data.py.
+
+    Returns:
+        Whole numbers, a row a training view, a column a test view; 0 on the diagonal.
+
+    Raises:
+        ValueError: if the table lacks a column or a view shows one person only.
+    """
+    _check(table)
+    views = sorted(table.loc[table["role"] == "subject", "view"].unique())
+    parts = {view: [set(half["subject"]) for half in halves(table, view)] for view in views}
+    counts = [[len(parts[a][0] & parts[b][1]) for b in views] for a in views]
+    return pd.DataFrame(
+        counts, pd.Index(views, name="train_view"), pd.Index(views, name="test_view")
+    )
+
+
+def _draw(rows, *seeds):
+    """Index label of one random row of each identity, whatever the order of the rows."""
+    names = rows["path"].map(lambda path: PurePath(path).name)
+    ordered = rows.assign(_name=names).sort_values(["_name", "path"])
+    drawn = []
+    for identity, group in ordered.groupby("identity"):
+        key = zlib.crc32(str(identity).encode())
+        drawn.append(group.index[np.random.default_rng([*seeds, key]).integers(len(group))])
+    return drawn
+
+
+def _read_rows(path):
+    """The rows of a file of splits, checked in themselves."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is missing: write it with save_splits")
+    try:
+        rows = pd.read_csv(path, dtype={"part": str, "image": str})
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a readable CSV file: write it again") from error
+    if list(rows.columns) != ["run", "part", "image"]:
+        raise ValueError(f"{path} has not the columns run, part, image: write it with save_splits")
+    if rows.empty or any(
+        set(part) != {"query", "gallery"} for _, part in rows.groupby("run")["part"]
+    ):
+        raise ValueError(f"{path} lacks query or gallery rows in a run: write it with save_splits")
+    if rows.duplicated(["run", "image"]).any():
+        raise ValueError(f"{path} names an image twice in one run: write it with save_splits")
+    return rows
+
+
+def _short(paths):
+    """Last folder and file name of each path, the same on every machine."""
+    return paths.map(lambda path: "/".join(PurePath(path).parts[-2:]))
+
+
+def _check(table):
+    """Refuse a table that is empty, lacks a column or repeats an index label."""
+    needed = ("path", "subject", "view", "identity", "role")
+    if absent := [column for column in needed if column not in table]:
+        raise ValueError(f"the table lacks the column {absent[0]!r}: pass what data.py reads")
+    if table.empty:
+        raise ValueError("the table is empty: there is nothing to split")
+    if not table.index.is_unique:
+        raise ValueError("the table repeats an index label: call reset_index(drop=True) on it")
+
+
+def _check_number(name, value, least):
+    """Refuse what is not a whole number from `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}={value!r} must be a whole number from {least}")

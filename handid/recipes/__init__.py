@@ -1,0 +1,151 @@
+"""Recipes: a named YAML file each, with every hyper-parameter of a training and its source.
+
+A value that the papers give per backbone family is a mapping `{vit: ..., resnet: ...}`. Not a
+configuration language: no inheritance, no expressions, and an unknown key is refused.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_FOLDER = Path(__file__).parent
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rates(_Strict):
+    """Peak learning rates: of the pre-trained image encoder, and of everything new."""
+
+    backbone: Positive
+    new: Positive
+
+
+class Stage(_Strict):
+    """One stage of a training: what the loop in train.py needs to know.
+
+    The rate of epoch e (from 0) rises linearly from `warmup_factor` times the peak over
+    `warmup_epochs`, and is multiplied by `decay` at each of `milestones`.
+    """
+
+    name: str = "train"
+    epochs: Annotated[int, Field(ge=0)]
+    batch_size: Annotated[int, Field(ge=2)]
+    sampler: Literal["plain", "balanced"] = "plain"
+    images_per_identity: Annotated[int, Field(ge=1)] = 4
+    optimiser: Literal["adam", "adamw", "sgd"]
+    learning_rate: Rates
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    warmup_factor: Fraction = 0.01
+    milestones: list[int] = []
+    decay: Fraction = 0.5
+    loss_weights: dict[str, float] = {}
+
+    def scaled_to(self, epochs: int) -> "Stage":
+        """The same schedule, stretched or shrunk to another number of epochs."""
+        ratio = epochs / self.epochs if self.epochs else 0.0
+        return self.model_copy(
+            update={
+                "epochs": epochs,
+                "warmup_epochs": round(self.warmup_epochs * ratio),
+                "milestones": [round(m * ratio) for m in self.milestones],
+            }
+        )
+
+
+class Augment(_Strict):
+    """What is done to training images; see image.Augmentation for the meaning."""
+
+    resize: Annotated[float, Field(ge=1)] = 1.0
+    flip: Fraction = 0.0
+    jitter: tuple[Fraction, Fraction, Fraction] = (0.0, 0.0, 0.0)
+    erasing: Fraction = 0.0
+
+
+class Recipe(_Strict):
+    """A method with everything that makes its numbers: options, images, stages, test."""
+
+    name: str
+    title: str
+    method: str
+    options: dict[str, Any] = {}
+    last_stride: Literal[1, 2] = 1
+    mean_std: Literal["imagenet", "clip", "half"]
+    geometry: Literal["squash", "crop"]
+    flip_average: bool
+    select: Literal["best", "last"] = "best"
+    augment: Augment = Augment()
+    stages: list[Stage]
+
+
+def names() -> list[str]:
+    """The names of all recipes."""
+    return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
+
+
+def load(name: str, family: str, changes: dict | None = None) -> Recipe:
+    """The recipe of that name for one backbone family.
+
+    Args:
+        name: a file in this folder, without its suffix.
+        family: "vit" or "resnet": chooses where a value differs by family.
+        changes: values to replace: fields of Recipe, of every Stage, of Augment, or of the
+            method's options. A changed `epochs` stretches warm-up and milestones with it.
+
+    Raises:
+        ValueError: one sentence: unknown recipe, unknown key, or a value of the wrong kind.
+    """
+    if name not in names():
+        raise ValueError(f"Unknown recipe '{name}': choose one of {', '.join(names())}.")
+    content = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    content = {"name": name, **_for_family(content, family)}
+    changes = dict(changes or {})
+    epochs = changes.pop("epochs", None)
+    for key, value in changes.items():
+        _change(content, key, value)
+    try:
+        recipe = Recipe.model_validate(content)
+        if epochs is not None:
+            stages = [
+                Stage.model_validate({**s.model_dump(), "epochs": epochs}) and s.scaled_to(epochs)
+                for s in recipe.stages
+            ]
+            recipe = recipe.model_copy(update={"stages": stages})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"Recipe '{name}': {where}: {first['msg']}.") from None
+    return recipe
+
+
+def _for_family(value: Any, family: str) -> Any:
+    if isinstance(value, dict):
+        if value and value.keys() <= {"vit", "resnet"}:
+            return _for_family(value[family], family)
+        return {key: _for_family(inner, family) for key, inner in value.items()}
+    return [_for_family(inner, family) for inner in value] if isinstance(value, list) else value
+
+
+def _change(content: dict, key: str, value: Any) -> None:
+    options = content.setdefault("options", {})
+    if key in Recipe.model_fields:
+        content[key] = value
+    elif key in Stage.model_fields:
+        for stage in content["stages"]:
+            stage[key] = value
+    elif key in Augment.model_fields:
+        content.setdefault("augment", {})[key] = value
+    elif key in options:
+        options[key] = value
+    else:
+        known = [*Recipe.model_fields, *Stage.model_fields, *Augment.model_fields, *options]
+        near = get_close_matches(key, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}."
+        raise ValueError(f"Unknown recipe key '{key}' for '{content['name']}': {hint}")

@@ -1,0 +1,418 @@
+"""The verbs that notebooks call: the only room that knows the others, and no science itself."""
+
+import json
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import nn
+
+from handid import (
+    backbone,
+    data,
+    disk,
+    embed,
+    image,
+    method,
+    metric,
+    protocol,
+    recipes,
+    record,
+    synthetic,
+    train,
+)
+
+METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
+_TRAINING_ROOMS = (
+    *("data.py", "protocol.py", "image.py", "backbone.py", "method", "loss.py", "train.py"),
+    "recipes/__init__.py",
+)
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """What all notebooks have in common; every field is a parameter of theirs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    work: str
+    data_11k: str = "synthetic"
+    data_hd: str = ""
+    missing: Literal["error", "skip"] = "error"
+    people: Annotated[int, Field(ge=4)] = 60
+    images_per_view: Annotated[int, Field(ge=2)] = 8
+    targets: list[str] = ["11k dorsal right"]
+    backbones: list[str] = ["mini-ViT"]
+    weights: str = "random"
+    runs: Count = 10
+    seeds: list[int] = [0]
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One trained (or untrained) method: what it is, and where its products lie."""
+
+    title: str
+    recipe: recipes.Recipe
+    backbone: str
+    target: str
+    seed: int
+    folder: Path
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """A row an epoch, as train.fit returns it; empty for a method that is not trained."""
+        path = self.folder / "history.csv"
+        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+
+@dataclass(frozen=True)
+class Score:
+    """What an experiment reached on one target.
+
+    Attributes:
+        rows: tidy rows as record.COLUMNS has them; value, low, high in percent.
+        per_query: a row a query and run: run, path, subject, identity, first_hit, ap.
+        cmc: [G] mean over the runs, fractions.
+    """
+
+    rows: pd.DataFrame
+    per_query: pd.DataFrame
+    cmc: np.ndarray
+
+
+class Study:
+    """Data, backbones and products of one run of the study.
+
+    Args:
+        parameters: the fields of Settings.
+
+    Raises:
+        ValueError: one sentence for an unknown or ill-typed parameter.
+    """
+
+    def __init__(self, **parameters):
+        try:
+            self.settings = Settings(**parameters)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"Parameter '{name}': {first['msg']}.") from None
+        for name in self.settings.backbones:
+            backbone.architecture(name)
+        self.work = Path(self.settings.work)
+        self.engine = train.Engine(
+            device=_device(self.settings.device),
+            precision=self.settings.precision,
+            compile=self.settings.compile,
+        )
+        self._tables: dict[str, pd.DataFrame] = {}
+
+    # --- data ---------------------------------------------------------------------------------
+
+    @cached_property
+    def targets(self) -> list[str]:
+        """The targets for which there is data; says once which are left out."""
+        absent = [t for t in self.settings.targets if not self._source(_set_of(t))]
+        if absent:
+            warnings.warn(
+                f"No folder is given for {', '.join(absent)}: left out of every table and figure. "
+                "Give it with --data hd=PATH.",
+                stacklevel=2,
+            )
+        return [target for target in self.settings.targets if target not in absent]
+
+    def is_synthetic(self, target: str) -> bool:
+        """Whether a target's photographs are drawn by us."""
+        return self._source(_set_of(target)) == "synthetic"
+
+    def label(self, target: str) -> str:
+        """A target's name for titles: says 'synthetic' wherever the photographs are."""
+        return f"synthetic {target}" if self.is_synthetic(target) else target
+
+    def _source(self, name: str) -> str:
+        return {"11k": self.settings.data_11k, "HD": self.settings.data_hd}[name]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table of a data set ("11k" or "HD"): drawn first if synthetic, every file decoded.
+
+        Raises:
+            ValueError: naming unreadable photographs, unless missing="skip" leaves them out.
+        """
+        if name not in self._tables:
+            self._tables[name] = self._usable(self._read(name))
+        return self._tables[name]
+
+    def _read(self, name: str) -> pd.DataFrame:
+        source = self._source(name)
+        if not source:
+            flag = {"11k": "11k", "HD": "hd"}[name]
+            raise ValueError(f"No folder is given for {name}: use --data {flag}=PATH.")
+        root = self._draw(name) if source == "synthetic" else Path(source)
+        reader = {"11k": data.read_11k, "HD": data.read_hd}[name]
+        return reader(root, missing=self.settings.missing)
+
+    def _draw(self, name: str) -> Path:
+        people, images = self.settings.people, self.settings.images_per_view
+        code = record.code_fingerprint("synthetic.py")
+        root = self.work / "synthetic" / f"{name}-{people}x{images}-{code}"
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(root.with_suffix(".lock")):
+            if not root.exists() and name == "11k":
+                synthetic.write_11k(root, subjects=people, images=images)
+            elif not root.exists():
+                extra = max(2, people // 2)
+                synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
+        return root
+
+    def _usable(self, table: pd.DataFrame) -> pd.DataFrame:
+        sizes = {backbone.architecture(n).image_size for n in self.settings.backbones}
+        wanted = {
+            shape
+            for size in sizes
+            for shape in (("squash", size), ("crop", size), ("squash", _train_side(size)))
+        }
+        bad = image.cache(list(table["path"]), self._pixels, sorted(wanted))
+        if not bad:
+            return table
+        sentence = image.describe(bad, len(table))
+        if self.settings.missing == "error":
+            raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
+        warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=3)
+        return table[~table["path"].isin(bad)].reset_index(drop=True)
+
+    @property
+    def _pixels(self) -> Path:
+        return self.work / "cache" / "pixels"
+
+    # --- experiments --------------------------------------------------------------------------
+
+    def experiment(
+        self,
+        recipe: str,
+        backbone_name: str,
+        target: str,
+        *,
+        seed: int = 0,
+        changes: dict | None = None,
+        variant: str = "",
+    ) -> Experiment:
+        """Train a recipe on a target's training people, or find it trained.
+
+        Args:
+            recipe: a name in handid/recipes.
+            backbone_name: a key of backbone.ARCHITECTURES.
+            target: "11k <view>" or "HD".
+            seed: of new layers, order and augmentation.
+            changes: recipe values to replace.
+            variant: what the changes are called in tables.
+
+        Raises:
+            ValueError: one sentence for whatever is unknown or does not fit.
+        """
+        family = backbone.architecture(backbone_name).family
+        plan = recipes.load(recipe, family, changes)
+        title = f"{plan.title} {variant}".strip()
+        table = self.table(_set_of(target))
+        content = {
+            "recipe": plan.model_dump(),
+            "backbone": backbone_name,
+            "weights": _weights_id(self.settings.weights),
+            "target": target,
+            "data": record.table_fingerprint(table) if plan.stages else "",
+            "seed": seed,
+            "precision": self.settings.precision,
+            "code": record.code_fingerprint(*_TRAINING_ROOMS),
+        }
+        name = f"{plan.name} {variant} {backbone_name} {target} {seed}".replace("/", "")
+        folder = self.work / "experiments" / f"{'-'.join(name.split())}-{record.digest(content)}"
+        made = Experiment(title, plan, backbone_name, target, seed, folder)
+        with disk.whole(folder / "parameters.json") as part:
+            part.write_text(json.dumps(content, indent=1))
+        if plan.stages:
+            self._train(made, table)
+        return made
+
+    def _train(self, made: Experiment, table: pd.DataFrame) -> None:
+        if (made.folder / "weights.safetensors").exists():
+            return
+        plan, device = made.recipe, self.engine.device
+        rows, held_out = protocol.validation(self._halves(made.target)[0], made.seed)
+        size = backbone.architecture(made.backbone).image_size
+        side = round(size * plan.augment.resize)
+        source = image.pixels(rows["path"], self._pixels, (plan.geometry, side), progress=False)
+        images = torch.from_numpy(source).to(device)
+        codes = pd.factorize(rows["identity"], sort=True)[0]
+        labels = torch.from_numpy(codes).to(device)
+        augment = image.Augmentation(
+            size, plan.augment.flip, plan.augment.jitter, plan.augment.erasing, plan.mean_std
+        )
+
+        def batches(stage, generator):
+            for chosen in image.order(codes, stage, generator):
+                chosen = chosen.to(device)
+                yield augment(images[chosen], generator), labels[chosen]
+
+        torch.manual_seed(made.seed)
+        network = self._build(made, n_identities=int(codes.max()) + 1)
+        validate = self._validation(made, rows, held_out)
+        with FileLock(made.folder / "training.lock"):
+            train.fit(network, plan, batches, validate, made.folder, self.engine, seed=made.seed)
+
+    def _validation(self, made: Experiment, rows: pd.DataFrame, held_out: pd.DataFrame):
+        """Rank the first training image of each training identity for its held-out one: mAP."""
+        if held_out.empty:
+            return None
+        first = rows.groupby("identity", sort=True).head(1)
+        query, gallery = self._load(made, held_out), self._load(made, first)
+
+        def validate(network):
+            q, g = (self._embed(made, network, images) for images in (query, gallery))
+            return metric.evaluate(q, g, held_out["identity"], first["identity"]).mAP
+
+        return validate
+
+    def _halves(self, target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return protocol.halves(self.table(_set_of(target)), _view_of(target))
+
+    def _build(self, made: Experiment, n_identities: int) -> nn.Module:
+        base = backbone.build(
+            made.backbone, self.settings.weights, last_stride=made.recipe.last_stride
+        )
+        options = made.recipe.options
+        return method.build(made.recipe.method, base, n_identities, **options)
+
+    def load(self, made: Experiment) -> nn.Module:
+        """The experiment's method with its weights, on the study's device."""
+        n_identities = self._halves(made.target)[0]["identity"].nunique()
+        network = self._build(made, n_identities)
+        if made.recipe.stages:
+            train.load_weights(network, made.folder / "weights.safetensors")
+        return network.to(self.engine.device).eval()
+
+    def _load(self, made: Experiment, rows: pd.DataFrame) -> np.ndarray:
+        size = backbone.architecture(made.backbone).image_size
+        return image.pixels(
+            rows["path"], self._pixels, (made.recipe.geometry, size), progress=False
+        )
+
+    def _embed(self, made: Experiment, network: nn.Module, images: np.ndarray, **how):
+        def prepare(batch):
+            return image.normalise(batch, made.recipe.mean_std)
+
+        settings = {"flip_average": made.recipe.flip_average, "autocast": self.engine.autocast}
+        if not how:
+            return embed.embed(network, images, prepare, **settings)
+        return embed.embed_once(network, images, prepare, **how, **settings)
+
+    # --- scores -------------------------------------------------------------------------------
+
+    def score(self, made: Experiment, target: str | None = None) -> Score:
+        """Evaluate an experiment on a target's test people, every image embedded once.
+
+        Args:
+            made: what to evaluate.
+            target: where; the experiment's own target if None.
+        """
+        target = target or made.target
+        table = self.table(_set_of(target))
+        splits = list(protocol.monte_carlo(table, _view_of(target), runs=self.settings.runs))
+        embeddings = self._test_embeddings(made, table, splits)
+        parts, curves = [], []
+        for run, (query, gallery) in enumerate(splits):
+            result = metric.evaluate(
+                embeddings[_positions(table, query)],
+                embeddings[_positions(table, gallery)],
+                query["identity"],
+                gallery["identity"],
+            )
+            found = query[["path", "subject"]].reset_index(drop=True).assign(run=run)
+            parts.append(pd.concat([found, result.per_query], axis=1))
+            curves.append(result.cmc)
+        per_query = pd.concat(parts, ignore_index=True)
+        rows = self._rows(made, target, per_query, splits)
+        return Score(rows, per_query, np.mean(curves, axis=0))
+
+    def _test_embeddings(self, made: Experiment, table: pd.DataFrame, splits) -> np.ndarray:
+        """[rows of the table, D]; rows that no split uses are NaN, so that a slip shows at once."""
+        used = sorted({i for split in splits for frame in split for i in _positions(table, frame)})
+        images = self._load(made, table.iloc[used])
+        salt = json.dumps([made.recipe.mean_std, made.recipe.last_stride, self.settings.precision])
+        folder = self.work / "cache" / "embeddings"
+        found = self._embed(made, self.load(made), images, folder=folder, salt=salt)
+        embeddings = np.full((len(table), found.shape[1]), np.nan, dtype=np.float32)
+        embeddings[used] = found
+        return embeddings
+
+    def _rows(self, made: Experiment, target: str, per_query: pd.DataFrame, splits):
+        first, people = per_query["first_hit"], per_query["subject"]
+        values = {f"rank{k}": (first <= k).astype(float) for k in (1, 5, 10)}
+        values |= {"mAP": per_query["ap"], "mAP_trapezoid": per_query["ap_trapezoid"]}
+        common = {
+            "method": made.title,
+            "backbone": made.backbone,
+            "train_set": made.target,
+            "test_set": target,
+            "n_queries": len(splits[0][0]),
+            "n_gallery": len(splits[0][1]),
+            "n_subjects": splits[0][0]["subject"].nunique(),
+            "seed": made.seed,
+            "synthetic": self.is_synthetic(target),
+        }
+        rows = []
+        for name in METRICS:
+            low, high = metric.bootstrap(values[name], people)
+            figures = {"value": values[name].mean(), "low": low, "high": high}
+            rows.append({**common, "metric": name, **{k: 100 * v for k, v in figures.items()}})
+        return pd.DataFrame(rows)[record.COLUMNS]
+
+    def record(self, scores: Iterable[Score], notebook: str) -> pd.DataFrame:
+        """Write all scores' rows as the notebook's results and return them."""
+        rows = pd.concat([score.rows for score in scores], ignore_index=True)
+        record.write_results(rows, self.work, notebook)
+        return rows
+
+
+def _set_of(target: str) -> str:
+    name = target.split(" ", 1)[0]
+    if name not in ("11k", "HD"):
+        raise ValueError(f"Unknown target '{target}': use '11k <view>' or 'HD'.")
+    return name
+
+
+def _view_of(target: str) -> str:
+    return "dorsal" if target == "HD" else target.split(" ", 1)[-1]
+
+
+def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    return table.index.get_indexer(rows.index)
+
+
+def _train_side(image_size: int) -> int:
+    return round(image_size * 256 / 224)
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):
+        raise ValueError(f"Device '{name}' is not there: use 'auto', 'cpu' or 'cuda'.") from None
+    return name
+
+
+def _weights_id(weights: str) -> str:
+    path = Path(weights)
+    return f"{path.name} {path.stat().st_size}" if path.is_file() else weights

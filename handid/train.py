@@ -1,0 +1,323 @@
+"""One training loop for every method: stages, schedule, precision, checkpoints, resume.
+
+It knows no data set, no metric and no loss by name: batches and validation come in as functions.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from handid import disk
+
+Batches = Callable[[object, torch.Generator], Iterable[tuple[Tensor, Tensor]]]
+_PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+_OPTIMISERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": lambda groups, **kw: torch.optim.SGD(groups, momentum=0.9, nesterov=True, **kw),
+}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how the arithmetic runs; changes the speed, and the result by rounding only.
+
+    Attributes:
+        device: as torch names it.
+        precision: "fp32", "bf16" or "fp16" (mixed: weights stay in fp32).
+        compile: pass the losses through torch.compile.
+        checkpoint_seconds: at least this long between two checkpoints, which are a gigabyte for a
+            ViT-B/16; 0 writes one after every epoch.
+        progress: show a bar of epochs.
+    """
+
+    device: str = "cpu"
+    precision: str = "fp32"
+    compile: bool = False
+    checkpoint_seconds: float = 30.0
+    progress: bool = True
+
+    def autocast(self):
+        """The context in which a forward pass runs."""
+        kind = _PRECISIONS[self.precision]
+        return torch.autocast(torch.device(self.device).type, kind) if kind else nullcontext()
+
+
+@dataclass
+class Progress:
+    """How far a training has come; stored with every checkpoint."""
+
+    stage: int = 0
+    epoch: int = 0
+    best: float = -math.inf
+    history: list[dict] = field(default_factory=list)
+
+
+def rate_factor(stage, epoch: int) -> float:
+    """What the peak learning rate is multiplied by in an epoch (counted from 0).
+
+    Linear warm-up, then a drop at each milestone; CLIP-HandID III-A: with 5e-6, 10 warm-up epochs
+    from 1 % and x0.5 at 40 and 60: 5e-8 (epoch 0), 2.525e-6 (5), 5e-6 (10), 1.25e-6 (60).
+    """
+    warm = 1.0
+    if epoch < stage.warmup_epochs:
+        start = stage.warmup_factor
+        warm = start + (1 - start) * epoch / stage.warmup_epochs
+    return warm * stage.decay ** sum(epoch >= m for m in stage.milestones)
+
+
+def fit(  # noqa: PLR0913 - the loop is where everything meets
+    method: nn.Module,
+    recipe,
+    batches: Batches,
+    validate: Callable[[nn.Module], float] | None,
+    folder: str | Path,
+    engine: Engine = Engine(),
+    *,
+    seed: int,
+) -> pd.DataFrame:
+    """Train a method through its stages, resuming what `folder` holds, and leave it trained.
+
+    All randomness of an epoch comes from (seed, stage, epoch), so that a resumed run on the CPU
+    gives the same weights bit for bit as one that was never stopped.
+
+    Args:
+        method: see method.Method; moved to the engine's device.
+        recipe: has `stages` and `select` ("best": the weights of the best validation, ties to the
+            later epoch; "last").
+        batches: (stage, generator) -> the epoch's (images, labels), on the device.
+        validate: method -> a figure to maximise, or None where there is nothing to validate on.
+        folder: gets checkpoint.safetensors at epoch boundaries, history.csv, best.safetensors, and
+            weights.safetensors at the end.
+        engine: device, precision, compilation, checkpoints.
+        seed: of order, augmentation and dropout.
+
+    Returns:
+        The history: a row an epoch: stage, epoch, learning_rate (backbone's), each loss, total,
+        validation, seconds, images_per_second.
+
+    Raises:
+        FloatingPointError: one sentence, when a loss is not finite; the last checkpoint stays.
+    """
+    folder = Path(folder)
+    method.to(engine.device)
+    if (folder / "weights.safetensors").exists():
+        load_weights(method, folder / "weights.safetensors")
+        return pd.read_csv(folder / "history.csv")
+    keeper = _Keeper(method, recipe.select, folder, engine.checkpoint_seconds)
+    state = keeper.state
+    total = sum(stage.epochs for stage in recipe.stages)
+    with tqdm(
+        total=total, initial=len(state.history), desc="epochs", disable=not engine.progress,
+        mininterval=5,
+    ) as bar:  # fmt: skip
+        for number in range(state.stage, len(recipe.stages)):
+            stage = recipe.stages[number]
+            loop = _Loop(method, stage, engine, keeper.optimiser_tensors)
+            for epoch in range(state.epoch, stage.epochs):
+                row = {"stage": stage.name, "epoch": epoch}
+                row |= loop.run_epoch(epoch, batches, _epoch_seed(seed, number, epoch))
+                row["validation"] = validate(method) if validate else math.nan
+                state.stage, state.epoch = number, epoch + 1
+                keeper.keep(row, loop)
+                bar.set_postfix(loss=f"{row['total']:.3f}", validation=f"{row['validation']:.3f}")
+                bar.update()
+            state.stage, state.epoch, keeper.optimiser_tensors = number + 1, 0, {}
+    return keeper.finish()
+
+
+class _Loop:
+    """The moving parts of one stage: optimiser, scaler, the compiled forward pass."""
+
+    def __init__(self, method: nn.Module, stage, engine: Engine, saved: dict[str, Tensor]):
+        self.method, self.stage, self.engine = method, stage, engine
+        self.groups = [group for group in method.parameter_groups(stage) if group["params"]]
+        kind = _OPTIMISERS[stage.optimiser]
+        self.optimiser = kind(self.groups, weight_decay=stage.weight_decay)
+        self.peaks = [group["lr"] for group in self.optimiser.param_groups]
+        device = torch.device(engine.device).type
+        self.scaler = torch.amp.GradScaler(device, enabled=engine.precision == "fp16")
+        self.losses = torch.compile(method.losses) if engine.compile else method.losses
+        self._load_optimiser(saved)
+
+    def run_epoch(self, epoch: int, batches: Batches, seed: int) -> dict[str, float]:
+        torch.manual_seed(seed)  # dropout
+        generator = torch.Generator().manual_seed(seed)  # order and augmentation
+        factor = rate_factor(self.stage, epoch)
+        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * factor
+        self.method.train()
+        start, images_seen, sums, steps = time.perf_counter(), 0, {}, 0
+        for images, labels in batches(self.stage, generator):
+            parts = self._step(images, labels)
+            for name, part in parts.items():
+                sums[name] = sums.get(name, 0.0) + part.detach()
+            images_seen, steps = images_seen + len(images), steps + 1
+        means = {name: float(value) / steps for name, value in sums.items()}
+        if not math.isfinite(means["total"]):
+            raise FloatingPointError(
+                f"The loss is not finite in epoch {epoch}: lower the learning rate or use "
+                "precision fp32 or bf16; the checkpoint of the epoch before is kept."
+            )
+        seconds = time.perf_counter() - start
+        rate = self.optimiser.param_groups[0]["lr"]
+        speed = {"seconds": seconds, "images_per_second": images_seen / seconds}
+        return {"learning_rate": rate, **means, **speed}
+
+    def _step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        with self.engine.autocast():
+            parts = self.losses(images, labels)
+        unknown = self.stage.loss_weights.keys() - parts.keys()
+        if unknown:
+            raise ValueError(
+                f"The recipe weighs '{min(unknown)}', but the losses are {', '.join(parts)}."
+            )
+        weights = self.stage.loss_weights
+        total = sum(weights.get(name, 1.0) * part for name, part in parts.items())
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(total).backward()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return {**parts, "total": total}
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """The optimiser's state as named tensors; the scaler's as one number."""
+        state = self.optimiser.state_dict()["state"]
+        tensors = {
+            f"optimiser.{index}.{key}": value
+            for index, entry in state.items()
+            for key, value in entry.items()
+        }
+        return {**tensors, "scaler.scale": torch.tensor(self.scaler.get_scale())}
+
+    def _load_optimiser(self, saved: dict[str, Tensor]) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in saved.items():
+            if name.startswith("optimiser."):
+                _, index, key = name.split(".", 2)
+                state.setdefault(int(index), {})[key] = value
+        if state:
+            fresh = self.optimiser.state_dict()
+            self.optimiser.load_state_dict({**fresh, "state": state})
+        if self.scaler.is_enabled() and "scaler.scale" in saved:
+            fresh = self.scaler.state_dict()
+            self.scaler.load_state_dict({**fresh, "scale": float(saved["scaler.scale"])})
+
+
+def _epoch_seed(seed: int, stage: int, epoch: int) -> int:
+    return (seed * 1_000_003 + stage * 10_007 + epoch) % 2**63
+
+
+def _trained_tensors(method: nn.Module) -> dict[str, Tensor]:
+    """All tensors but those of a frozen part of the backbone, which its own weights give back."""
+    frozen = {
+        name
+        for name, parameter in method.named_parameters()
+        if name.startswith("backbone.") and not parameter.requires_grad
+    }
+    return {
+        name: tensor.detach().contiguous()
+        for name, tensor in method.state_dict().items()
+        if name not in frozen
+    }
+
+
+class _Keeper:
+    """What a training leaves on disk: checkpoints at epoch boundaries, best weights, a table."""
+
+    def __init__(self, method: nn.Module, select: str, folder: Path, seconds: float):
+        self.method, self.select, self.folder, self.seconds = method, select, folder, seconds
+        self.state, self.optimiser_tensors = Progress(), {}
+        self.best_tensors: dict[str, Tensor] | None = None
+        self.written = time.perf_counter()
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.checkpoint.exists():
+            self._resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    def keep(self, row: dict, loop: "_Loop") -> None:
+        """Note an epoch; write a checkpoint if the last one is old enough."""
+        self.state.history.append(row)
+        figure = row["validation"]
+        if self.select == "last" or math.isnan(figure) or figure >= self.state.best:
+            self.state.best = -math.inf if math.isnan(figure) else figure
+            self.best_tensors = {k: v.clone() for k, v in _trained_tensors(self.method).items()}
+        if time.perf_counter() - self.written >= self.seconds:
+            self._write_checkpoint(loop)
+
+    def _write_checkpoint(self, loop: "_Loop") -> None:
+        self._write_best()
+        own = {f"method.{name}": value for name, value in _trained_tensors(self.method).items()}
+        metadata = {"progress": json.dumps(vars(self.state))}
+        with disk.whole(self.checkpoint) as part:
+            save_file({**own, **loop.state_tensors()}, part, metadata=metadata)
+        self._write_history()
+        self.written = time.perf_counter()
+
+    def _write_best(self) -> None:
+        if self.best_tensors is not None:
+            with disk.whole(self.best) as part:
+                save_file(self.best_tensors, part)
+
+    def _write_history(self) -> pd.DataFrame:
+        history = pd.DataFrame(self.state.history)
+        with disk.whole(self.folder / "history.csv") as part:
+            history.to_csv(part, index=False)
+        return history
+
+    def _resume(self) -> None:
+        with safe_open(self.checkpoint, framework="pt") as file:
+            self.state = Progress(**json.loads(file.metadata()["progress"]))
+        tensors = load_file(self.checkpoint)
+        own = {k.removeprefix("method."): v for k, v in tensors.items() if k.startswith("method.")}
+        _load(self.method, own, self.checkpoint)
+        self.optimiser_tensors = {k: v for k, v in tensors.items() if not k.startswith("method.")}
+
+    def finish(self) -> pd.DataFrame:
+        """Leave the method with the chosen weights, and only them and the table on disk."""
+        self._write_best()
+        if self.best.exists():
+            load_weights(self.method, self.best)
+        history = self._write_history()
+        with disk.whole(self.folder / "weights.safetensors") as part:
+            save_file(_trained_tensors(self.method), part)
+        self.best.unlink(missing_ok=True)
+        self.checkpoint.unlink(missing_ok=True)
+        return history
+
+
+def load_weights(method: nn.Module, path: str | Path) -> None:
+    """Give a freshly built method the tensors that a training left in a safetensors file.
+
+    Raises:
+        ValueError: if the file belongs to another method or backbone.
+    """
+    _load(method, load_file(path), Path(path))
+
+
+def _load(method: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        missing, unknown = method.load_state_dict(tensors, strict=False)
+    except RuntimeError:
+        raise ValueError(f"{path} holds another method's or another backbone's weights.") from None
+    trained = _trained_tensors(method).keys()
+    if unknown or any(name in trained for name in missing):
+        raise ValueError(f"{path} holds another method's or another backbone's weights.")
