@@ -237,7 +237,7 @@ def _read_hand_info(path):
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: name the folder that holds HandInfo.csv")
     try:
-        info = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
+        info = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a readable CSV file: fetch it again") from error
     needed = ["id", "aspectOfHand", "imageName", *METADATA]

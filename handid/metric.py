@@ -64,8 +64,8 @@ def evaluate(
     matches. A zero embedding has similarity 0 to all. Standard AP: mean over matches of the
     precision at their rank, as scikit-learn's average_precision_score. Trapezoid AP: mean over
     matches of half the precision at their rank plus half the precision one rank earlier (1 before
-    rank 1): with one match, 1 at rank 1 and 0.5 / rank below. Source: CLIP-HandID, MBA-Net and
-    GPA-Net's evaluation_metrics.py, after layumi's baseline.
+    rank 1): with one match, 1 at rank 1 and 0.5 / rank below. Source: CLIP-HandID and
+    MBA-Net, evaluation_metrics.py, after layumi's baseline.
 
     Args:
         query: [Q, D] embeddings of any length; array, nested list or CPU tensor.
@@ -197,7 +197,7 @@ def _unit_rows(embeddings, name):
 def _as_list(ids, expected, name):
     """Ids as plain Python values (a tensor's own elements would be unequal to each other)."""
     ids = ids.tolist() if hasattr(ids, "tolist") else list(ids)
-    ids = [value.item() if hasattr(value, "detach") else value for value in ids]
+    ids = [value.item() if hasattr(value, "item") else value for value in ids]
     if len(ids) != expected:
         raise ValueError(f"{len(ids)} ids for {expected} {name} rows: give one id a row")
     return ids

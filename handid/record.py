@@ -6,7 +6,7 @@ It writes and reads; it computes no figure and draws none.
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -76,24 +76,57 @@ def write_results(rows: pd.DataFrame, work: str | Path, notebook: str) -> Path:
     return path
 
 
+def write_curves(
+    curves: Iterable[tuple[pd.Series, Sequence[float]]], work: str | Path, notebook: str
+) -> Path:
+    """Write CMC curves to work/curves/<notebook>.csv: a row a rank, in percent.
+
+    Args:
+        curves: a tidy row that says whose it is, and [G] fractions, for each.
+        work: the products' folder.
+        notebook: its stem.
+    """
+    who = ["method", "backbone", "train_set", "test_set", "seed", "synthetic"]
+    parts = [
+        pd.DataFrame({"rank": range(1, len(curve) + 1), "found": [100 * c for c in curve]}).assign(
+            **row[who]
+        )
+        for row, curve in curves
+    ]
+    path = Path(work) / "curves" / f"{notebook}.csv"
+    with disk.whole(path) as part:
+        pd.concat(parts)[[*who, "rank", "found"]].to_csv(part, index=False, float_format="%.6g")
+    return path
+
+
+def read_curves(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
+    """The CMC curves that the named notebooks wrote; see `read_results`."""
+    return _read("curves", work, notebooks, ["rank"])
+
+
 def read_results(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
     """The rows that the named notebooks wrote; a row that two of them wrote comes once.
 
     Raises:
         FileNotFoundError: naming the notebook that has to run first.
     """
+    return _read("results", work, notebooks, ["metric"])
+
+
+def _read(
+    kind: str, work: str | Path, notebooks: Iterable[str], extra_keys: list[str]
+) -> pd.DataFrame:
     parts = []
     for notebook in notebooks:
-        path = Path(work) / "results" / f"{notebook}.csv"
+        path = Path(work) / kind / f"{notebook}.csv"
         if not path.exists():
             raise FileNotFoundError(
                 f"The results of notebook {notebook} are not there: run it first "
                 f"(python run_notebooks.py --only {notebook[:2]})."
             )
         parts.append(pd.read_csv(path))
-    rows = pd.concat(parts, ignore_index=True)
-    keys = ["method", "backbone", "train_set", "test_set", "metric", "seed", "synthetic"]
-    return rows.drop_duplicates(keys, keep="last").reset_index(drop=True)
+    keys = ["method", "backbone", "train_set", "test_set", "seed", "synthetic", *extra_keys]
+    return pd.concat(parts).drop_duplicates(keys, keep="last").reset_index(drop=True)
 
 
 def published() -> pd.DataFrame:

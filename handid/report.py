@@ -11,10 +11,10 @@ import hashlib
 import html
 import io
 import json
-import os
 import re
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bleach
 import jinja2
@@ -24,6 +24,8 @@ from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
+
+from handid import disk
 
 PAGE_BYTES = 4_000_000  # of figures, so that a page stays below 5 MB
 LONGEST_TEXT = 20_000  # characters of one printed output
@@ -49,18 +51,15 @@ MARKS = {
     "not run": "–",
 }
 TAGS = set(
-    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure "
-    "h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp section small span strong sub "
-    "summary sup table tbody td tfoot th thead tr u ul var".split()
+    """a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption
+    figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp section small span strong
+    sub summary sup table tbody td tfoot th thead tr u ul var""".split()  # noqa: SIM905
 )
-STYLES = CSSSanitizer(
-    allowed_css_properties=(
-        "background-color color font-style font-weight height max-width text-align "
-        "text-decoration vertical-align white-space width"
-    ).split()
-)
+ATTRIBUTES = {"alt", "class", "colspan", "id", "open", "rowspan", "scope", "style", "title"}
+PROPERTIES = ("background-color", "color", "font-style", "font-weight", "height", "text-align")
+PROPERTIES += ("text-decoration", "vertical-align", "white-space", "width")
 REMOVED = re.compile(r"<(script|style|iframe|object|template|noscript)\b.*?</\1\s*>", re.S | re.I)
-STYLER = re.compile(r"<style[^>]*>\s*((?:#T_[^<{}@\\]+\{[^<{}@\\(]*(?:\([\d., %]*\)[^<{}@\\(]*)*\}\s*)+)</style>")
+STYLER = re.compile(r"<style[^>]*>\s*((?:#T_[^<{}@\\]+\{[^<{}@\\]*\}\s*)+)</style>")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -73,16 +72,21 @@ def allowed(tag: str, name: str, value: str) -> bool:
         return tag == "a" and (value.startswith("#") or bool(re.fullmatch(r"[\w.-]+\.html", value)))
     if name == "src":
         return tag == "img" and value.startswith("data:image/")
-    return name in {"alt", "class", "colspan", "id", "open", "rowspan", "scope", "style", "title"}
+    return name in ATTRIBUTES
 
 
 def clean(text: str) -> str:
     """HTML without anything that runs, loads or leaves; a pandas Styler keeps its colours."""
-    styles = "".join(f"<style>{block}</style>" for block in STYLER.findall(text))
-    text = REMOVED.sub("", text)
-    return styles + bleach.clean(
-        text, tags=TAGS, attributes=allowed, protocols=["data"], css_sanitizer=STYLES, strip=True
+    rules = [block for block in STYLER.findall(text) if "url" not in block.lower()]
+    kept = bleach.clean(
+        REMOVED.sub("", text),
+        tags=TAGS,
+        attributes=allowed,
+        protocols=["data"],
+        css_sanitizer=CSSSanitizer(allowed_css_properties=PROPERTIES),
+        strip=True,
     )
+    return "".join(f"<style>{rule}</style>" for rule in rules) + kept
 
 
 @functools.cache
@@ -93,14 +97,16 @@ def formula(tex: str) -> str:
     from matplotlib.mathtext import math_to_image
 
     drawing, size, spoken = io.BytesIO(), 12, html.escape(tex, quote=True)
+    font = FontProperties(size=size)
     try:
         with rc_context({"mathtext.fontset": "stix", "svg.fonttype": "path"}):
-            depth = math_to_image(f"${tex}$", drawing, FontProperties(size=size), dpi=72, format="svg")
+            depth = math_to_image(f"${tex}$", drawing, font, dpi=72, format="svg")
     except (ValueError, RuntimeError):
         return f"<code>{spoken}</code>"
     height = float(re.search(rb'height="([\d.]+)pt"', drawing.getvalue()).group(1))
     place = f"height:{height / size:.2f}em;vertical-align:-{depth / size:.2f}em"
-    return f'<img class="formula" alt="{spoken}" src="{as_uri("svg+xml", drawing.getvalue())}" style="{place}">'
+    source = as_uri("svg+xml", drawing.getvalue())
+    return f'<img class="formula" alt="{spoken}" src="{source}" style="{place}">'
 
 
 class Renderer(mistune.HTMLRenderer):
@@ -112,7 +118,7 @@ class Renderer(mistune.HTMLRenderer):
         if allowed("a", "href", url):
             return super().link(text, url, title)
         address = html.escape(re.sub(r"^(https?://|mailto:)", "", url))
-        return address if address in text or url in text else f'{text} <span class="address">({address})</span>'
+        return text if address in text else f'{text} <span class="address">({address})</span>'
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """An embedded picture, or its description where the file is not embedded."""
@@ -144,7 +150,9 @@ def plain(text: str) -> str:
     lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in ANSI.sub("", text).split("\n")]
     text = "\n".join(lines)
     if len(text) > LONGEST_TEXT:
-        text = text[:LONGEST_TEXT] + f"\n… {len(text) - LONGEST_TEXT} more characters in the notebook"
+        text = (
+            text[:LONGEST_TEXT] + f"\n… {len(text) - LONGEST_TEXT} more characters in the notebook"
+        )
     return text
 
 
@@ -188,7 +196,9 @@ def heading(notebook: dict, default: str) -> tuple[str, str]:
     texts = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
     match = re.search(r"^# +(.+?)\s*$", "\n\n".join(texts), re.M)
     rest = "\n\n".join(texts)[match.end() :] if match else "\n\n".join(texts)
-    paragraphs = [p.strip() for p in rest.split("\n\n") if p.strip() and not p.lstrip().startswith("#")]
+    paragraphs = [
+        p.strip() for p in rest.split("\n\n") if p.strip() and not p.lstrip().startswith("#")
+    ]
     return (match.group(1) if match else default), (paragraphs[0] if paragraphs else "")
 
 
@@ -198,14 +208,23 @@ def note(output: dict, name: str, kind: str = "image/png") -> str:
     return str(metadata.get(name) or metadata.get(kind, {}).get(name) or "")
 
 
-def figures(notebook: dict) -> list[tuple[str, bytes]]:
-    """Name (or number, from 1) and PNG bytes of every picture."""
+class Figure(NamedTuple):
+    """A picture: its name or number (from 1), its PNG bytes, its description."""
+
+    name: str
+    data: bytes
+    alt: str
+
+
+def figures(notebook: dict) -> list[Figure]:
+    """All PNG pictures of a notebook."""
     outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", [])]
-    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    return [
-        (re.sub(r"[^\w-]+", "-", note(o, "name")) or str(n), base64.b64decode(o["data"]["image/png"]))
-        for n, o in enumerate(pictures, 1)
-    ]
+    found = []
+    for output in (output for output in outputs if "image/png" in output["data"]):
+        name = re.sub(r"[^\w-]+", "-", note(output, "name")) or str(len(found) + 1)
+        data = base64.b64decode(output["data"]["image/png"])
+        found.append(Figure(name, data, note(output, "alt")))
+    return found
 
 
 class Outputs:
@@ -214,10 +233,10 @@ class Outputs:
     def __init__(self, notebook: dict, title: str):
         """Choose the width that lets all pictures fit on the page."""
         self.title, self.count, self.width = html.escape(title, quote=True), 0, 0
-        sizes = [data for _, data in figures(notebook)]
-        for width in (0, 1600, 1100, 700, 400):
-            self.width = width
-            if sum(len(shrink(d, width) if width else d) for d in sizes) * 4 / 3 < PAGE_BYTES:
+        drawn = [figure.data for figure in figures(notebook)]
+        for self.width in (0, 1600, 1100, 700, 400):
+            kept = [shrink(data, self.width) if self.width else data for data in drawn]
+            if sum(map(len, kept)) * 4 / 3 < PAGE_BYTES:  # base64 writes 3 bytes as 4
                 break
 
     def __call__(self, output: dict) -> str:
@@ -228,7 +247,9 @@ class Outputs:
         if kind == "error":
             return self.error(output)
         best = next((kind for kind in SHOWN_FIRST if kind in output["data"]), "")
-        return self.shown(best, output) if best else '<p class="note">Interactive in JupyterLab.</p>'
+        return (
+            self.shown(best, output) if best else '<p class="note">Interactive in JupyterLab.</p>'
+        )
 
     def stream(self, name: str, text: str) -> str:
         """Printed text; warnings folded."""
@@ -292,10 +313,11 @@ def merged(outputs: list[dict]) -> list[dict]:
 def cells(notebook: dict, title: str) -> list[dict]:
     """The cells for the template: kind, number as in the run's messages, HTML."""
     shown, number, show = [], 0, Outputs(notebook, title)
+    line = rf"^# +{re.escape(title)}\s*$"  # stands in the page's header already
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
         if cell["cell_type"] == "markdown":
-            text = re.sub(r"\A\s*# .*", "", cell["source"]) if not shown else cell["source"]
+            text = re.sub(line, "", cell["source"], count=1, flags=re.M)
             shown.append({"kind": "text", "html": markdown(text)})
         elif cell["cell_type"] == "code" and "injected-parameters" not in tags:
             number += 1
@@ -319,19 +341,6 @@ def formatter(style: str = "friendly") -> HtmlFormatter:
     return HtmlFormatter(style=style, cssclass="source")
 
 
-def environment(template: Path) -> jinja2.Environment:
-    """The templates with their style sheet."""
-    loader = jinja2.FileSystemLoader(template)
-    made = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    css = (template / "style.css").read_text(encoding="utf-8")
-    dark = formatter("github-dark").get_style_defs(".source")
-    css += formatter().get_style_defs(".source")
-    made.globals["css"] = css + f"\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"
-    made.globals["marks"] = MARKS
-    made.filters["duration"] = duration
-    return made
-
-
 def duration(seconds: float | None) -> str:
     """Seconds as people say them; nothing for None."""
     if seconds is None:
@@ -339,105 +348,114 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def style_digest(template: Path, stems: list[str]) -> str:
-    """Changes when pages would look different though no notebook ran."""
-    files = [Path(__file__), *sorted(template.iterdir())]
-    known = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    return hashlib.sha256(json.dumps([known, stems]).encode()).hexdigest()
-
-
-def write(path: Path, data: str | bytes) -> None:
-    """Write a file in one step."""
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_bytes(data.encode() if isinstance(data, str) else data)
-    os.replace(scratch, path)
-
-
-def write_page(
-    template: Path,
-    source: Path,
-    folder: Path,
-    stems: list[str],
-    record: dict[str, Any],
-    parameters: list[tuple[str, Any, str, bool]],
-) -> Path:
-    """Write one notebook's page, and its figures if it succeeded.
-
-    Args:
-        template: folder with page.html.j2, index.html.j2 and style.css.
-        source: the notebook, executed or not.
-        folder: the report's folder.
-        stems: names of all notebooks in reading order, for the links.
-        record: the notebook's entry in the manifest; empty if it never ran.
-        parameters: name, value, meaning, and whether the run set it.
-
-    Returns:
-        The page.
-    """
-    notebook, stem = load(source), source.stem
-    title, _ = heading(notebook, stem)
-    place = stems.index(stem)
-    page = environment(template).get_template("page.html.j2").render(
-        title=title,
-        stem=stem,
-        before=stems[place - 1] if place else "",
-        after=stems[place + 1] if place + 1 < len(stems) else "",
-        cells=cells(notebook, title),
-        record=record or {"state": "not run"},
-        parameters=parameters,
-        profile=folder.name,
+    return (
+        f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
     )
-    write(folder / f"{stem}.html", page)
-    if record.get("state") == "succeeded":
-        write_figures(notebook, folder / "figures", stem)
-    return folder / f"{stem}.html"
 
 
-def write_figures(notebook: dict, folder: Path, stem: str) -> None:
-    """Write every picture as <stem>_<name or number>.png and drop those of an earlier run."""
-    folder.mkdir(exist_ok=True)
-    made = {f"{stem}_{name}.png": data for name, data in figures(notebook)}
-    for old in folder.glob(f"{stem}_*.png"):
-        if old.name not in made:
-            old.unlink()
-    for name, data in made.items():
-        write(folder / name, data)
+class Pages:
+    """The folder of one profile's report."""
 
+    duration = staticmethod(duration)
+    load = staticmethod(load)
 
-def write_index(template: Path, folder: Path, sources: dict[str, Path], description: str) -> Path:
-    """Write the page that lists all notebooks of a profile with their state and first figure.
+    def __init__(self, template: Path, folder: Path, stems: list[str]):
+        """Read the templates.
 
-    Args:
-        template: folder with the templates.
-        folder: the report's folder, with its manifest.
-        sources: path of each notebook's source, in reading order.
-        description: the profile's sentence.
+        Args:
+            template: folder of page.html.j2, index.html.j2, their pieces and style.css.
+            folder: where the report is written.
+            stems: names of all notebooks in reading order.
+        """
+        self.folder, self.stems = folder, stems
+        files = [Path(__file__), *sorted(path for path in template.iterdir() if path.is_file())]
+        known = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        # changes when pages would look different though no notebook ran
+        self.style = hashlib.sha256(json.dumps([known, stems]).encode()).hexdigest()
+        loader = jinja2.FileSystemLoader(template)
+        self.templates = jinja2.Environment(
+            loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
+        light, dark = (
+            formatter(style).get_style_defs(".source") for style in ("friendly", "github-dark")
+        )
+        css = (template / "style.css").read_text(encoding="utf-8")
+        css += f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"
+        self.templates.globals |= {"css": css, "marks": MARKS}
+        self.templates.filters["duration"] = duration
 
-    Returns:
-        The page.
-    """
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    rows = []
-    for stem, source in sources.items():
-        executed = folder / f"{stem}.ipynb"
-        notebook = load(executed if executed.exists() else source)
-        title, question = heading(notebook, stem)
-        pictures = figures(notebook)
-        row = {"stem": stem, "title": title, "question": markdown(question)}
-        row["thumbnail"] = as_uri("webp", shrink(pictures[0][1], 520)) if pictures else ""
-        alts = [note(o, "alt") for c in notebook["cells"] for o in c.get("outputs", []) if "image/png" in o["data"]]
-        row["alt"] = alts[0] if alts and alts[0] else f"First figure of “{title}”"
-        row["record"] = manifest["notebooks"].get(stem, {"state": "not run"})
-        rows.append(row)
-    page = environment(template).get_template("index.html.j2").render(
-        profile=folder.name,
-        description=description,
-        rows=rows,
-        manifest=manifest,
-        has_results=(folder / "results.csv").exists(),
-    )
-    write(folder / "index.html", page)
-    return folder / "index.html"
+    def write(self, name: str, template: str, **values: Any) -> Path:
+        """Fill a template."""
+        page = self.templates.get_template(template).render(profile=self.folder.name, **values)
+        with disk.whole(self.folder / name) as part:
+            part.write_text(page, encoding="utf-8")
+        return self.folder / name
+
+    def page(
+        self, stem: str, notebook: dict, record: dict[str, Any], parameters: list[tuple]
+    ) -> Path:
+        """Write one notebook's page, and its figures if it succeeded.
+
+        Args:
+            stem: its name.
+            notebook: as `load` gives it, executed or not.
+            record: its entry in the manifest; empty if it never ran.
+            parameters: name, value, meaning, and whether the run set it.
+
+        Returns:
+            The page.
+        """
+        title, place = heading(notebook, stem)[0], self.stems.index(stem)
+        if record.get("state") == "succeeded":
+            self.write_figures(stem, figures(notebook))
+        return self.write(
+            f"{stem}.html",
+            "page.html.j2",
+            title=title,
+            stem=stem,
+            before=self.stems[place - 1] if place else "",
+            after=self.stems[place + 1] if place + 1 < len(self.stems) else "",
+            cells=cells(notebook, title),
+            record=record or {"state": "not run"},
+            has_notebook=(self.folder / f"{stem}.ipynb").exists(),
+            parameters=parameters,
+        )
+
+    def write_figures(self, stem: str, drawn: list[Figure]) -> None:
+        """Write pictures as <stem>_<name or number>.png and drop those of its earlier run."""
+        made = {f"{stem}_{figure.name}.png": figure.data for figure in drawn}
+        for old in (self.folder / "figures").glob(f"{stem}_*.png"):
+            if old.name not in made:
+                old.unlink()
+        for name, data in made.items():
+            with disk.whole(self.folder / "figures" / name) as part:
+                part.write_bytes(data)
+
+    def index(self, manifest: dict[str, Any], notebooks: dict[str, dict]) -> Path:
+        """Write the page that lists all notebooks with their state and first figure.
+
+        Args:
+            manifest: the run's manifest.
+            notebooks: each notebook as `load` gives it.
+
+        Returns:
+            The page.
+        """
+        rows = []
+        for stem, notebook in notebooks.items():
+            title, question = heading(notebook, stem)
+            row = {"stem": stem, "title": title, "question": markdown(question)}
+            for figure in figures(notebook)[:1]:
+                row["thumbnail"] = as_uri("webp", shrink(figure.data, 520))
+                row["alt"] = figure.alt or f"First figure of “{title}”"
+            rows.append(row | {"record": manifest["notebooks"].get(stem, {"state": "not run"})})
+        counts = Counter(row["record"]["state"] for row in rows)
+        has_results = (self.folder / "results.csv").exists()
+        return self.write(
+            "index.html",
+            "index.html.j2",
+            rows=rows,
+            counts=[(state, counts[state]) for state in MARKS if counts[state]],
+            manifest=manifest,
+            has_results=has_results,
+        )

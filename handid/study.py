@@ -92,6 +92,27 @@ class Score:
     cmc: np.ndarray
 
 
+@dataclass(frozen=True)
+class Matches:
+    """Pictures of queries and of what the gallery answered.
+
+    Attributes:
+        queries: a picture a query.
+        matches: for each query (picture, is_right, similarity) in order of rank.
+        labels: a short name a query.
+    """
+
+    queries: list[np.ndarray]
+    matches: list[list[tuple]]
+    labels: list[str]
+
+    @property
+    def words(self) -> str:
+        """The figure in words."""
+        right = sum(found[0][1] for found in self.matches)
+        return f"{len(self.matches)} queries with their best matches; {right} right at rank 1."
+
+
 class Study:
     """Data, backbones and products of one run of the study.
 
@@ -136,6 +157,20 @@ class Study:
     def is_synthetic(self, target: str) -> bool:
         """Whether a target's photographs are drawn by us."""
         return self._source(_set_of(target)) == "synthetic"
+
+    @property
+    def sets(self) -> list[str]:
+        """The data sets of the targets: of "11k", "HD"."""
+        return list(dict.fromkeys(_set_of(target) for target in self.targets))
+
+    @property
+    def name(self) -> str:
+        """What titles start with: says 'synthetic' and the target, or how many there are."""
+        kinds = [self.is_synthetic(target) for target in self.targets]
+        shown = self.targets[0] if len(kinds) == 1 else f"{len(kinds)} sets"
+        if all(kinds):
+            return f"synthetic {shown}"
+        return f"{shown} (partly synthetic)" if any(kinds) else shown
 
     def label(self, target: str) -> str:
         """A target's name for titles: says 'synthetic' wherever the photographs are."""
@@ -244,6 +279,22 @@ class Study:
             self._train(made, table)
         return made
 
+    def experiments(
+        self, recipe: str, *, changes: dict | None = None, variant: str = ""
+    ) -> list[Experiment]:
+        """The recipe on every target, backbone and seed of the settings.
+
+        A recipe without training has one experiment, whatever the number of seeds.
+        """
+        plan = recipes.load(recipe, "vit", changes)
+        seeds = self.settings.seeds if plan.stages else self.settings.seeds[:1]
+        return [
+            self.experiment(recipe, name, target, seed=seed, changes=changes, variant=variant)
+            for target in self.targets
+            for name in self.settings.backbones
+            for seed in seeds
+        ]
+
     def _train(self, made: Experiment, table: pd.DataFrame) -> None:
         if (made.folder / "weights.safetensors").exists():
             return
@@ -318,6 +369,10 @@ class Study:
 
     # --- scores -------------------------------------------------------------------------------
 
+    def scores(self, made: Iterable[Experiment]) -> list[Score]:
+        """`score` of each experiment on its own target."""
+        return [self.score(one) for one in made]
+
     def score(self, made: Experiment, target: str | None = None) -> Score:
         """Evaluate an experiment on a target's test people, every image embedded once.
 
@@ -378,10 +433,177 @@ class Study:
         return pd.DataFrame(rows)[record.COLUMNS]
 
     def record(self, scores: Iterable[Score], notebook: str) -> pd.DataFrame:
-        """Write all scores' rows as the notebook's results and return them."""
+        """Write all scores' rows and CMC curves as the notebook's results; return the rows."""
+        scores = list(scores)
         rows = pd.concat([score.rows for score in scores], ignore_index=True)
         record.write_results(rows, self.work, notebook)
+        record.write_curves(
+            [(score.rows.iloc[0], score.cmc) for score in scores], self.work, notebook
+        )
         return rows
+
+    def matches(
+        self, made: Experiment, *, queries: int = 6, top: int = 5, show: bool = True
+    ) -> "Matches":
+        """Some queries of the first run with their best matches; half of them wrong at rank 1.
+
+        Args:
+            made: whose embeddings rank.
+            queries: how many; fewer wrong ones where there are fewer.
+            top: matches a query.
+            show: False puts a grey square in the place of every photograph.
+        """
+        table = self.table(_set_of(made.target))
+        splits = list(protocol.monte_carlo(table, _view_of(made.target), runs=1))
+        query, gallery = splits[0]
+        embeddings = self._test_embeddings(made, table, splits)
+        unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+        similarity = unit[_positions(table, query)] @ unit[_positions(table, gallery)].T
+        best = np.argsort(-similarity, axis=1, kind="stable")[:, :top]  # [Q, top]
+        same = gallery["identity"].to_numpy()[best] == query["identity"].to_numpy()[:, None]
+        mixed = np.random.default_rng(0).permutation(len(query))
+        wrong = [q for q in mixed if not same[q, 0]][: queries // 2]
+        chosen = wrong + [q for q in mixed if same[q, 0]][: queries - len(wrong)]
+        pictures = [self.pictures(gallery["path"].iloc[best[q]], show) for q in chosen]
+        return Matches(
+            self.pictures(query["path"].iloc[chosen], show),
+            [
+                [*zip(shown, same[q].tolist(), similarity[q, best[q]].tolist(), strict=True)]
+                for q, shown in zip(chosen, pictures, strict=True)
+            ],
+            [f"query {n + 1} of {len(chosen)}" for n in range(len(chosen))],
+        )
+
+    def pictures(self, paths: Iterable[str], show: bool = True, size: int = 128):
+        """Small pictures for a figure, [size, size, 3] uint8 each; grey squares if not `show`."""
+        paths = list(paths)
+        if not show:
+            return [np.full((size, size, 3), 200, dtype=np.uint8)] * len(paths)
+        return list(image.pixels(paths, self._pixels, ("squash", size), progress=False))
+
+    # --- words --------------------------------------------------------------------------------
+
+    def preface(self) -> str:
+        """What this run stands on, in Markdown: data, weights, hardware; says what is synthetic."""
+        lines = []
+        for name in self.sets:
+            table, drawn = self.table(name), self._source(name) == "synthetic"
+            people = table["subject"].nunique()
+            kind = "**synthetic hands drawn by this package**" if drawn else "real photographs"
+            lines.append(f"- {name}: {len(table):,} {kind} of {people} people")
+        names = ", ".join(self.settings.backbones)
+        if self.settings.weights == "random":
+            lines.append(
+                f"- {names}: **random weights**. What is called zero-shot below is an untrained "
+                "network's floor, not what a pre-trained CLIP can do."
+            )
+        else:
+            lines.append(f"- {names}: weights `{Path(self.settings.weights).name}`")
+        machine = record.environment(self.engine.device)
+        lines.append("- " + ", ".join(f"{key} {value}" for key, value in machine.items()))
+        return "\n".join(lines)
+
+    # --- audit --------------------------------------------------------------------------------
+
+    def audit(self, name: str) -> pd.DataFrame:
+        """Counts a view, as the protocol cuts the set: a row a view, columns as the papers'."""
+        table, rows = self.table(name), []
+        for view in _views(table):
+            trains, tests = protocol.halves(table, view)
+            kept, held_out = protocol.validation(trains, seed=0)
+            query, gallery = next(protocol.monte_carlo(table, view, runs=1))
+            identities = {"train identities": trains, "test identities": tests}
+            images = {"train images": kept, "validation images": held_out}
+            rows.append(
+                {"set": name, "view": view}
+                | {key: rows["identity"].nunique() for key, rows in identities.items()}
+                | {key: len(rows) for key, rows in images.items()}
+                | {"queries": len(query), "gallery": len(gallery)}
+            )
+        return pd.DataFrame(rows)
+
+    def images_per_person(self, name: str) -> pd.DataFrame:
+        """A row a person and view: view, subject, images."""
+        people = self.table(name).query("role == 'subject'")
+        return people.groupby(["view", "subject"]).size().rename("images").reset_index()
+
+    def overlap(self, name: str) -> pd.DataFrame:
+        """People who train in one view and are test people in another, by pair of views."""
+        return protocol.person_overlap(self.table(name))
+
+    def problems(self, name: str) -> pd.DataFrame:
+        """Files that cannot be read in full, or that are there twice: path (its name), problem."""
+        found = data.check_images(self._read(name))
+        return found.assign(path=found["path"].map(lambda path: Path(path).name))
+
+    def sample(self, name: str, people: int = 6, show: bool = True) -> tuple[list, list[str]]:
+        """One photograph of each view of a few people: pictures and labels, a view a row."""
+        table = self.table(name).query("role == 'subject'")
+        views = _views(table)
+        seen = table.groupby("subject")["view"].nunique()
+        chosen = seen.sort_values(ascending=False, kind="stable").index[:people]
+        first = table[table["subject"].isin(chosen)].drop_duplicates(["subject", "view"])
+        rows = pd.concat(first[first["view"] == view].sort_values("subject") for view in views)
+        return self.pictures(rows["path"], show), list(rows["view"])
+
+
+def _views(table: pd.DataFrame) -> list[str]:
+    return sorted(table.loc[table["role"] == "subject", "view"].unique())
+
+
+def histories(made: Iterable[Experiment]) -> dict[str, pd.DataFrame]:
+    """Training tables by a name that says what differs: title, backbone, target, seed."""
+    made = list(made)
+    fields = [
+        f
+        for f in ("title", "backbone", "target", "seed")
+        if f == "title" or len({getattr(one, f) for one in made}) > 1
+    ]
+    return {", ".join(str(getattr(one, f)) for f in fields): one.history for one in made}
+
+
+def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.DataFrame:
+    """Differences to a reference method, query by query, with an interval that resamples people.
+
+    Both methods answer the same queries against the same galleries; several seeds of a method are
+    averaged a query first.
+
+    Args:
+        scores: of methods on one or more targets and backbones.
+        reference: `method` of the rows to subtract.
+        figure: "rank1", or "mAP" for the standard average precision.
+
+    Returns:
+        A row a method, backbone and target other than the reference: method, backbone, test_set,
+        seeds, value, low, high in percentage points.
+    """
+    groups: dict[tuple, list[pd.DataFrame]] = {}
+    for score in scores:
+        head = score.rows.iloc[0]
+        key = (head["backbone"], head["test_set"], head["method"])
+        groups.setdefault(key, []).append(score.per_query)
+    means = {key: _mean_answer(parts, figure) for key, parts in groups.items()}
+    rows = []
+    for (base, target, name), answer in means.items():
+        if name == reference or (base, target, reference) not in means:
+            continue
+        difference = answer - means[base, target, reference]
+        people = difference.index.get_level_values("subject")
+        low, high = metric.bootstrap(difference.to_numpy(), people)
+        figures = {"value": difference.mean(), "low": low, "high": high}
+        where = {"method": name, "backbone": base, "test_set": target}
+        seeds = len(groups[base, target, name])
+        rows.append({**where, "seeds": seeds, **{k: 100 * v for k, v in figures.items()}})
+    return pd.DataFrame(rows)
+
+
+def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:
+    """Mean over seeds of each query's answer, by run, image and person."""
+    answers = pd.concat(
+        part.assign(answer=part["ap"] if figure == "mAP" else part["first_hit"] == 1.0)
+        for part in parts
+    )
+    return answers.groupby(["run", "path", "subject"])["answer"].mean().astype(float)
 
 
 def _set_of(target: str) -> str:

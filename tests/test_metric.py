@@ -148,6 +148,12 @@ def test_embeddings_that_are_all_equal_find_nobody(rng):
     assert result.rank(1) == 0 and result.rank(49) == 0 and result.rank(50) == 1
 
 
+def test_embeddings_that_differ_in_length_alone_tie(rng):
+    direction, lengths = rng.normal(size=1280), rng.uniform(0.1, 10, (50, 1))
+    result = metric.evaluate(direction[None] / 3, direction * lengths, [17], np.arange(50))
+    assert result.per_query["first_hit"].tolist() == [50]
+
+
 def test_a_zero_embedding_has_similarity_0_to_all():
     # Gallery: opposite (-1), zero (0, the match), orthogonal (0): the match comes last of the tied.
     result = metric.evaluate(
@@ -167,7 +173,7 @@ def test_the_order_of_the_gallery_changes_nothing(world, rng):
 
 def test_the_length_of_an_embedding_changes_nothing(world, rng):
     query, gallery, query_ids, gallery_ids = world
-    scale = 10.0 ** rng.integers(-150, 150, (len(query), 1))  # squares would overflow or vanish
+    scale = 10.0 ** rng.integers(-200, 200, (len(query), 1))  # squares would overflow or vanish
     scaled = metric.evaluate(query * scale, gallery * 3, query_ids, gallery_ids)
     pd.testing.assert_frame_equal(scaled.per_query, metric.evaluate(*world).per_query, rtol=1e-9)
 
@@ -293,6 +299,8 @@ def test_a_nan_or_infinite_embedding_is_refused(bad):
         ([["a", "b"]], np.ones((2, 2)), [0], [0, 1], "not a table of numbers"),
         ([[1.0], [1.0, 2.0]], np.ones((2, 2)), [0, 1], [0, 1], "not a table of numbers"),
         (np.ones((2, 3)), np.ones((2, 3)), [[0], [1]], [[0], [1]], "ids must be hashable"),
+        (np.ones((2, 3)), np.ones((2, 3)), np.eye(2), np.eye(2), "ids must be hashable"),
+        (np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 1)), [0, 1], "ids must be hashable"),
     ],
 )
 def test_what_does_not_fit_is_refused(query, gallery, query_ids, gallery_ids, message):

@@ -1,0 +1,277 @@
+"""Tidy rows -> the tables and sentences of a report. Numbers in, words out; it measures nothing.
+
+A sentence never says more than its interval: a difference whose interval holds zero is called
+undecided, whatever its sign.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+METRIC_NAMES = {
+    "rank1": "rank-1",
+    "rank5": "rank-5",
+    "rank10": "rank-10",
+    "mAP": "mAP (standard)",
+    "mAP_trapezoid": "mAP (trapezoid)",
+}
+# The published backbone of each family, for rows of the embedded minis.
+COUNTERPART = {"mini-ViT": "ViT-B/16", "mini-RN": "RN50"}
+# CLIP-HandID, section III-A (the same in GPA-Net and MBA-Net): the complete real sets.
+PUBLISHED_COUNTS = pd.DataFrame(
+    [
+        ("11k", "dorsal left", 73, 73, 988, 290),
+        ("11k", "dorsal right", 72, 71, 971, 290),
+        ("11k", "palmar left", 76, 75, 948, 290),
+        ("11k", "palmar right", 72, 71, 917, 290),
+        ("HD", "dorsal", 251, 251, 1992, 1593),
+    ],
+    columns=["set", "view", "train identities", "test identities", "queries", "gallery"],
+)
+_WHO = ["method", "backbone", "train_set", "test_set"]
+
+
+def _mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    keys = [*_WHO, "metric", "synthetic"]
+    same = {"n_queries": "first", "n_gallery": "first", "n_subjects": "first"}
+    how = {"value": "mean", "low": "mean", "high": "mean", "seed": "nunique", **same}
+    means = rows.groupby(keys, sort=False).agg(how).reset_index()
+    return means.rename(columns={"seed": "seeds"})
+
+
+def _interval(row: pd.Series) -> str:
+    return f"{row['value']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"
+
+
+def run_name(rows: pd.DataFrame) -> str:
+    """What titles start with: 'synthetic 11k dorsal right', or how many sets there are."""
+    targets = list(dict.fromkeys(rows["test_set"]))
+    kinds = rows.groupby("test_set", sort=False)["synthetic"].first()
+    shown = targets[0] if len(targets) == 1 else f"{len(targets)} sets"
+    if kinds.all():
+        return f"synthetic {shown}"
+    return f"{shown} (partly synthetic)" if kinds.any() else shown
+
+
+def wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a system, a column a metric: value [low, high] in percent, mean over seeds."""
+    means = _mean_over_seeds(rows)
+    means["text"] = means.apply(_interval, axis=1)
+    keys = ["method", "backbone", "test_set", "seeds", "n_queries", "n_gallery", "n_subjects"]
+    table = means.pivot_table(
+        index=keys, columns="metric", values="text", aggfunc="first", sort=False
+    )
+    table = table[[m for m in METRIC_NAMES if m in table]].rename(columns=METRIC_NAMES)
+    names = {"n_queries": "queries", "n_gallery": "gallery", "n_subjects": "people"}
+    return table.reset_index().rename(columns={"test_set": "test set", **names})
+
+
+def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
+    """Rows of one metric with a `label` that names only what differs between them."""
+    if metric is not None:
+        rows = _mean_over_seeds(rows[rows["metric"] == metric])
+    parts = ["method"] + [c for c in ("backbone", "test_set") if rows[c].nunique() > 1]
+    return rows.assign(label=rows[parts].agg(", ".join, axis=1)).reset_index(drop=True)
+
+
+def describe(shown: pd.DataFrame, what: str) -> str:
+    """A figure of labelled rows in words, for readers who cannot see it."""
+    return f"{what}: " + "; ".join(
+        f"{row['label']} {_interval(row)} %" for _, row in shown.iterrows()
+    )
+
+
+def describe_training(histories: dict[str, pd.DataFrame]) -> str:
+    """Training curves in words."""
+    return "; ".join(
+        f"{label}: loss from {h['total'].iloc[0]:.2f} to {h['total'].iloc[-1]:.2f}, best "
+        f"validation mAP {100 * h['validation'].max():.1f} % in {len(h)} epochs"
+        for label, h in histories.items()
+    )
+
+
+def describe_losses(history: pd.DataFrame, parts: Sequence[str]) -> str:
+    """The parts of a loss in words."""
+    return "; ".join(
+        f"{part} from {history[part].iloc[0]:.2f} to {history[part].iloc[-1]:.2f}" for part in parts
+    )
+
+
+def chance(rows: pd.DataFrame) -> float:
+    """Rank-1 of guessing, percent: one image of the right hand in the gallery."""
+    return 100 / rows["n_gallery"].iloc[0]
+
+
+def curves(scores: Iterable) -> dict[str, np.ndarray]:
+    """CMC curves of study.Score objects by label (first seed of each)."""
+    heads = pd.DataFrame([score.rows.iloc[0] for score in scores])
+    labels = labelled(heads)["label"]
+    return {label: s.cmc for label, s in reversed([*zip(labels, scores, strict=True)])}
+
+
+def curves_by_target(stored: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+    """Stored CMC curves: test set -> label -> fractions (first seed of each)."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for target, rows in stored.groupby("test_set", sort=False):
+        first = labelled(rows[rows["seed"] == rows["seed"].min()])
+        found[target] = {
+            label: curve["found"].to_numpy() / 100
+            for label, curve in first.groupby("label", sort=False)
+        }
+    return found
+
+
+# --- beside the papers ------------------------------------------------------------------------
+
+
+def _published_mean(published: pd.DataFrame, row: pd.Series) -> pd.Series | None:
+    """The published figure of a row's system, or of its full-size counterpart."""
+    backbone = COUNTERPART.get(row["backbone"], row["backbone"])
+    same = (
+        (published["method"] == row["method"])
+        & (published["backbone"] == backbone)
+        & (published["train_set"] == row["train_set"])
+        & (published["test_set"] == row["test_set"])
+        & (published["metric"] == row["metric"].removesuffix("_trapezoid"))
+    )
+    if row["metric"].startswith("mAP"):
+        wanted = "trapezoid" if row["metric"].endswith("trapezoid") else "standard"
+        same &= published["ap_definition"] == wanted
+    found = published[same & (published["source"] == "CLIP-HandID paper")]
+    return found.iloc[0] if len(found) else None
+
+
+def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Ours and the paper's, a row a system and metric; empty where nothing was published.
+
+    Args:
+        rows: tidy rows (record.COLUMNS).
+        published: record.published().
+    """
+    table = []
+    for _, row in _mean_over_seeds(rows).iterrows():
+        known = _published_mean(published, row)
+        table.append(
+            {
+                "method": row["method"],
+                "backbone": row["backbone"],
+                "test set": f"{'synthetic ' if row['synthetic'] else ''}{row['test_set']}",
+                "metric": METRIC_NAMES[row["metric"]],
+                "ours [95 % interval]": _interval(row),
+                "published": "" if known is None else f"{known['value']:.2f}",
+                "published for": ""
+                if known is None
+                else f"{known['backbone']}, real {known['test_set']}",
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def published_for(shown: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """The published figures of labelled rows: columns label, value."""
+    found = [(row["label"], _published_mean(published, row)) for _, row in shown.iterrows()]
+    known = [{"label": label, "value": row["value"]} for label, row in found if row is not None]
+    return pd.DataFrame(known, columns=["label", "value"])
+
+
+# --- counts -----------------------------------------------------------------------------------
+
+
+def beside_counts(audit: pd.DataFrame) -> pd.DataFrame:
+    """The protocol's counts a view, and below each the papers' of the complete real set."""
+    ours = audit.assign(source="this run")
+    papers = PUBLISHED_COUNTS.merge(audit[["set", "view"]]).assign(source="the papers")
+    both = pd.concat([ours, papers]).sort_values(["set", "view"], kind="stable")
+    return both[["set", "view", "source", *audit.columns.drop(["set", "view"])]]
+
+
+def answer_counts(audit: pd.DataFrame) -> str:
+    """Whether every count equals the papers', and which do not."""
+    both = audit.merge(PUBLISHED_COUNTS, on=["set", "view"], suffixes=("", " (papers)"))
+    names = list(PUBLISHED_COUNTS.columns[2:])
+    differ = [
+        f"{row['set']} {row['view']}: {name} {row[name]:,} instead of {row[f'{name} (papers)']:,}"
+        for _, row in both.iterrows()
+        for name in names
+        if row[name] != row[f"{name} (papers)"]
+    ]
+    if not differ:
+        return f"All {len(both) * len(names)} counts equal the papers'."
+    return (
+        f"{len(differ)} of {len(both) * len(names)} counts differ from the papers': "
+        + "; ".join(differ[:4] + (["..."] if len(differ) > 4 else []))
+    )
+
+
+def answer_problems(problems: pd.DataFrame, total: int) -> str:
+    """How many files are broken or there twice."""
+    if problems.empty:
+        return f"All {total:,} files decode in full, and no two are the same."
+    return f"{len(problems)} of {total:,} files are broken or there twice; the table names them."
+
+
+# --- answers ----------------------------------------------------------------------------------
+
+
+def answer_level(rows: pd.DataFrame, where: str) -> str:
+    """How high each system stands, against chance."""
+    shown = labelled(rows, "rank1")
+    lines = [f"**{where}**, the first answer is right for:", ""]
+    for _, row in shown.iterrows():
+        lines.append(f"- {row['label']}: **{row['value']:.1f} %** of queries {_range(row)}")
+    lines += ["", f"Guessing would be right for {chance(rows):.1f} %."]
+    return "\n".join(lines)
+
+
+def answer_gain(gains: pd.DataFrame, what: str) -> str:
+    """What each system adds to its reference, and whether this many people can tell."""
+    lines = [f"**{what}**, in percentage points of rank-1:", ""]
+    for _, row in gains.iterrows():
+        lines.append(f"- {row['label']}: **{row['value']:+.1f}** {_range(row)}: {_verdict(row)}")
+    seeds = int(gains["seeds"].min())
+    if seeds == 1:
+        lines += ["", "One seed each: the interval holds the choice of people, not of the seed."]
+    return "\n".join(lines)
+
+
+def answer_summary(rows: pd.DataFrame) -> str:
+    """The study's three questions, one line a system, and what the figures cannot say."""
+    best = labelled(rows, "rank1")
+    lines = ["Rank-1, best first:", ""]
+    for _, row in best.sort_values("value", ascending=False).iterrows():
+        lines.append(f"- {row['label']}: **{row['value']:.1f} %** {_range(row)}")
+    if rows["synthetic"].any():
+        lines += [
+            "",
+            "Synthetic rows show that the study runs and what it can resolve. They say nothing "
+            "about real hands; for that, run it on the real sets.",
+        ]
+    return "\n".join(lines)
+
+
+def by_person(per_query: pd.DataFrame) -> pd.Series:
+    """Rank-1 of each person over all runs, fractions, worst first."""
+    right = per_query["first_hit"].eq(1).groupby(per_query["subject"]).mean()
+    return right.sort_values(kind="stable")
+
+
+def answer_people(people: pd.Series, who: str) -> str:
+    """How unevenly the errors fall on people."""
+    always, never = int((people == 1).sum()), int((people == 0).sum())
+    return (
+        f"**{who}**: of {len(people)} test people, {always} are always found at rank 1 and {never} "
+        f"never; the middle person is found in {100 * people.median():.0f} % of the queries."
+    )
+
+
+def _range(row: pd.Series) -> str:
+    return f"(95 % interval {row['low']:.1f} to {row['high']:.1f})"
+
+
+def _verdict(row: pd.Series) -> str:
+    if row["low"] > 0:
+        return "better, beyond the choice of people"
+    if row["high"] < 0:
+        return "worse, beyond the choice of people"
+    return "undecided: the interval holds zero"

@@ -1,0 +1,234 @@
+"""Arrays and tables -> matplotlib figures. Computes nothing, saves nothing, shows nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 8.0  # inches; the reports' text is about as wide
+RIGHT, WRONG = "#0072b2", "#d55e00"  # told apart by people with any colour vision
+_COLOURS = sns.color_palette("colorblind")
+_STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "axes.edgecolor": "#888888",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 10,
+    "font.size": 9.5,
+    "legend.frameon": False,
+}
+
+
+def _figure(height: float, rows: int = 1, columns: int = 1, **how) -> tuple[Figure, np.ndarray]:
+    with sns.axes_style("white", rc=_STYLE), sns.plotting_context(rc=_STYLE):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False, **how)
+
+
+def contact_sheet(images: Sequence[np.ndarray], labels: Sequence[str], title: str) -> Figure:
+    """Photographs side by side, six a row.
+
+    Args:
+        images: [H, W, 3] uint8 each.
+        labels: a short text under each.
+        title: of the figure.
+    """
+    rows = -(-len(images) // 6)
+    figure, axes = _figure(1.62 * rows + 0.4, rows, 6)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, picture, label in zip(axes.flat, images, labels, strict=False):
+        axis.imshow(picture)
+        axis.set_title(label, fontsize=8, fontweight="normal", loc="center", pad=3)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def images_per_person(counts: pd.DataFrame, title: str) -> Figure:
+    """How many photographs each person has, a panel a view.
+
+    Args:
+        counts: a row a person and view, columns `view` and `images`.
+        title: of the figure.
+    """
+    views = sorted(counts["view"].unique())
+    figure, axes = _figure(2.4, 1, len(views), sharex=True, sharey=True)
+    for axis, view in zip(axes.flat, views, strict=True):
+        sns.histplot(
+            counts.loc[counts["view"] == view, "images"],
+            discrete=counts["images"].max() <= 40,
+            color=_COLOURS[0],
+            edgecolor="white",
+            ax=axis,
+        )
+        axis.set(xlabel="photographs a person", ylabel="people")
+        axis.set_title(view, fontweight="normal", fontsize=9.5)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def scores(rows: pd.DataFrame, title: str, published: pd.DataFrame | None = None) -> Figure:
+    """One metric of several systems: a dot with its 95 % interval each, in percent.
+
+    Args:
+        rows: columns `label`, `value`, `low`, `high` (percent), in the order to show.
+        title: of the figure; names the metric.
+        published: columns `label`, `value`: drawn as open diamonds in the row of that label.
+    """
+    labels = list(dict.fromkeys(rows["label"]))
+    figure, axes = _figure(0.9 + 0.34 * len(labels))
+    axis = axes[0, 0]
+    heights = rows["label"].map({label: -i for i, label in enumerate(labels)})
+    axis.hlines(heights, rows["low"], rows["high"], color=_COLOURS[0], lw=2)
+    axis.plot(rows["value"], heights, "o", color=_COLOURS[0], label="ours, 95 % interval", ms=6)
+    for value, high, height in zip(rows["value"], rows["high"], heights, strict=True):
+        axis.annotate(
+            f"{value:.1f}", (max(value, high), height), (6, -3), textcoords="offset points"
+        )
+    if published is not None and len(published):
+        known = published[published["label"].isin(labels)]
+        y = known["label"].map({label: -i for i, label in enumerate(labels)})
+        axis.plot(known["value"], y, "D", mfc="white", color=WRONG, label="published", ms=6)
+        axis.legend(loc="lower right")
+    axis.set_yticks([-i for i in range(len(labels))], labels)
+    axis.set(xlim=(0, 108), xlabel="percent", title=title)
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+def differences(rows: pd.DataFrame, title: str) -> Figure:
+    """Differences to a reference, in points, with 95 % intervals and a line at zero.
+
+    Args:
+        rows: columns `label`, `value`, `low`, `high` (percentage points).
+        title: of the figure; names metric and reference.
+    """
+    figure, axes = _figure(0.9 + 0.34 * len(rows))
+    axis = axes[0, 0]
+    heights = -np.arange(len(rows))
+    axis.axvline(0, color="#444444", lw=1)
+    axis.hlines(heights, rows["low"], rows["high"], color=_COLOURS[2], lw=2)
+    axis.plot(rows["value"], heights, "o", color=_COLOURS[2], ms=6)
+    for value, high, height in zip(rows["value"], rows["high"], heights, strict=True):
+        axis.annotate(f"{value:+.1f}", (high, height), (6, -3), textcoords="offset points")
+    axis.set_yticks(heights, rows["label"])
+    axis.set(xlabel="percentage points; the bar is a 95 % interval over people", title=title)
+    axis.margins(x=0.15)
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+def cmc(curves: dict[str, np.ndarray], title: str, ranks: int = 20) -> Figure:
+    """Cumulative match characteristic: share of queries found among the first k.
+
+    Args:
+        curves: label -> [G] fractions.
+        title: of the figure; names the gallery's size.
+        ranks: how many ranks to show.
+    """
+    figure, axes = _figure(3.4)
+    axis = axes[0, 0]
+    styles = ["-", "--", "-.", ":"]
+    for number, (label, curve) in enumerate(curves.items()):
+        shown = 100 * np.asarray(curve)[:ranks]
+        colour = _COLOURS[number % len(_COLOURS)]
+        style = styles[number % len(styles)]
+        axis.plot(np.arange(1, len(shown) + 1), shown, style, color=colour, lw=2, label=label)
+    axis.set(
+        xlabel="rank k", ylabel="queries found, %", ylim=(0, 102), xlim=(1, ranks), title=title
+    )
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+def training(histories: dict[str, pd.DataFrame], title: str) -> Figure:
+    """Training curves: the sum of the losses and the validation figure by epoch.
+
+    Args:
+        histories: label -> table with `total` and `validation` (fraction), a row an epoch.
+        title: of the figure.
+    """
+    figure, axes = _figure(2.9, 1, 2)
+    for number, (label, history) in enumerate(histories.items()):
+        epochs, colour = np.arange(1, len(history) + 1), _COLOURS[number % len(_COLOURS)]
+        axes[0, 0].plot(epochs, history["total"], color=colour, lw=1.8, label=label)
+        axes[0, 1].plot(epochs, 100 * history["validation"], color=colour, lw=1.8, label=label)
+    axes[0, 0].set(xlabel="epoch", ylabel="sum of losses, nats", title=title)
+    axes[0, 1].set(xlabel="epoch", ylabel="mAP, %", title="Validation (training people)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def loss_parts(history: pd.DataFrame, parts: Sequence[str], title: str) -> Figure:
+    """Each loss of one training by epoch.
+
+    Args:
+        history: a row an epoch.
+        parts: its columns to draw.
+        title: of the figure.
+    """
+    figure, axes = _figure(2.6)
+    axis = axes[0, 0]
+    for number, part in enumerate(parts):
+        axis.plot(np.arange(1, len(history) + 1), history[part], color=_COLOURS[number], lw=1.8)
+        last = history[part].iloc[-1]
+        axis.annotate(part, (len(history), last), (5, -3), textcoords="offset points", fontsize=8.5)
+    axis.set(xlabel="epoch", ylabel="nats", title=title)
+    axis.margins(x=0.02)
+    return figure
+
+
+def retrieval(
+    queries: Sequence[np.ndarray], matches: Sequence[Sequence[tuple]], title: str
+) -> Figure:
+    """A query a row with its best matches: right ones blue and ticked, wrong ones red and crossed.
+
+    Args:
+        queries: [H, W, 3] uint8 each.
+        matches: for each query (picture, is_right, similarity) in order of rank.
+        title: of the figure.
+    """
+    width = 1 + max(len(row) for row in matches)
+    figure, axes = _figure(1.62 * len(queries) + 0.5, len(queries), width)
+    for row, (query, found) in enumerate(zip(queries, matches, strict=True)):
+        _picture(axes[row, 0], query, "query", "#444444")
+        for column, (picture, right, similarity) in enumerate(found, start=1):
+            mark, colour = ("✓ right", RIGHT) if right else ("✗ wrong", WRONG)
+            _picture(axes[row, column], picture, f"{mark}  {similarity:.2f}", colour)
+        for axis in axes[row, len(found) + 1 :]:
+            axis.set_axis_off()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _picture(axis: Axes, picture: np.ndarray, text: str, colour: str) -> None:
+    axis.imshow(picture)
+    axis.set(xticks=[], yticks=[])
+    axis.grid(False)
+    axis.set_title(text, fontsize=8, color=colour, loc="center", pad=3)
+    for spine in axis.spines.values():
+        spine.set(visible=True, color=colour, linewidth=2.5)
+
+
+def by_person(people: pd.Series, title: str) -> Figure:
+    """Rank-1 of each test person, worst first: one dot a person.
+
+    Args:
+        people: person -> fraction.
+        title: of the figure.
+    """
+    figure, axes = _figure(2.3)
+    axis = axes[0, 0]
+    axis.plot(np.arange(1, len(people) + 1), 100 * people.to_numpy(), "o", color=_COLOURS[0], ms=5)
+    axis.axhline(100 * people.mean(), color=WRONG, lw=1.2)
+    axis.annotate("mean over people", (1, 100 * people.mean()), (0, 4), textcoords="offset points")
+    axis.set(xlabel="test people, worst first", ylabel="rank-1, %", ylim=(-4, 104), title=title)
+    return figure

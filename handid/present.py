@@ -1,0 +1,74 @@
+"""Figures, tables and sentences into a notebook's output, so that they also live in its report.
+
+Only output: what is shown is computed elsewhere and comes in as arguments.
+"""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from IPython.display import Markdown, display
+from matplotlib.figure import Figure
+
+_PIXELS_PER_INCH = 150
+_SHOWN_PER_INCH = 96
+
+
+def show(figure: Figure, *, name: str, caption: str, alt: str) -> None:
+    """Show a figure as PNG with its alternative text, and its caption below.
+
+    Args:
+        figure: any matplotlib figure.
+        name: of its file among the report's figures.
+        caption: what the reader should see in it, one or two sentences.
+        alt: what a reader who cannot see it needs to know.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_PIXELS_PER_INCH, facecolor="white")
+    width = round(figure.get_figwidth() * _SHOWN_PER_INCH)
+    display(
+        {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": alt},
+        raw=True,
+        metadata={"image/png": {"width": width, "alt": alt}, "alt": alt, "name": name},
+    )
+    say(f"*{caption}*")
+
+
+def say(text: str) -> None:
+    """Show Markdown, for sentences whose numbers are computed."""
+    display(Markdown(text))
+
+
+def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:
+    """Show a table with rounded numbers and its caption above."""
+    say(f"**{caption}**")
+    display(frame.style.format(precision=digits, na_rep="–", thousands=",").hide(axis="index"))
+
+
+def explorer(
+    queries: Sequence, matches: Sequence, labels: Sequence[str], draw: Callable[..., Figure]
+) -> None:
+    """A list to choose a query from; JupyterLab only, a report shows the static twin beside it.
+
+    Args:
+        queries: pictures.
+        matches: what was found for each.
+        labels: what the list shows.
+        draw: ([query], [matches], title) -> figure, such as plot.retrieval.
+    """
+    import ipywidgets
+
+    output = ipywidgets.Output()
+    options = [(label, number) for number, label in enumerate(labels)]
+    chooser = ipywidgets.Dropdown(options=options, description="show")
+
+    def redraw(number: int) -> None:
+        figure = draw([queries[number]], [matches[number]], labels[number])
+        with output:
+            output.clear_output(wait=True)
+            show(figure, name="explorer", caption=labels[number], alt=labels[number])
+
+    chooser.observe(lambda change: redraw(change["new"]), names="value")
+    redraw(0)
+    display(ipywidgets.VBox([chooser, output]))
