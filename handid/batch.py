@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ from handid import disk
 MARKER = "HANDID_RUN"  # environment variable that every process of one notebook inherits
 INJECTED = "injected-parameters"  # papermill's tag; its cell has no number
 GRACE_SECONDS = 10
+MANY_FILES = 20
 POOLS = ("OMP_NUM", "MKL_NUM", "OPENBLAS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM")
 ENDINGS = {"killed": "was killed", "blocked": "was blocked", "interrupted": "was interrupted"}
 
@@ -380,14 +382,16 @@ class Batch:
         self.finish(stem)
 
     def products(self, since: float, until: float) -> list[str]:
-        """Files of the work folder that were last written between two moments.
+        """What in the work folder was last written between two moments, caches left out.
 
         Asked only at the end of a run: what a notebook running beside this one wrote and removed
-        again must not count as a product of this one.
+        again must not count as a product of this one. Folders of many files stand for them.
         """
-        files = [path for path in self.work.rglob("*") if path.is_file()]
-        times = {str(path.relative_to(self.work)): path.stat().st_mtime for path in files}
-        return sorted(name for name, time in times.items() if since <= time <= until)
+        files = [path.relative_to(self.work) for path in self.work.rglob("*") if path.is_file()]
+        times = {path: (self.work / path).stat().st_mtime for path in files}
+        made = [p for p in files if since <= times[p] <= until and p.parts[0] != "cache"]
+        crowd = Counter(path.parent for path in made)
+        return sorted({str(p.parent if crowd[p.parent] > MANY_FILES else p) for p in made})
 
     def finish(self, stem: str) -> None:
         """Save, render and say how a notebook ended."""

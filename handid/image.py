@@ -86,7 +86,11 @@ def fit(image: Image.Image, geometry: Geometry) -> np.ndarray:
         return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
     if how != "crop":
         raise ValueError(f"Unknown image geometry '{how}': use 'squash' or 'crop'.")
-    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
+    short = min(image.size)
+    width, height = (size * side // short for side in image.size)  # as torchvision rounds
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    whole = image.resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(whole.crop((left, top, left + size, top + size)))
 
 
 def _cache_file(path: str, folder: Path, geometry: Geometry) -> Path:

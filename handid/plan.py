@@ -247,28 +247,47 @@ def asked(options: Namespace, work: Path) -> dict[str, tuple[Any, str]]:
     """Parameters that the command line sets, each with the option that set it.
 
     Raises:
-        Refused: if an option is ill-written, or names a folder or file that is missing.
+        Refused: if an option is ill-written, names a missing folder or file, or sets one twice.
     """
-    wanted: dict[str, tuple[Any, str]] = {"work": (str(work), "")}
-    for item in options.set:
-        name, equals, raw = item.partition("=")
-        if not equals or not name.isidentifier():
-            raise Refused(f"--set {item}: write --set name=value")
-        if name == "work":
-            raise Refused("--set work: the runner sets it; use --work DIR")
-        try:
-            wanted[name] = (yaml.safe_load(raw), f"--set {item}")
-        except yaml.YAMLError as error:
-            raise Refused(f"--set {item}: {raw!r} is not a YAML value; quote it") from error
-    for item in options.data:
-        name, equals, raw = item.partition("=")
-        folder = Path(raw).expanduser()
-        if not equals or not folder.is_dir():
-            raise Refused(f"--data {item}: no such folder; write --data NAME=AN_EXISTING_FOLDER")
-        wanted[f"data_{name}"] = (str(folder.resolve()), f"--data {item}")
+    items = [read_set(item) for item in options.set] + [read_data(item) for item in options.data]
     if options.weights:
-        wanted["weights"] = (existing_weights(options.weights), f"--weights {options.weights}")
+        found = existing_weights(options.weights)
+        items.append(("weights", found, f"--weights {options.weights}"))
+    wanted: dict[str, tuple[Any, str]] = {"work": (str(work), "")}
+    for name, value, option in items:
+        if name in wanted:
+            before = wanted[name][1] or "the runner, see --work"
+            raise Refused(f"{option}: {name} is set already by {before}; set it once")
+        wanted[name] = (value, option)
     return wanted
+
+
+def read_set(item: str) -> tuple[str, Any, str]:
+    """Name, value and option of one --set.
+
+    Raises:
+        Refused: if it is not name=value with a value in YAML.
+    """
+    name, equals, raw = item.partition("=")
+    if not equals or not name.isidentifier():
+        raise Refused(f"--set {item}: write --set name=value")
+    try:
+        return name, yaml.safe_load(raw), f"--set {item}"
+    except yaml.YAMLError as error:
+        raise Refused(f"--set {item}: {raw!r} is not a YAML value; quote it") from error
+
+
+def read_data(item: str) -> tuple[str, str, str]:
+    """Parameter, absolute folder and option of one --data.
+
+    Raises:
+        Refused: if it is not name=folder with a folder that exists.
+    """
+    name, equals, raw = item.partition("=")
+    folder = Path(raw).expanduser()
+    if not equals or not raw or not folder.is_dir():
+        raise Refused(f"--data {item}: no such folder; write --data NAME=AN_EXISTING_FOLDER")
+    return f"data_{name}", str(folder.resolve()), f"--data {item}"
 
 
 def existing_weights(name: str) -> str:
@@ -311,11 +330,27 @@ def injection(
     """What a run injects into one notebook: the profile's values, then the command line's."""
     own = profile.parameters | profile.per_notebook.get(notebook.stem, {})
     values = {key: (value, f"profile {name}") for key, value in own.items()} | wanted
-    return {
-        key: checked(key, value, notebook.defaults[key], f"{where or '--work'} ({notebook.stem})")
-        for key, (value, where) in values.items()
-        if key in notebook.defaults
-    }
+    injected = {}
+    for key, (value, option) in values.items():
+        if key in notebook.defaults:
+            where = f"{option or '--work'} ({notebook.stem})"
+            injected[key] = checked(key, value, notebook.defaults[key], where)
+            if key.startswith("data_"):
+                check_folder(key, injected[key], where, notebook.path.parent, wanted["work"][0])
+    return injected
+
+
+def check_folder(name: str, value: Any, where: str, base: Path, work: str) -> None:
+    """Look for a data folder that a profile or --set names; `work` may yet come to hold it.
+
+    Raises:
+        Refused: if it is written as a path and is not there.
+    """
+    if not isinstance(value, str) or os.sep not in value:
+        return  # empty, or a word that the notebook knows
+    folder = (base / Path(value).expanduser()).resolve()
+    if not folder.is_dir() and not folder.is_relative_to(work):
+        raise Refused(f"{where}: {name} names no folder: {value}; make it or name another")
 
 
 # ---------------------------------------------------------------- fingerprints and privacy

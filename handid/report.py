@@ -13,6 +13,7 @@ import io
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,10 +97,11 @@ def formula(tex: str) -> str:
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import math_to_image
 
-    drawing, size, spoken = io.BytesIO(), 12, html.escape(tex, quote=True)
-    font = FontProperties(size=size)
+    drawing, size, spoken = io.BytesIO(), 11, html.escape(tex, quote=True)
+    look = {"mathtext.fontset": "stix", "svg.fonttype": "path", "savefig.transparent": True}
     try:
-        with rc_context({"mathtext.fontset": "stix", "svg.fonttype": "path"}):
+        with rc_context(look):
+            font = FontProperties(size=size)  # takes its fontset when it is made
             depth = math_to_image(f"${tex}$", drawing, font, dpi=72, format="svg")
     except (ValueError, RuntimeError):
         return f"<code>{spoken}</code>"
@@ -227,12 +229,23 @@ def figures(notebook: dict) -> list[Figure]:
     return found
 
 
+def enumerate_code(notebook: dict) -> Iterator[tuple[int, int]]:
+    """The kernel's count and our number, from 1, of every executed code cell."""
+    number = 0
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            number += "injected-parameters" not in cell["metadata"].get("tags", [])
+            if cell.get("execution_count"):
+                yield cell["execution_count"], number
+
+
 class Outputs:
     """Outputs of one notebook as HTML; counts its pictures and keeps their sum small."""
 
     def __init__(self, notebook: dict, title: str):
         """Choose the width that lets all pictures fit on the page."""
         self.title, self.count, self.width = html.escape(title, quote=True), 0, 0
+        self.number = dict(enumerate_code(notebook))
         drawn = [figure.data for figure in figures(notebook)]
         for self.width in (0, 1600, 1100, 700, 400):
             kept = [shrink(data, self.width) if self.width else data for data in drawn]
@@ -265,10 +278,15 @@ class Outputs:
     def error(self, output: dict) -> str:
         """An exception: its sentence in the open, its traceback folded."""
         said = html.escape(f"{output['ename']}: {output['evalue']}".rstrip(": "))
-        trace = html.escape(plain("\n".join(output["traceback"])))
+        # the kernel counted the injected cell too; the page and the run's messages do not
+        trace = re.sub(
+            r"Cell In\[(\d+)\]",
+            lambda found: f"Cell {self.number.get(int(found[1]), found[1])}",
+            plain("\n".join(output["traceback"])),
+        )
         return (
             f'<div class="error" role="alert"><p><strong>{said}</strong></p>'
-            f"<details><summary>traceback</summary><pre>{trace}</pre></details></div>"
+            f"<details><summary>traceback</summary><pre>{html.escape(trace)}</pre></details></div>"
         )
 
     def shown(self, kind: str, output: dict) -> str:
@@ -284,6 +302,8 @@ class Outputs:
             return f'<p class="formula-line">{formula(data.strip().strip("$").strip())}</p>'
         if kind == "text/plain":
             return f"<pre>{html.escape(plain(data))}</pre>"
+        if "%|" in output["data"].get("text/plain", ""):
+            return ""  # a progress bar
         words = "Interactive in JupyterLab; the figure here is its static twin."
         return f'<p class="note">{words}</p>'
 

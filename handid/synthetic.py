@@ -51,11 +51,11 @@ BONES = np.array([
 METACARPALS = np.array([68.1, 64.6, 58.0, 53.7])  # same source; of the four fingers
 # From here on ours, fitted by eye to photographs.
 FINGERTIP = 4.0  # soft tissue beyond the last bone
-BASES = np.array([[-19, 10], [-15, 20], [-2.5, 21], [9.5, 19], [19, 15]])  # metacarpals begin here
-SPLAY = np.array([-8.5, -1.5, 6.0, 13.0])  # degrees of the metacarpals from the hand's axis
+BASES = np.array([[-21, 10], [-16, 20], [-2.5, 21], [10, 19], [20, 15]])  # metacarpals begin here
+SPLAY = np.array([-10.0, -1.5, 7.0, 15.0])  # degrees of the metacarpals from the hand's axis
 FAN = np.array([-9.0, -2.0, 6.0, 17.0])  # degrees of the fingers when spread is 1
 LEANS = np.array([[0, 4, 5], [0, 1, 2], [0, 0, 1], [0, -1, -2], [0, -2, -3]])  # degrees
-BREADTHS = np.array([10.6, 9.4, 9.6, 8.9, 7.8])  # half breadths of the digits
+BREADTHS = np.array([11.2, 9.9, 10.1, 9.4, 8.3])  # half breadths of the digits
 # Seven knots along a digit, in half breadths: root, mid-bone, joint, mid-bone, joint, pulp, tip.
 THUMB, FINGER = [1.45, 1.3, 1.12, 0.95, 1, 0.98, 0.75], [1.1, 1, 1.02, 0.93, 0.92, 0.89, 0.72]
 PROFILE = np.array([THUMB, *4 * [FINGER]])
@@ -152,7 +152,7 @@ def person(seed: int, subject: int) -> Person:
         metacarpals=stature * METACARPALS * np.exp(0.03 * _both_hands(rng, 4)),
         breadths=breadth * BREADTHS[:, None] * PROFILE * breadths,
         bases=stature * BASES + 1.2 * _both_hands(rng, 5, 2),
-        leans=LEANS + 2.0 * _both_hands(rng, 5, 3),
+        leans=LEANS + 1.7 * _both_hands(rng, 5, 3),
         nails=np.array([1.35, 0.72, 0.3]) * nails,
         veins=float(rng.beta(2, 2)),
         wrinkles=float(0.8 + 0.4 * rng.random() + 0.15 * rng.standard_normal()),
@@ -191,7 +191,7 @@ PALM_LINES = np.array([
     [[-35, 67], [-8, 64], [6, 38], [-9, 8]], [[2, 13], [5, 32], [0, 52], [-2, 70]],
     [[-27, 0], [-8, -4], [8, -4], [27, 1]], [[-26, -7], [-8, -11], [8, -11], [26, -6]],
 ])  # fmt: skip
-PALM_DEPTHS = np.array([1.0, 1.0, 1.15, 0.35, 0.6, 0.4])
+PALM_DEPTHS = np.array([0.85, 0.85, 0.95, 0.35, 0.5, 0.35])
 VEIN_ROOTS = np.array([[-22, -45], [-9, -50], [4, -50], [14, -45], [22, -40]])
 VEIN_GOALS = np.array([[-27, 66], [-14, 83], [5, 81], [24, 71], [34, 53]])
 # Mounds of the palm: centre x, y, half width, half height, size; in a mean hand.
@@ -372,7 +372,7 @@ def _tint_digits(atlas: Array, who: Person, hand: int, palmar: bool) -> None:
         narrow = sum(np.exp(-(((along - at) / 2.0) ** 2)) for at in ends[:2])
         wide = sum(np.exp(-(((along - at) / 5.5) ** 2)) for at in ends[:2])
         chart[..., RELIEF] -= 0.7 * palmar * narrow
-        chart[..., MELANIN] += 0.15 * (not palmar) * wide
+        chart[..., MELANIN] += 0.20 * (not palmar) * wide
         chart[..., BLOOD] += 0.30 * tip if palmar else 0.15 * tip + 0.10 * wide
 
 
@@ -386,9 +386,9 @@ def _speckle(atlas: Array, palmar: bool, rng: Rng) -> None:
         atlas[..., MELANIN] += _blur(_splat(points, weights), sigma)
     shape = ROWS, COLUMNS
     broad, patches, grain, fine = (_clouds(rng, shape, cell) for cell in (20, 13, 4.5, 1.7))
-    atlas[..., MELANIN] += 0.04 * broad + 0.02 * fine
+    atlas[..., MELANIN] += 0.05 * broad + (0.02 if palmar else 0.03) * fine
     atlas[..., BLOOD] += (0.07 if palmar else 0.05) * patches + (0.055 if palmar else 0.03) * grain
-    atlas[..., RELIEF] += 0.035 * fine + 0.05 * grain
+    atlas[..., RELIEF] += 0.06 * fine + 0.06 * grain
 
 
 def _draw_nails(atlas: Array, who: Person, hand: int) -> None:
@@ -423,14 +423,14 @@ def _atlas(who: Person, hand: int, palmar: bool, level: int) -> Array:
     _tint_digits(atlas, who, hand, palmar)
     creases = _ink(_joint_creases(who, hand, palmar, rng), 0.62)
     if palmar:
-        creases += _ink(_palm_lines(who, hand, rng), 0.95)
+        creases += _ink(_palm_lines(who, hand, rng), 0.8)
         creases += _ink(_palm_wrinkles(who, hand, rng), 0.6)
     else:
         veins = who.veins * _ink(_veins(who, hand, rng), 2.0)
-        atlas[..., VEIN] = 0.5 * veins
+        atlas[..., VEIN] = 0.6 * veins
         atlas[..., RELIEF] += 0.7 * veins + _ink(_tendons(who, hand), 3.0)
     creases = who.wrinkles * np.minimum(creases, 1.6)[..., None]
-    atlas[..., [RELIEF, MELANIN, BLOOD]] += creases * np.array([-0.40, 0.28, 0.22], np.float32)
+    atlas[..., [RELIEF, MELANIN, BLOOD]] += creases * np.array([-0.45, 0.40, 0.25], np.float32)
     _speckle(atlas, palmar, np.random.default_rng([who.seed, who.subject, 4 + palmar, hand]))
     if not palmar:
         _draw_nails(atlas, who, hand)
@@ -449,7 +449,7 @@ POLISHES = {
 }
 METALS = ((0.80, 0.56, 0.20), (0.62, 0.62, 0.64))
 # Length of a mean hand in frames, spread of its turn in degrees, reflectance of the background.
-CAMERAS = {"11k": ((0.82, 0.96), 11.0, (0.9, 1.4)), "hd": ((0.92, 1.10), 8.0, (0.22, 0.42))}
+CAMERAS = {"11k": ((0.88, 1.02), 11.0, (0.9, 1.4)), "hd": ((0.98, 1.14), 8.0, (0.22, 0.42))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -490,9 +490,9 @@ def _stage(who: Person, view: str, shot: int, seed: int, camera: str) -> _Scene:
     polish, ring = _adornments(who, hand, shot, rng)
     return _Scene(
         hand=hand, palmar=palmar, spread=spread, angles=angles, shorten=shorten, turn=turn,
-        matrix=_orientation(rng, turn, hand, palmar), centre=rng.normal([0.5, 0.49], 0.025),
+        matrix=_orientation(rng, turn, hand, palmar), centre=rng.normal([0.5, 0.45], 0.025),
         length=rng.uniform(*length), light=_light(rng), ambient=rng.uniform(0.35, 0.6),
-        shadow=rng.uniform(0.1, 0.5), gains=np.exp(rng.normal(0.10, 0.16) + balance),
+        shadow=rng.uniform(0.1, 0.5), gains=np.exp(rng.normal(0.16, 0.16) + balance),
         ground=rng.uniform(*ground) * np.exp(rng.normal(0, 0.03, 3)),
         blur=rng.uniform(0.3, 0.75), noise=rng.uniform(0.004, 0.014),
         polish=polish, ring=ring, metal=int(rng.integers(2)),
@@ -501,10 +501,10 @@ def _stage(who: Person, view: str, shot: int, seed: int, camera: str) -> _Scene:
 
 def _pose(rng: Rng) -> tuple[float, Array, Array]:
     """Spread, angles [5, 3] in degrees, and foreshortening [5, 3] of the bones."""
-    spread = float(rng.uniform(0.15, 1.2))
+    spread = float(rng.uniform(0.25, 1.2))
     angles = np.zeros((5, 3))
     angles[0] = rng.uniform(-48, -26) + np.array([0, rng.uniform(-6, 12), rng.uniform(-8, 18)])
-    angles[1:] = (FAN * spread + rng.normal(0, 1.6, 4))[:, None]
+    angles[1:] = (FAN * spread + rng.normal(0, 1.3, 4))[:, None]
     bend = np.abs(rng.normal(0, 9) + rng.normal(0, 6, (5, 1))) * np.array([0.7, 1.4, 2.0])
     return spread, angles, np.cos(np.radians(np.minimum(bend, 40)))
 
@@ -578,7 +578,7 @@ def _palm_parts(who: Person, hand: int, joints: Array) -> list[tuple[Array, Arra
     size, wide = who.stature, (breadths[:, 1] / BREADTHS).mean()
     thumb = joints[0, 1]
     parts = [
-        (np.array([0, -160.0]), np.array([0, -16.0]), 30 * wide, 27 * wide),  # forearm
+        (np.array([0, -160.0]), np.array([0, -16.0]), 30 * wide, 28 * wide),  # forearm
         (size * np.array([-8, 4.0]), size * np.array([10, 4.0]), 20 * wide, 20 * wide),  # carpus
         (bases[4] + [3, 0], bases[4] * 0.4 + joints[4, 0] * 0.6, 11 * wide, 12 * wide),  # its edge
         (joints[0, 0], thumb, breadths[0, 0] * 0.92, breadths[0, 2] * 0.86),
@@ -851,11 +851,11 @@ def _caption(who: Person, scene: _Scene) -> dict:
         "pose": _word(scene.spread, (0.45, 0.85), "closed relaxed spread"),
         "spread": round(scene.spread, 3),
         "rotation_degrees": round(scene.turn, 1),
-        "light": f"{_word(above, (0.8, 0.92), 'low slanting high')} light from the {side}",
+        "light": f"{_word(above, (0.82, 0.915), 'low slanting high')} light from the {side}",
         "light_direction": [round(part, 3) for part in (across, down, above)],
-        "finger_length": _word(long, (1.24, 1.29), "short medium long"),
-        "finger_width": _word(slender, (0.108, 0.114), "slender medium broad"),
-        "veins": _word(who.veins, (0.33, 0.66), "faint visible prominent"),
+        "finger_length": _word(long, (1.29, 1.318), "short medium long"),
+        "finger_width": _word(slender, (0.113, 0.12), "slender medium broad"),
+        "veins": _word(who.veins, (0.39, 0.62), "faint visible prominent"),
         "creases": _word(who.wrinkles, (0.9, 1.1), "fine clear deep"),
         "nail_polish": int(scene.polish is not None),
         "nail_color": scene.polish or "none",

@@ -159,7 +159,10 @@ pathlib.Path(f"{work}/facts.json").write_text(json.dumps(facts))"""
     house.notebook("02_raises", "x = 1", "raise ValueError('first\\nsecond')", "x = 2")
     house.notebook("03_blocked", "x = 1", needs=["02_raises"])
     house.notebook("04_blocked_too", "x = 1", needs=["03_blocked"])
-    house.notebook("05_killed", "x = 1", "import os; os.kill(os.getpid(), 9)", "x = 2")
+    orphan = """import os, pathlib, subprocess
+child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+pathlib.Path(f"{work}/orphan").write_text(str(child.pid))"""
+    house.notebook("05_killed", orphan, "import os; os.kill(os.getpid(), 9)", "x = 2")
     house.notebook("06_too_long", "print('before')", SLEEPER, parameters=SLEEPS)
     house.notebook("07_exits", "import sys; sys.exit(0)", "x = 2")
     house.notebook("08_marked", ("1 / 0", "raises-exception"), "x = 2")
@@ -206,6 +209,10 @@ def test_a_time_out_kills_the_kernel_and_what_it_started(endings):
     assert [alive(pid) for pid in pids(endings)] == [False, False]
 
 
+def test_a_killed_kernel_leaves_no_orphans(endings):
+    assert not alive(int((endings.work / "orphan").read_text()))
+
+
 def test_a_notebook_runs_in_its_folder_with_this_python_and_these_parameters(endings):
     facts = json.loads((endings.work / "facts.json").read_text())
     assert facts["folder"] == str(endings.root / "notebooks")
@@ -230,6 +237,9 @@ def test_the_manifest_holds_times_memory_parameters_versions_and_key(endings):
 
 def test_a_failed_notebook_has_a_page_with_its_error(endings):
     assert "ValueError: first\nsecond" in endings.page("02_raises")
+    assert "Cell 3, line 1" in endings.page(
+        "02_raises"
+    )  # the number in the cause, not the kernel's
     assert "cell 3: ValueError: second" in endings.page("02_raises")
     assert "before" in endings.page("06_too_long")
     assert "stopped after 12 s" in endings.page("06_too_long")
@@ -412,6 +422,14 @@ def test_progress_bars_and_terminal_colours_become_plain_text():
     assert len(report.plain("x" * 10**6)) < 21_000
 
 
+def test_a_widget_leaves_a_note_and_a_progress_bar_nothing():
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+    (slider,) = report.cells(one_output(data=view | {"text/plain": "IntSlider(value=3)"}), "t")
+    assert "static twin" in slider["html"] and "IntSlider" not in slider["html"]
+    (bar,) = report.cells(one_output(data=view | {"text/plain": "reading:   0%|     | 0/9"}), "t")
+    assert bar["html"] == ""
+
+
 def test_a_styled_table_keeps_its_colours_and_nothing_else():
     rule = "#T_1_row0_col1 { background-color: gold; }"
     assert f"<style>{rule}</style>" in report.clean(f'<style type="text/css">\n{rule}</style><p>')
@@ -457,6 +475,7 @@ def plain_house(tmp_path_factory):
         "unknown": "description: x\nparameters: {epoch: 1}\n",
         "type": "description: x\nparameters: {epochs: many}\n",
         "own": "description: x\nper_notebook: {04_show: {epochs: 1}}\n",
+        "folder": "description: x\nparameters: {data_11k: ../no/such}\n",
         "absent": "description: x\nnotebooks: [05_none]\n",
     }.items():
         house.profile(text, name)
@@ -480,7 +499,10 @@ def plain_house(tmp_path_factory):
         ("--set names={1:2}", "names must be dict"),
         ("--set weights=5", "text needs quotes"),
         ("--set weights", "write --set name=value"),
-        ("--set work=/x", "use --work DIR"),
+        ("--set work=/x", "work is set already by the runner, see --work"),
+        ("--set epochs=1 --set epochs=2", "epochs is set already by --set epochs=1; set it once"),
+        ("--set data_11k=/no/such", "data_11k names no folder: /no/such"),
+        ("--profile folder", "profile folder (03_train): data_11k names no folder: ../no/such"),
         ("--data 11k=/no/such", "--data 11k=/no/such: no such folder"),
         ("--data 12k=/", "no selected notebook has a parameter 'data_12k'; did you mean data_11k?"),
         ("--weights no/such", "--weights no/such: no such file"),
@@ -548,7 +570,11 @@ def test_only_what_changed_runs_again(tmp_path):
     weights.write_text("w")
     (house.root / "handid/thing.py").write_text("x = 1\n")
     lines = f"{WORK}\nepochs = 1  # passes\ndata_11k = ''  # folder\nweights = 'tiny'  # name"
-    touch = "import pathlib; pathlib.Path(f'{work}/product').write_text('x')"
+    touch = """import pathlib
+for name in ["product", "cache/a", *(f"many/{number}" for number in range(30))]:
+    path = pathlib.Path(f"{work}/{name}")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")"""
     house.notebook("00_first", touch, parameters=lines)
     house.notebook("01_second", "x = 1", needs=["00_first"])
     house.notebook("02_other", "x = 1")
@@ -556,6 +582,7 @@ def test_only_what_changed_runs_again(tmp_path):
 
     assert house.run(*words).returncode == 0
     before = house.manifest()["notebooks"]
+    assert before["00_first"]["products"] == ["many", "product"]
     began = time.monotonic()
     again = house.run(*words)
     assert time.monotonic() - began < 5
@@ -568,8 +595,8 @@ def test_only_what_changed_runs_again(tmp_path):
 
     fresh = dict.fromkeys(before, "fresh")
     first = {"01_second": "stale (changed: needs)"}  # if only 00_first changed
-    for more, why in [("epochs=2", "parameters"), ("weights=other", "parameters, data")]:
-        told = house.stale(*words, "--set", more)
+    for more, why in [("--set epochs=2", "parameters"), ("--weights x", "parameters, data")]:
+        told = house.stale(*words, *more.split())
         assert told == fresh | first | {"00_first": f"stale (changed: {why})"}
     assert set(house.stale(*words, "--force").values()) == {"stale (forced)"}
     for path in (data / "deep/a.jpg", weights):

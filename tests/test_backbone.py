@@ -1,0 +1,187 @@
+"""CLIP's encoders: features, the frozen text tower, prompts with a pseudo-token, weights files."""
+
+import open_clip
+import pytest
+import torch
+from open_clip.transformer import QuickGELU
+from safetensors.torch import save_file
+
+from handid import backbone
+
+MINIS = ("mini-ViT", "mini-RN")
+
+
+@pytest.fixture(scope="module")
+def minis():
+    return {name: backbone.build(name) for name in MINIS}
+
+
+@pytest.mark.parametrize(("name", "feat"), [("mini-ViT", 192), ("mini-RN", 768)])
+def test_the_two_levels_have_the_announced_widths(minis, name, feat):
+    found = minis[name](torch.zeros(2, 3, 128, 128))
+    assert {k: tuple(v.shape) for k, v in found.items()} == {"feat": (2, feat), "proj": (2, 128)}
+    assert minis[name].dims == {"feat": feat, "proj": 128}
+
+
+def test_the_projected_feature_is_open_clips_own(minis):
+    images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    for net in (minis["mini-ViT"], backbone.build("mini-RN", last_stride=2)):
+        assert torch.allclose(net(images)["proj"], net.clip.encode_image(images), atol=1e-5)
+
+
+def test_last_stride_one_doubles_the_grid_and_adds_no_weights():
+    one, two = (backbone.build("mini-RN", last_stride=stride) for stride in (1, 2))
+    grids = []
+    for net in (one, two):
+        handle = net.clip.visual.layer4.register_forward_hook(
+            lambda module, args, out: grids.append(tuple(out.shape[2:]))
+        )
+        net(torch.zeros(1, 3, 128, 128))
+        handle.remove()
+    assert grids == [(8, 8), (4, 4)]
+    new = {k: v.shape for k, v in one.state_dict().items()}
+    old = {k: v.shape for k, v in two.state_dict().items()}
+    assert [k for k in old if old[k] != new[k]] == ["clip.visual.attnpool.positional_embedding"]
+    assert new.keys() == old.keys()
+
+
+def test_only_the_image_encoder_may_train(minis):
+    for net in minis.values():
+        trains = {name for name, p in net.named_parameters() if p.requires_grad}
+        assert trains and all(name.startswith("clip.visual.") for name in trains)
+        assert {id(p) for p in net.image_parameters()} == {
+            id(p) for name, p in net.named_parameters() if name in trains
+        }
+
+
+def test_the_prompt_puts_the_pseudo_token_at_index_five():
+    words, place = backbone._tokenise("A photo of a {} hand")
+    assert place == 5  # start, a, photo, of, a, S*
+    assert words.shape == (1, 8)  # ..., hand, end
+    assert int(words[0, -1]) == 49407
+
+
+def test_a_words_own_embedding_as_pseudo_token_gives_open_clips_text_feature(minis):
+    net = minis["mini-ViT"]
+    ids = open_clip.tokenize(["A photo of a small hand"])
+    word = net.clip.token_embedding(ids[:, 5])
+    found = net.encode_prompt(word)  # 8 tokens computed
+    assert torch.allclose(found, net.clip.encode_text(ids), atol=1e-5)  # 77 tokens computed
+
+
+def test_plain_sentences_are_encoded_by_open_clip(minis):
+    net = minis["mini-ViT"]
+    expected = net.clip.encode_text(open_clip.tokenize(["a hand", "a foot"]))
+    assert torch.equal(net.encode_text(["a hand", "a foot"]), expected)
+
+
+def test_the_gradient_goes_through_the_text_encoder_into_the_token(minis):
+    net = minis["mini-ViT"]
+    token = torch.randn(3, net.token_width, requires_grad=True)
+    net.encode_prompt(token).square().sum().backward()
+    assert (token.grad.abs().sum(1) > 0).all()
+    assert all(p.grad is None for p in net.clip.transformer.parameters())
+
+
+@pytest.mark.parametrize("prompt", ["A photo of a hand", "A {} of a {} hand"])
+def test_a_prompt_without_one_place_is_refused(minis, prompt):
+    with pytest.raises(ValueError, match="needs exactly one {}"):
+        minis["mini-ViT"].encode_prompt(torch.zeros(1, 128), prompt)
+
+
+def test_quick_gelu_is_on_in_every_architecture_and_changes_the_features():
+    for name in backbone.ARCHITECTURES:
+        assert backbone.architecture(name).config["quick_gelu"] is True
+    net = backbone.build("mini-ViT")
+    kinds = [type(block.mlp.gelu) for block in net.clip.visual.transformer.resblocks]
+    assert kinds == [QuickGELU] * 6
+    images = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    quick = net(images)["proj"]
+    for block in net.clip.visual.transformer.resblocks:
+        block.mlp.gelu = torch.nn.GELU()
+    assert (net(images)["proj"] - quick).abs().max() > 1e-4
+
+
+def test_random_weights_come_from_the_seed():
+    a, b, c = (backbone.build("mini-ViT", seed=seed).state_dict() for seed in (0, 0, 1))
+    key = "clip.visual.conv1.weight"
+    assert torch.equal(a[key], b[key]) and not torch.equal(a[key], c[key])
+
+
+def test_building_leaves_the_global_random_state_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    backbone.build("mini-ViT")
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_a_weights_file_gives_its_weights_back(tmp_path, name):
+    source = backbone.build(name, last_stride=2, seed=5)
+    save_file(source.clip.state_dict(), tmp_path / "w.safetensors")
+    images = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    loaded = backbone.build(name, str(tmp_path / "w.safetensors"), last_stride=2)
+    assert torch.equal(loaded(images)["proj"], source(images)["proj"])
+
+
+def test_the_position_table_of_a_loaded_resnet_is_stretched_for_stride_one(tmp_path):
+    source = backbone.build("mini-RN", last_stride=2, seed=5)
+    save_file(source.clip.state_dict(), tmp_path / "w.safetensors")
+    table = source.clip.visual.attnpool.positional_embedding
+    found = backbone.build("mini-RN", str(tmp_path / "w.safetensors"))
+    stretched = found.clip.visual.attnpool.positional_embedding
+    assert stretched.shape == (65, 768)
+    assert torch.equal(stretched[0], table[0])
+    assert torch.allclose(stretched[1:].mean(0), table[1:].mean(0), atol=1e-2)
+
+
+def test_weights_of_another_architecture_are_refused_in_one_sentence(tmp_path):
+    state = backbone.build("mini-RN", last_stride=2).clip.state_dict()
+    save_file(state, tmp_path / "rn.safetensors")
+    with pytest.raises(ValueError, match="not those of mini-ViT .*'visual") as caught:
+        backbone.build("mini-ViT", str(tmp_path / "rn.safetensors"))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_size_are_refused_with_both_shapes(tmp_path):
+    state = backbone.build("mini-ViT").clip.state_dict()
+    state["visual.proj"] = torch.zeros(192, 64)
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"\(192, 64\) in the file, \(192, 128\) in the model"):
+        backbone.build("mini-ViT", str(tmp_path / "w.safetensors"))
+
+
+def test_a_pickle_is_refused_unopened(tmp_path):
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match="neither a safetensors file nor OpenAI's archive"):
+        backbone.build("ViT-B/16", str(tmp_path / "w.pt"))
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "sentence"),
+    [
+        ("ViT-L/14", "random", "Unknown backbone 'ViT-L/14': choose one of ViT-B/16, RN50"),
+        ("mini-ViT", "openai", "OpenAI published no weights for mini-ViT"),
+        ("mini-ViT", "nowhere.safetensors", "Unknown weights 'nowhere.safetensors'"),
+    ],
+)
+def test_unknown_names_are_refused_in_one_sentence(name, weights, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        backbone.build(name, weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "dims", "grid"),
+    [("ViT-B/16", {"feat": 768, "proj": 512}, None), ("RN50", {"feat": 2048, "proj": 1024}, 14)],
+)
+def test_the_full_size_features_are_those_of_the_papers(name, dims, grid):
+    net = backbone.build(name)
+    grids = []
+    if grid:
+        net.clip.visual.layer4.register_forward_hook(lambda m, i, out: grids.append(out.shape[-1]))
+    found = net(torch.zeros(1, 3, 224, 224))
+    assert {level: v.shape[1] for level, v in found.items()} == dims == net.dims
+    assert grids == ([grid] if grid else [])
+    assert net.token_width == 512
+    assert net.encode_prompt(torch.zeros(1, 512)).shape == (1, dims["proj"])
