@@ -365,9 +365,11 @@ class Batch:
         state, cause = verdict(document.get("cells", []), result, live.cell)
         if live.stopped and state != "succeeded":
             state, cause = live.stopped
+        executed = self.reports / f"{stem}.ipynb"
         if document:
-            kept = self.plan.mask(without_papermill(document))
-            write_json(self.reports / f"{stem}.ipynb", kept)
+            write_json(executed, self.plan.mask(without_papermill(document)))
+        else:  # an earlier run's outputs must not stand under this run's name
+            executed.unlink(missing_ok=True)
         log = self.reports / f"{stem}.log"
         text = self.plan.mask(log.read_text(encoding="utf-8", errors="replace"))
         log.write_text(text, encoding="utf-8")

@@ -489,7 +489,9 @@ class Plan:
         """The manifest's records, told truly: what runs in no living run was interrupted."""
         manifest = read_json(self.folders["reports"] / "manifest.json")
         dead = alone or not psutil.pid_exists(manifest.get("pid", -1))
-        records = {k: v for k, v in manifest.get("notebooks", {}).items() if k in self.notebooks}
+        known = manifest.get("notebooks", {}).items()
+        needed = {"state", "key", "fingerprints", "products"}
+        records = {k: v for k, v in known if k in self.notebooks and needed <= set(v)}
         for record in records.values():
             if record["state"] == "running" and dead:
                 record |= {"state": "interrupted", "cause": "the runner was killed"}

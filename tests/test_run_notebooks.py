@@ -167,6 +167,7 @@ pathlib.Path(f"{work}/orphan").write_text(str(child.pid))"""
     house.notebook("07_exits", "import sys; sys.exit(0)", "x = 2")
     house.notebook("08_marked", ("1 / 0", "raises-exception"), "x = 2")
     house.notebook("09_fine", facts, parameters=typed)
+    house.notebook("10_runner_killed", "import os; os.kill(os.getppid(), 9)", "x = 2")
     house.finished = house.run("--jobs", 2, "--timeout", 12)
     return house
 
@@ -184,6 +185,7 @@ def test_every_ending_is_told_truly(endings):
         "07_exits": "exited",
         "08_marked": "failed",
         "09_fine": "succeeded",
+        "10_runner_killed": "killed",
     }
     assert endings.manifest()["state"] == "failed"
 
@@ -193,6 +195,7 @@ def test_every_cause_names_cell_and_reason(endings):
     assert endings.cause("03_blocked") == "it needs 02_raises, which failed"
     assert endings.cause("04_blocked_too") == "it needs 03_blocked, which was blocked"
     assert endings.cause("05_killed").startswith("cell 3: the kernel was killed")
+    assert "cell 2: the notebook's process was killed" in endings.cause("10_runner_killed")
     assert endings.cause("06_too_long") == "cell 3: stopped after 12 s (--timeout)"
     assert endings.cause("07_exits") == "cell 2: SystemExit: 0"
     assert endings.cause("08_marked") == "cell 2: ZeroDivisionError: division by zero"
@@ -261,7 +264,7 @@ def test_no_link_of_a_report_is_dead(endings):
 
 def test_no_file_of_a_report_names_the_machine(endings):
     files = [p for p in endings.reports.rglob("*") if p.suffix in (".html", ".ipynb", ".json")]
-    assert len(files) == 10 + 8 + 1 + 1  # pages, executed notebooks, index, manifest
+    assert len(files) == 11 + 9 + 1 + 1  # pages, executed notebooks, index, manifest
     for path in files:
         text = path.read_text()
         assert "alice" not in text and sys.prefix not in text, path.name

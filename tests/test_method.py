@@ -1,0 +1,216 @@
+"""The three doors, and the one thing the paper is about: text that learns from the image."""
+
+import pytest
+import torch
+
+from handid import backbone, loss, method, recipes
+
+NAMES = tuple(method.METHODS)
+
+
+def built(name, seed=0, backbone_name="mini-ViT", **options):
+    torch.manual_seed(seed)
+    return method.build(name, backbone.build(backbone_name), 5, **options)
+
+
+def batch(count=6):
+    images = torch.randn(count, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    return images, torch.arange(count) % 3
+
+
+# --- the registry -------------------------------------------------------------------------------
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="Unknown method 'clip_hand': choose one of clip_zero_sho"):
+        method.build("clip_hand", None, 2)
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="'clip_handid' has no option 'tau': it has label_smoothi"):
+        method.build("clip_handid", None, 2, tau=1.0)
+
+
+def test_an_unknown_control_is_refused():
+    with pytest.raises(ValueError, match="Unknown control 'none_at_all'"):
+        built("clip_handid", control="none_at_all")
+
+
+@pytest.mark.parametrize("recipe", recipes.names())
+def test_every_recipe_builds_its_method(recipe):
+    plan = recipes.load(recipe, "vit")
+    assert isinstance(built(plan.method, **plan.options), method.Method)
+
+
+# --- the doors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backbone_name", ["mini-ViT", "mini-RN"])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_embedding_is_one_row_an_image_and_finite(name, backbone_name):
+    net = built(name, backbone_name=backbone_name).eval()
+    widths = net.backbone.dims
+    expected = widths["proj"] if name == "clip_zero_shot" else sum(widths.values())
+    with torch.inference_mode():
+        found = net.embed(batch()[0])
+    assert found.shape == (6, expected) and found.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["clip_ft", "clip_handid"])
+def test_losses_are_named_finite_scalars_with_gradients(name):
+    parts = built(name).losses(*batch())
+    names = ["identity_feat", "identity_proj"]
+    names += ["image_to_text", "text_to_image"] if name == "clip_handid" else []
+    assert [*parts] == names
+    assert all(p.ndim == 0 and p.isfinite() and p.requires_grad for p in parts.values())
+
+
+def test_zero_shot_has_nothing_to_train():
+    net = built("clip_zero_shot")
+    assert net.losses(*batch()) == {} and net.parameter_groups(None) == []
+
+
+def test_a_fresh_classifier_is_undecided():
+    net = built("clip_ft")
+    parts = net.losses(*batch())  # classifier weights are near 0: every class is equally likely
+    assert parts["identity_feat"].item() == pytest.approx(torch.tensor(5.0).log().item(), abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["clip_ft", "clip_handid"])
+def test_image_encoder_and_new_layers_train_at_their_own_rates(name):
+    stage = recipes.load(name, "vit").stages[0]
+    net = built(name)
+    image, new = net.parameter_groups(stage)
+    assert (image["lr"], new["lr"]) == (5e-6, 5e-5)
+    assert {id(p) for p in image["params"]} == {id(p) for p in net.backbone.image_parameters()}
+    trained = {id(p) for group in (image, new) for p in group["params"]}
+    names = [n for n, p in net.named_parameters() if id(p) not in trained]
+    text = [n for n in names if n.startswith("backbone.clip.") and ".visual." not in n]
+    assert set(names) - set(text) == {"necks.feat.bias", "necks.proj.bias"}  # frozen at zero
+    assert len(text) > 10
+
+
+# --- CLIP-HandID --------------------------------------------------------------------------------
+
+
+def test_the_inversion_network_is_the_papers():
+    net = built("clip_handid").inversion
+    kinds = [type(layer).__name__ for layer in net]
+    hidden = ["Linear", "LayerNorm", "GELU", "Dropout"]
+    assert kinds == [*hidden, *hidden, "Linear", "LayerNorm"]
+    assert [tuple(layer.weight.shape) for layer in net if isinstance(layer, torch.nn.Linear)] == [
+        (512, 128),
+        (512, 512),
+        (128, 512),
+    ]
+    assert {layer.p for layer in net if isinstance(layer, torch.nn.Dropout)} == {0.5}
+
+
+@pytest.mark.parametrize("name", ["image_to_text", "text_to_image"])
+def test_the_inversion_network_receives_a_gradient_from_the_text(name):
+    net = built("clip_handid")
+    net.losses(*batch())[name].backward()
+    grads = {n: p.grad for n, p in net.inversion.named_parameters()}
+    assert all(g is not None and g.abs().max() > 0 for g in grads.values()), grads.keys()
+
+
+def test_different_images_give_different_text_features():
+    net = built("clip_handid").eval()
+    with torch.inference_mode():
+        image = net.backbone(batch()[0])["proj"]
+        text = net.backbone.encode_prompt(net.pseudo_tokens(image))
+    distances = torch.cdist(text, text)[~torch.eye(6, dtype=bool)]
+    assert distances.min() > 1e-3
+
+
+def test_training_moves_the_pseudo_tokens():
+    net = built("clip_handid")
+    stage = recipes.load("clip_handid_mini", "vit").stages[0]
+    images, labels = batch()
+    optimiser = torch.optim.Adam(net.parameter_groups(stage))
+    before = [p.clone() for p in net.inversion.parameters()]
+    sum(net.losses(images, labels).values()).backward()
+    optimiser.step()
+    assert all(
+        not torch.equal(a, b) for a, b in zip(before, net.inversion.parameters(), strict=True)
+    )
+
+
+def test_the_text_encoder_never_receives_a_gradient():
+    net = built("clip_handid")
+    sum(net.losses(*batch()).values()).backward()
+    text = [p for n, p in net.backbone.clip.named_parameters() if not n.startswith("visual.")]
+    assert text and all(p.grad is None for p in text)
+
+
+def test_zero_token_says_the_same_of_every_image():
+    net = built("clip_handid", control="zero_token").eval()
+    with torch.inference_mode():
+        text = net.backbone.encode_prompt(net.pseudo_tokens(net.backbone(batch()[0])["proj"]))
+    assert torch.allclose(text, text[:1].expand_as(text), atol=1e-6)
+
+
+def test_zero_token_with_raw_dots_is_the_public_codes_constant():
+    """All texts equal: image to text is log B for every row, with one positive each."""
+    net = built("clip_handid", control="zero_token", similarity="dot", temperature=1.0)
+    images, _ = batch()
+    parts = net.losses(images, torch.arange(6) % 5)
+    assert parts["image_to_text"].item() == pytest.approx(torch.tensor(6.0).log().item(), abs=1e-4)
+
+
+def test_random_token_differs_by_image_but_never_learns():
+    net = built("clip_handid", control="random_token")
+    stage = recipes.load("clip_handid", "vit").stages[0]
+    own = {id(p) for p in net.inversion.parameters()}
+    trained = {id(p) for group in net.parameter_groups(stage) for p in group["params"]}
+    assert not own & trained
+    sum(net.losses(*batch()).values()).backward()
+    assert all(p.grad is None for p in net.inversion.parameters())
+    tokens = net.eval().pseudo_tokens(torch.randn(3, 128))
+    assert torch.cdist(tokens, tokens)[0, 1] > 1e-2
+
+
+def test_raw_dots_change_the_contrastive_losses_only():
+    cosine, dot = built("clip_handid").eval(), None
+    dot = built("clip_handid", similarity="dot", temperature=1.0).eval()
+    a, b = cosine.losses(*batch()), dot.losses(*batch())
+    assert torch.equal(a["identity_feat"], b["identity_feat"])
+    assert (a["image_to_text"] - b["image_to_text"]).abs() > 1e-3
+
+
+def test_the_losses_are_equations_six_and_seven_of_the_method_itself():
+    net = built("clip_handid", temperature=0.2).eval()  # no dropout: the same tokens twice
+    images, labels = batch()
+    parts = net.losses(images, labels)
+    image = net.backbone(images)["proj"]
+    text = net.backbone.encode_prompt(net.pseudo_tokens(image))
+    forth = loss.supervised_contrastive(image, text, labels, 0.2)
+    back = loss.supervised_contrastive(text, image, labels, 0.2)
+    assert torch.allclose(parts["image_to_text"], forth)
+    assert torch.allclose(parts["text_to_image"], back)
+
+
+@pytest.mark.parametrize("backbone_name", ["mini-ViT", "mini-RN"])
+def test_the_embedding_does_not_use_the_text(backbone_name):
+    net = built("clip_handid", backbone_name=backbone_name).eval()
+    images = batch()[0]
+    with torch.inference_mode():
+        before = net.embed(images)
+        for parameter in net.inversion.parameters():
+            parameter.add_(1.0)
+        assert torch.equal(before, net.embed(images))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ViT-B/16", "RN50"])
+def test_a_full_size_step_trains_on_the_cpu(name):
+    net = built("clip_handid", backbone_name=name).train()
+    stage = recipes.load("clip_handid", net.backbone.family).stages[0]
+    optimiser = torch.optim.Adam(net.parameter_groups(stage))
+    images = torch.randn(4, 3, 224, 224)
+    parts = net.losses(images, torch.tensor([0, 0, 1, 2]))
+    sum(parts.values()).backward()
+    before = net.inversion[0].weight.clone()
+    optimiser.step()
+    assert not torch.equal(before, net.inversion[0].weight)
+    assert net.eval().embed(images[:1]).shape == (1, sum(net.backbone.dims.values()))

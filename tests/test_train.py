@@ -1,0 +1,333 @@
+"""The loop: schedule, optimiser, resume bit for bit, selection, refusals."""
+
+import math
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from handid import backbone, method, recipes, train
+from handid.recipes import Stage
+
+
+class Toy(method.Method):
+    """A linear map with dropout and batch norm: everything that holds state, in a millisecond."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Linear(8, 8)
+        self.frozen = nn.Linear(8, 8).requires_grad_(False)
+        self.head = nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+
+    def losses(self, images, labels):
+        return {"fit": nn.functional.cross_entropy(self.head(self.backbone(images)), labels)}
+
+    def embed(self, images):
+        return self.backbone(images)
+
+    def parameter_groups(self, recipe):
+        rates = recipe.learning_rate
+        return [
+            {"params": [*self.backbone.parameters()], "lr": rates.backbone},
+            {"params": [*self.head.parameters()], "lr": rates.new},
+        ]
+
+
+def toy(seed=0):
+    torch.manual_seed(seed)
+    return Toy()
+
+
+def stage(**changes):
+    plain = {
+        "epochs": 4,
+        "batch_size": 4,
+        "optimiser": "adam",
+        "learning_rate": {"backbone": 1e-3, "new": 1e-2},
+        "weight_decay": 5e-4,
+    }
+    return Stage(**(plain | changes))
+
+
+def plan(*stages, select="last"):
+    return SimpleNamespace(stages=[*stages], select=select)
+
+
+def batches(stage, generator):
+    for _ in range(3):
+        images = torch.randn(4, 8, generator=generator)
+        yield images, (images.sum(1) > 0).long()
+
+
+EVERY_EPOCH = train.Engine(checkpoint_seconds=0, progress=False)
+QUIET = train.Engine(progress=False)
+
+
+def fit(net, recipe, folder, engine=QUIET, validate=None, source=batches, seed=1):
+    return train.fit(net, recipe, source, validate, folder, engine, seed=seed)
+
+
+# --- schedule -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate"),
+    [(0, 5e-8), (5, 2.525e-6), (10, 5e-6), (39, 5e-6), (40, 2.5e-6), (60, 1.25e-6), (69, 1.25e-6)],
+)
+def test_the_published_schedule_gives_the_published_rates(epoch, rate):
+    published = recipes.load("clip_handid", "vit").stages[0]
+    found = published.learning_rate.backbone * train.rate_factor(published, epoch)
+    assert found == pytest.approx(rate, rel=1e-9)
+
+
+def test_the_history_shows_the_backbones_rate_of_each_epoch(tmp_path):
+    recipe = plan(stage(warmup_epochs=2, warmup_factor=0.1, milestones=[3], decay=0.5))
+    history = fit(toy(), recipe, tmp_path)
+    assert history["learning_rate"].tolist() == pytest.approx([1e-4, 5.5e-4, 1e-3, 5e-4])
+
+
+# --- one step, against plain torch --------------------------------------------------------------
+
+
+def test_an_epoch_is_plain_adam_on_the_weighted_sum(tmp_path):
+    ours, theirs = toy(), toy()
+    recipe = plan(stage(epochs=1, loss_weights={"fit": 0.5}))
+    fit(ours, recipe, tmp_path)
+    seed = train._epoch_seed(1, 0, 0)
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    theirs.train()
+    optimiser = torch.optim.Adam(theirs.parameter_groups(recipe.stages[0]), weight_decay=5e-4)
+    for images, labels in batches(None, generator):
+        optimiser.zero_grad()
+        (0.5 * theirs.losses(images, labels)["fit"]).backward()
+        optimiser.step()
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(value, ours.state_dict()[name]), name
+
+
+def test_what_is_frozen_stays(tmp_path):
+    net = toy()
+    before = net.frozen.weight.clone()
+    fit(net, plan(stage()), tmp_path)
+    assert torch.equal(before, net.frozen.weight)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+def test_every_optimiser_lowers_the_loss(tmp_path, optimiser):
+    rates = {"backbone": 1e-2, "new": 1e-2}
+    history = fit(toy(), plan(stage(epochs=25, optimiser=optimiser, learning_rate=rates)), tmp_path)
+    assert history["fit"].iloc[-5:].mean() < 0.8 * history["fit"].iloc[0]
+
+
+# --- resume -------------------------------------------------------------------------------------
+
+
+class Stopped(Exception):
+    pass
+
+
+def stopping_after(epochs, source=batches):
+    """The same batches, until an epoch in which somebody presses Ctrl-C half-way."""
+    seen = []
+
+    def stopped(stage, generator):
+        seen.append(1)
+        for number, batch in enumerate(source(stage, generator)):
+            if len(seen) > epochs and number == 1:
+                raise KeyboardInterrupt
+            yield batch
+
+    return stopped
+
+
+def same(a, b):
+    return all(torch.equal(v, b.state_dict()[k]) for k, v in a.state_dict().items())
+
+
+@pytest.mark.parametrize("stopped_after", [1, 3, 5])
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path, stopped_after, optimiser):
+    recipe = plan(
+        stage(name="one", optimiser=optimiser, milestones=[2]),
+        stage(name="two", optimiser=optimiser, epochs=3),
+    )
+    straight, broken, resumed = toy(), toy(), toy()
+    expected = fit(straight, recipe, tmp_path / "a")
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, recipe, tmp_path / "b", EVERY_EPOCH, source=stopping_after(stopped_after))
+    assert (tmp_path / "b" / "checkpoint.safetensors").exists()
+    found = fit(resumed, recipe, tmp_path / "b", EVERY_EPOCH)
+    assert same(straight, resumed)
+    columns = ["stage", "epoch", "learning_rate", "fit", "total"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns])
+
+
+def test_a_resumed_clip_handid_ends_with_the_same_bits(tmp_path):
+    def build():
+        torch.manual_seed(3)
+        return method.build("clip_handid", backbone.build("mini-ViT"), 3)
+
+    def images(stage, generator):
+        for _ in range(2):
+            yield torch.randn(4, 3, 128, 128, generator=generator), torch.tensor([0, 1, 2, 0])
+
+    recipe = plan(stage(epochs=3), select="last")
+    straight, resumed = build(), build()
+    fit(straight, recipe, tmp_path / "a", source=images)
+    with pytest.raises(KeyboardInterrupt):
+        fit(build(), recipe, tmp_path / "b", EVERY_EPOCH, source=stopping_after(1, images))
+    fit(resumed, recipe, tmp_path / "b", EVERY_EPOCH, source=images)
+    assert same(straight, resumed)
+
+
+def test_a_run_stopped_in_its_first_epoch_starts_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy(), plan(stage()), tmp_path / "b", EVERY_EPOCH, source=stopping_after(0))
+    straight, again = toy(), toy()
+    fit(straight, plan(stage()), tmp_path / "a")
+    fit(again, plan(stage()), tmp_path / "b", EVERY_EPOCH)
+    assert same(straight, again)
+
+
+def test_a_finished_run_is_loaded_and_not_trained_again(tmp_path):
+    first, second = toy(), toy(seed=9)
+    expected = fit(first, plan(stage()), tmp_path)
+    found = fit(second, plan(stage()), tmp_path, source=lambda *_: pytest.fail("trained again"))
+    assert same_trained(first, second)
+    assert found["fit"].tolist() == pytest.approx(expected["fit"].tolist())
+
+
+def same_trained(a, b):
+    return all(torch.equal(v, b.state_dict()[k]) for k, v in train._trained_tensors(a).items())
+
+
+def test_a_finished_run_leaves_weights_and_history_only(tmp_path):
+    fit(toy(), plan(stage()), tmp_path, EVERY_EPOCH)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["history.csv", "weights.safetensors"]
+
+
+def test_the_seed_decides_and_nothing_else_does(tmp_path):
+    nets = [toy() for _ in range(3)]
+    for number, (net, seed) in enumerate(zip(nets, (1, 1, 2), strict=True)):
+        torch.manual_seed(number)  # the global state must not matter
+        fit(net, plan(stage()), tmp_path / str(number), seed=seed)
+    assert same(nets[0], nets[1]) and not same(nets[0], nets[2])
+
+
+# --- selection ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("figures", "chosen"), [([0.1, 0.9, 0.3, 0.2], 1), ([0.5, 0.7, 0.7, 0.6], 2)]
+)
+def test_the_best_validation_wins_and_ties_go_to_the_later_epoch(tmp_path, figures, chosen):
+    states, answers = [], iter(figures)
+
+    def validate(net):
+        states.append({k: v.clone() for k, v in net.state_dict().items()})
+        return next(answers)
+
+    net = toy()
+    history = fit(net, plan(stage(), select="best"), tmp_path, validate=validate)
+    assert history["validation"].tolist() == figures
+    assert all(torch.equal(v, net.state_dict()[k]) for k, v in states[chosen].items())
+    assert not torch.equal(states[3]["backbone.weight"], net.backbone.weight)
+
+
+def test_last_keeps_the_last_epoch_whatever_validation_says(tmp_path):
+    answers, states = iter([0.9, 0.1, 0.1, 0.1]), []
+
+    def validate(net):
+        states.append(net.backbone.weight.clone())
+        return next(answers)
+
+    net = toy()
+    fit(net, plan(stage(), select="last"), tmp_path, validate=validate)
+    assert torch.equal(states[-1], net.backbone.weight)
+
+
+def test_a_best_epoch_before_the_interruption_is_not_forgotten(tmp_path):
+    figures, states = [0.9, 0.1, 0.2, 0.3], []
+
+    def validate(net):
+        states.append(net.backbone.weight.clone())
+        return figures[len(states) - 1]
+
+    recipe = plan(stage(), select="best")
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy(), recipe, tmp_path, EVERY_EPOCH, validate, stopping_after(2))
+    resumed = toy()
+    fit(resumed, recipe, tmp_path, EVERY_EPOCH, validate)
+    assert torch.equal(states[0], resumed.backbone.weight)
+
+
+def test_without_validation_the_last_epoch_is_kept(tmp_path):
+    history = fit(toy(), plan(stage(), select="best"), tmp_path)
+    assert history["validation"].isna().all() and len(history) == 4
+
+
+# --- engine -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_trains_and_stays_near_full_precision(tmp_path, precision):
+    full, half = toy(), toy()
+    a = fit(full, plan(stage()), tmp_path / "a")
+    b = fit(half, plan(stage()), tmp_path / "b", train.Engine("cpu", precision, progress=False))
+    assert b["fit"].tolist() == pytest.approx(a["fit"].tolist(), abs=0.15)
+    assert half.backbone.weight.dtype == torch.float32
+    assert not torch.equal(full.backbone.weight, half.backbone.weight)
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_with_one_sentence_and_keeps_the_checkpoint(tmp_path):
+    def exploding(stage, generator):
+        exploding.epochs += 1
+        for images, labels in batches(stage, generator):
+            yield images * (math.inf if exploding.epochs == 3 else 1), labels
+
+    exploding.epochs = 0
+    with pytest.raises(FloatingPointError, match="not finite in epoch 2: lower the learning rate"):
+        fit(toy(), plan(stage()), tmp_path, EVERY_EPOCH, source=exploding)
+    resumed, straight = toy(), toy()
+    fit(resumed, plan(stage()), tmp_path)
+    fit(straight, plan(stage()), tmp_path / "a")
+    assert same(resumed, straight)
+
+
+def test_a_weight_for_a_loss_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="weighs 'centre', but the losses are fit"):
+        fit(toy(), plan(stage(loss_weights={"centre": 1.0})), tmp_path)
+
+
+def test_weights_of_another_method_are_refused(tmp_path):
+    fit(toy(), plan(stage()), tmp_path)
+    other = nn.Sequential(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="holds another method's or another backbone's weights"):
+        train.load_weights(other, tmp_path / "weights.safetensors")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_one_sentence(tmp_path, monkeypatch):
+    import errno
+
+    real, writes = train.save_file, []
+
+    def full(tensors, path, **how):
+        writes.append(1)
+        if len(writes) > 4:  # two epochs wrote their best weights and their checkpoint
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(tensors, path, **how)
+
+    monkeypatch.setattr(train, "save_file", full)
+    with pytest.raises(OSError, match="is full: free some space and run again"):
+        fit(toy(), plan(stage()), tmp_path, EVERY_EPOCH)
+    monkeypatch.setattr(train, "save_file", real)
+    resumed, straight = toy(), toy()
+    fit(resumed, plan(stage()), tmp_path, EVERY_EPOCH)
+    fit(straight, plan(stage()), tmp_path / "a")
+    assert same(resumed, straight)
