@@ -449,7 +449,7 @@ POLISHES = {
 }
 METALS = ((0.80, 0.56, 0.20), (0.62, 0.62, 0.64))
 # Length of a mean hand in frames, spread of its turn in degrees, reflectance of the background.
-CAMERAS = {"11k": ((0.88, 1.02), 11.0, (0.9, 1.4)), "hd": ((0.98, 1.14), 8.0, (0.22, 0.42))}
+CAMERAS = {"11k": ((0.93, 1.0), 5.0, (0.9, 1.4)), "hd": ((0.98, 1.14), 8.0, (0.22, 0.42))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -485,14 +485,14 @@ def _stage(who: Person, view: str, shot: int, seed: int, camera: str) -> _Scene:
     length, turning, ground = CAMERAS[camera]
     spread, angles, shorten = _pose(rng)
     turn = float(np.clip(rng.normal(0, turning), -2 * turning, 2 * turning))
-    warmth = rng.normal(0, 0.055)
-    balance = np.array([warmth, rng.normal(0, 0.025), -1.3 * warmth])
+    warmth = rng.normal(0, 0.03)
+    balance = np.array([warmth, rng.normal(0, 0.015), -1.3 * warmth])
     polish, ring = _adornments(who, hand, shot, rng)
     return _Scene(
         hand=hand, palmar=palmar, spread=spread, angles=angles, shorten=shorten, turn=turn,
-        matrix=_orientation(rng, turn, hand, palmar), centre=rng.normal([0.5, 0.45], 0.025),
+        matrix=_orientation(rng, turn, hand, palmar), centre=rng.normal([0.5, 0.45], 0.012),
         length=rng.uniform(*length), light=_light(rng), ambient=rng.uniform(0.35, 0.6),
-        shadow=rng.uniform(0.1, 0.5), gains=np.exp(rng.normal(0.16, 0.16) + balance),
+        shadow=rng.uniform(0.1, 0.5), gains=np.exp(rng.normal(0.16, 0.09) + balance),
         ground=rng.uniform(*ground) * np.exp(rng.normal(0, 0.03, 3)),
         blur=rng.uniform(0.3, 0.75), noise=rng.uniform(0.004, 0.014),
         polish=polish, ring=ring, metal=int(rng.integers(2)),
@@ -501,11 +501,11 @@ def _stage(who: Person, view: str, shot: int, seed: int, camera: str) -> _Scene:
 
 def _pose(rng: Rng) -> tuple[float, Array, Array]:
     """Spread, angles [5, 3] in degrees, and foreshortening [5, 3] of the bones."""
-    spread = float(rng.uniform(0.25, 1.2))
+    spread = float(rng.uniform(0.5, 1.1))
     angles = np.zeros((5, 3))
-    angles[0] = rng.uniform(-48, -26) + np.array([0, rng.uniform(-6, 12), rng.uniform(-8, 18)])
+    angles[0] = rng.uniform(-43, -31) + np.array([0, rng.uniform(-2, 7), rng.uniform(-2, 10)])
     angles[1:] = (FAN * spread + rng.normal(0, 1.3, 4))[:, None]
-    bend = np.abs(rng.normal(0, 9) + rng.normal(0, 6, (5, 1))) * np.array([0.7, 1.4, 2.0])
+    bend = np.abs(rng.normal(0, 6) + rng.normal(0, 4, (5, 1))) * np.array([0.7, 1.4, 2.0])
     return spread, angles, np.cos(np.radians(np.minimum(bend, 40)))
 
 
@@ -516,7 +516,7 @@ def _orientation(rng: Rng, turn: float, hand: int, palmar: bool) -> Array:
     """
     mirror = 1.0 if bool(hand) != palmar else -1.0
     cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-    tilt = np.array([[rng.uniform(0.93, 1.0), rng.normal(0, 0.03)], [0, rng.uniform(0.9, 1.0)]])
+    tilt = np.array([[rng.uniform(0.96, 1.0), rng.normal(0, 0.015)], [0, rng.uniform(0.95, 1.0)]])
     return np.array([[cosine, -sine], [sine, cosine]]) @ tilt @ np.diag([mirror, 1.0])
 
 

@@ -457,6 +457,10 @@ def test_html_that_acts_or_leaves_is_defused(text):
     assert not re.search(r"<(svg|iframe|link|base|form|input)|(on\w+|href|src)=|url\(", cleaned)
 
 
+def test_a_script_is_dropped_with_its_text():
+    assert report.clean("<p>a</p><script>alert(1)</script><style>p {}</style>b") == "<p>a</p>b"
+
+
 def test_a_formula_that_cannot_be_drawn_is_shown_as_text():
     assert report.formula(r"\nonsense{<") == r"<code>\nonsense{&lt;</code>"
 

@@ -1,0 +1,117 @@
+"""What a notebook's output holds: one picture with its words, sentences, tables, an explorer."""
+
+import base64
+import io
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+from PIL import Image
+
+from handid import present
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What would have been displayed: (object, keyword arguments) each."""
+    calls = []
+    monkeypatch.setattr(present, "display", lambda thing, **how: calls.append((thing, how)))
+    return calls
+
+
+def texts(calls):
+    return [thing.data for thing, _ in calls if isinstance(thing, Markdown)]
+
+
+def test_a_figure_becomes_one_picture_with_its_words_and_then_its_caption(shown):
+    figure = Figure(figsize=(4, 2))
+    figure.subplots().plot([0, 1])
+    present.show(figure, name="rank1", caption="What to see.", alt="A line that rises.")
+    (content, how), (caption, _) = shown
+    picture = Image.open(io.BytesIO(base64.b64decode(content["image/png"])))
+    assert picture.format == "PNG" and picture.size == (600, 300)  # 150 pixels an inch
+    assert np.asarray(picture.convert("RGB"))[0, 0].tolist() == [255, 255, 255]
+    assert set(content) == {"image/png", "text/plain"}
+    assert content["text/plain"] == "A line that rises."
+    assert how["raw"] is True
+    assert how["metadata"]["image/png"] == {"width": 384, "alt": "A line that rises."}
+    assert how["metadata"]["alt"] == "A line that rises."
+    assert how["metadata"]["name"] == "rank1"
+    assert isinstance(caption, Markdown) and caption.data == "*What to see.*"
+
+
+def test_showing_a_figure_leaves_nothing_open(shown):
+    present.show(Figure(), name="a", caption="b", alt="c")
+    assert plt.get_fignums() == []
+
+
+def test_a_sentence_is_markdown(shown):
+    present.say("**95.7 %** of queries")
+    assert texts(shown) == ["**95.7 %** of queries"]
+
+
+def test_a_table_has_its_caption_above_rounded_numbers_and_no_index(shown):
+    frame = pd.DataFrame({"set": ["11k"], "rank-1": [95.678], "queries": [1992]}, index=[777])
+    present.table(frame, caption="All systems")
+    (caption, _), (styled, _) = shown
+    html = styled.to_html()
+    assert caption.data == "**All systems**"
+    assert ">95.7<" in html and "95.67" not in html
+    assert ">1,992<" in html and "777" not in html
+
+
+def test_a_table_shows_what_is_absent_as_a_dash_and_takes_repeated_rows(shown):
+    part = pd.DataFrame({"view": ["dorsal"], "queries": [917.0]})
+    frame = pd.concat([part, part.assign(queries=np.nan)])  # index 0 twice
+    present.table(frame, caption="c", digits=0)
+    html = shown[1][0].to_html()
+    assert ">917<" in html and ">–<" in html and "nan" not in html
+
+
+# --- explorer -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def explorer(shown, capsys):
+    """An explorer of three queries: what was drawn, its list, and what was displayed."""
+    drawn = []
+
+    def draw(queries, matches, title):
+        drawn.append((queries, matches, title))
+        return Figure(figsize=(1, 1))
+
+    labels = ["query 1", "query 2", "query 3"]
+    present.explorer(["q1", "q2", "q3"], ["m1", "m2", "m3"], labels, draw)
+    capsys.readouterr()  # without a kernel, clearing an output prints
+    box = shown[-1][0]
+    assert isinstance(box, ipywidgets.VBox)
+    return drawn, box.children[0], shown
+
+
+def test_the_explorer_lists_every_query_and_shows_the_first(explorer):
+    drawn, chooser, shown = explorer
+    assert [label for label, _ in chooser.options] == ["query 1", "query 2", "query 3"]
+    assert drawn == [(["q1"], ["m1"], "query 1")]
+    assert texts(shown) == ["*query 1*"]
+
+
+def test_the_explorer_redraws_when_another_query_is_chosen(explorer):
+    drawn, chooser, shown = explorer
+    chooser.value = 2
+    assert drawn[1:] == [(["q3"], ["m3"], "query 3")]
+    assert shown[-2][1]["metadata"]["alt"] == "query 3"
+    chooser.value = 2  # the same again
+    assert len(drawn) == 2
+    chooser.value = 0
+    assert drawn[2:] == [(["q1"], ["m1"], "query 1")]
+
+
+def test_the_explorer_shows_list_and_picture_together(explorer):
+    _, chooser, shown = explorer
+    kinds = [type(child) for child in shown[-1][0].children]
+    assert kinds == [ipywidgets.Dropdown, ipywidgets.Output]
+    assert chooser.value == 0

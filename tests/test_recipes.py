@@ -1,0 +1,248 @@
+"""Recipes: the published values, their sources, and what a change may and may not be."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from torch import nn
+
+from handid import method, recipes
+
+FOLDER = Path(recipes.__file__).parent
+PUBLISHED = ("clip_ft", "clip_handid")
+FAMILIES = ("vit", "resnet")
+SOURCE = re.compile(r"\b(paper|code|ours)\b")
+
+
+def but(recipe, *left_out):
+    """What a recipe says, without some of its fields."""
+    return {key: value for key, value in recipe.model_dump().items() if key not in left_out}
+
+
+# --- what stands in the files -------------------------------------------------------------------
+
+
+def test_every_file_is_a_recipe_of_its_own_name():
+    files = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    assert {"clip_zero_shot", *PUBLISHED} <= set(files)
+    assert recipes.names() == files
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_loads_for_both_families_and_fits_its_method(name, family):
+    recipe = recipes.load(name, family)
+    encoder = nn.Module()
+    encoder.dims, encoder.token_width = {"feat": 8, "proj": 4}, 4
+    network = method.build(recipe.method, encoder, 3, **recipe.options)
+    assert recipe.name == name
+    assert type(network).__name__ == method.METHODS[recipe.method]
+
+
+@pytest.mark.parametrize(("family", "batch_size"), [("vit", 20), ("resnet", 4)])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_recipes_hold_the_published_values(name, family, batch_size):
+    recipe = recipes.load(name, family)
+    (stage,) = recipe.stages
+    assert stage.model_dump(exclude={"name", "images_per_identity"}) == {
+        "epochs": 70,
+        "batch_size": batch_size,
+        "sampler": "plain",
+        "optimiser": "adam",
+        "learning_rate": {"backbone": 5e-6, "new": 5e-5},
+        "weight_decay": 5e-4,
+        "warmup_epochs": 10,
+        "warmup_factor": 0.01,
+        "milestones": [40, 60],
+        "decay": 0.5,
+        "loss_weights": {},
+    }
+    assert recipe.options["label_smoothing"] == 0.1
+    assert (recipe.last_stride, recipe.mean_std, recipe.geometry) == (1, "imagenet", "squash")
+    assert recipe.augment.flip == 0.5 and round(224 * recipe.augment.resize) == 256
+
+
+def test_the_similarity_of_clip_handid_is_the_papers_cosine():
+    options = recipes.load("clip_handid", "vit").options
+    assert (options["similarity"], options["control"]) == ("cosine", "none")
+    assert options["temperature"] == 0.07
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_hyper_parameter_of_a_published_recipe_names_its_source(name):
+    lines = (FOLDER / f"{name}.yaml").read_text().splitlines()
+    valued = [line for line in lines if re.match(r"\s*(- )?\w+: *[^\s#]", line)]
+    valued = [line for line in valued if not re.match(r"(title|method|\s+- name):", line)]
+    bare = [line for line in valued if not SOURCE.search(line.partition("#")[2])]
+    assert len(valued) >= 20
+    assert bare == []
+
+
+def test_clip_handid_differs_from_clip_ft_in_nothing_but_the_text_guidance():
+    for family in FAMILIES:
+        for end in ("", "_mini"):
+            plain, guided = (recipes.load(f"{n}{end}", family) for n in PUBLISHED)
+            same = [but(r, "name", "title", "method", "options") for r in (plain, guided)]
+            assert same[0] == same[1]
+            assert plain.options.items() <= guided.options.items()
+            assert plain.method != guided.method
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_mini_differs_from_its_published_recipe_in_its_schedule_alone(name):
+    full, mini = recipes.load(name, "vit"), recipes.load(f"{name}_mini", "vit")
+    assert but(full, "name", "stages") == but(mini, "name", "stages")
+    changed = {"epochs", "batch_size", "learning_rate", "warmup_epochs", "milestones"}
+    ours, theirs = (r.stages[0].model_dump(exclude=changed) for r in (mini, full))
+    assert ours == theirs
+
+
+def test_the_two_zero_shot_recipes_differ_in_their_geometry_alone():
+    published, squash = (recipes.load(f"clip_zero_shot{end}", "vit") for end in ("", "_squash"))
+    assert (published.geometry, squash.geometry) == ("crop", "squash")
+    assert but(published, "name", "title", "geometry") == but(squash, "name", "title", "geometry")
+    assert published.stages == [] and published.last_stride == 2 and published.mean_std == "clip"
+
+
+def test_no_file_names_a_key_twice():
+    class Once(yaml.SafeLoader):
+        pass
+
+    def mapping(loader, node):
+        keys = [key.value for key, _ in node.value]
+        assert len(keys) == len(set(keys)), keys
+        return loader.construct_pairs(node, deep=True)
+
+    Once.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    read = [yaml.load(file.read_text(), Once) for file in FOLDER.glob("*.yaml")]  # noqa: S506
+    assert all(read)
+
+
+# --- changes ------------------------------------------------------------------------------------
+
+
+def test_an_option_an_augmentation_a_stage_value_and_a_field_can_be_changed():
+    changes = {"temperature": 0.2, "flip": 0.25, "weight_decay": 0.0, "flip_average": False}
+    before, after = (recipes.load("clip_handid", "vit", c) for c in (None, changes))
+    assert after.options == {**before.options, "temperature": 0.2}
+    assert after.augment == before.augment.model_copy(update={"flip": 0.25})
+    assert after.stages == [before.stages[0].model_copy(update={"weight_decay": 0.0})]
+    assert after.flip_average is False
+    left = ("options", "augment", "stages", "flip_average")
+    assert but(after, *left) == but(before, *left)
+
+
+def test_augmentation_can_be_changed_where_the_file_names_none():
+    assert recipes.load("clip_zero_shot", "vit", {"erasing": 0.5}).augment.erasing == 0.5
+
+
+def test_a_change_lasts_for_one_load_and_leaves_the_callers_dict_alone():
+    changes = {"epochs": 7, "temperature": 0.2}
+    recipes.load("clip_handid", "vit", changes)
+    assert changes == {"epochs": 7, "temperature": 0.2}
+    fresh = recipes.load("clip_handid", "vit")
+    assert (fresh.stages[0].epochs, fresh.options["temperature"]) == (70, 0.07)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "milestones"),
+    [(70, 10, [40, 60]), (140, 20, [80, 120]), (35, 5, [20, 30]), (7, 1, [4, 6]), (0, 0, [0, 0])],
+)
+def test_changed_epochs_stretch_warm_up_and_milestones(epochs, warmup, milestones):
+    stage = recipes.load("clip_ft", "vit", {"epochs": epochs}).stages[0]
+    assert (stage.epochs, stage.warmup_epochs, stage.milestones) == (epochs, warmup, milestones)
+    assert stage.learning_rate.new == 5e-5
+
+
+def test_a_number_given_as_text_is_read_as_the_number():
+    for key in ("epochs", "batch_size"):
+        text, number = (recipes.load("clip_ft", "vit", {key: value}) for value in ("35", 35))
+        assert text.model_dump() == number.model_dump()
+
+
+def test_epochs_of_a_recipe_without_training_change_nothing():
+    assert recipes.load("clip_zero_shot", "vit", {"epochs": 5}).stages == []
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+def refusal(name, changes=None):
+    """The message with which a recipe is refused; it is one sentence."""
+    with pytest.raises(ValueError) as caught:
+        recipes.load(name, "vit", changes)
+    assert type(caught.value) is ValueError  # pydantic's own error would be several lines
+    message = str(caught.value)
+    assert "\n" not in message and message.endswith((".", "?"))
+    return message
+
+
+def test_an_unknown_recipe_is_refused_with_the_known_ones():
+    message = refusal("clip_fd")
+    assert message.startswith("Unknown recipe 'clip_fd': choose one of clip_ft, ")
+    assert all(name in message for name in recipes.names())
+
+
+@pytest.mark.parametrize("name", ["../recipes/clip_ft", "clip_ft.yaml", ""])
+def test_a_path_is_no_recipe_name(name):
+    assert "Unknown recipe" in refusal(name)
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("epoch", "epochs"), ("temprature", "temperature"), ("jiter", "jitter"), ("titel", "title")],
+)
+def test_an_unknown_key_is_refused_with_what_it_may_have_meant(key, meant):
+    message = refusal("clip_handid", {key: 1})
+    assert message == f"Unknown recipe key '{key}' for 'clip_handid': did you mean '{meant}'?"
+
+
+def test_an_unknown_key_that_is_like_no_other_is_refused_with_the_known_ones():
+    message = refusal("clip_handid", {"qqq": 1})
+    assert "known keys: " in message
+    assert all(key in message for key in ("epochs", "flip", "geometry", "temperature"))
+
+
+def test_an_option_of_another_method_is_refused():
+    assert "Unknown recipe key 'temperature' for 'clip_ft'" in refusal("clip_ft", {"temperature": 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", "many"),
+        ("epochs", -1),
+        ("epochs", 2.5),
+        ("batch_size", 1),
+        ("weight_decay", -0.1),
+        ("learning_rate", 1e-3),
+        ("milestones", "40, 60"),
+        ("optimiser", "lion"),
+        ("flip", 1.5),
+        ("jitter", [0.1, 0.1]),
+        ("geometry", "stretch"),
+        ("last_stride", 3),
+        ("options", 3),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_by_its_name(key, value):
+    message = refusal("clip_ft", {key: value})
+    assert message.startswith("Recipe 'clip_ft': ")
+    assert key in message
+
+
+@pytest.mark.parametrize(("key", "inner"), [("augment", "flip"), ("stages", "decay")])
+def test_a_part_of_the_wrong_kind_is_refused_also_if_a_value_in_it_changes(key, inner):
+    assert key in refusal("clip_ft", {key: 3, inner: 0.5})
+
+
+@pytest.mark.parametrize("where", ["recipe", "stage", "augment"])
+def test_an_unknown_key_in_a_file_is_refused(tmp_path, monkeypatch, where):
+    content = yaml.safe_load((FOLDER / "clip_ft_mini.yaml").read_text())
+    {"recipe": content, "stage": content["stages"][0], "augment": content["augment"]}[where][
+        "learning_rat"
+    ] = 1
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(recipes, "_FOLDER", tmp_path)
+    assert re.match(r"Recipe 'own': \S*learning_rat: ", refusal("own"))
