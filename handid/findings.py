@@ -143,29 +143,35 @@ def _published_mean(published: pd.DataFrame, row: pd.Series) -> pd.Series | None
 
 
 def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Ours and the paper's, a row a system and metric; empty where nothing was published.
+    """Ours and the paper's, a row a system; empty where nothing was published.
 
     Args:
         rows: tidy rows (record.COLUMNS).
         published: record.published().
     """
     table = []
-    for _, row in _mean_over_seeds(rows).iterrows():
-        known = _published_mean(published, row)
-        table.append(
-            {
-                "method": row["method"],
-                "backbone": row["backbone"],
-                "test set": f"{'synthetic ' if row['synthetic'] else ''}{row['test_set']}",
-                "metric": METRIC_NAMES[row["metric"]],
-                "ours [95 % interval]": _interval(row),
-                "published": "" if known is None else f"{known['value']:.2f}",
-                "published for": ""
-                if known is None
-                else f"{known['backbone']}, real {known['test_set']}",
-            }
+    for who, group in _mean_over_seeds(rows).groupby(_WHO, sort=False):
+        ours = group.set_index("metric")
+        known = {m: _published_mean(published, row) for m, row in _by_metric(group)}
+        found = next((row for row in known.values() if row is not None), None)
+        drawn = "synthetic " if ours["synthetic"].any() else ""
+        line = {"method": who[0], "backbone": who[1], "test set": f"{drawn}{who[3]}"}
+        for metric in ("rank1", "mAP", "mAP_trapezoid"):
+            line[METRIC_NAMES[metric]] = _interval(ours.loc[metric])
+            row = known[metric]
+            line[f"{METRIC_NAMES[metric]}, published"] = (
+                "" if row is None else f"{row['value']:.2f}"
+            )
+        line["published for"] = (
+            "" if found is None else f"{found['backbone']}, real {found['test_set']}"
         )
-    return pd.DataFrame(table)
+        table.append(line)
+    filled = pd.DataFrame(table)
+    return filled.loc[:, (filled != "").any()]
+
+
+def _by_metric(group: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    return [(row["metric"], row) for _, row in group.iterrows()]
 
 
 def published_for(shown: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

@@ -49,6 +49,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(extra="forbid")
     description: str
     notebooks: Literal["all"] | list[str] = "all"
+    required: list[str] = []  # parameters that must not stay empty
     parameters: dict[str, Any] = {}
     per_notebook: dict[str, dict[str, Any]] = {}
 
@@ -311,7 +312,7 @@ def check_profile(profile: Profile, name: str, chosen: dict[str, Notebook]) -> N
         Refused: if one does not exist.
     """
     known = {key for notebook in chosen.values() for key in notebook.defaults}
-    for key in profile.parameters:
+    for key in [*profile.parameters, *profile.required]:
         if key not in known:
             hint = close(key, known)
             raise Refused(f"profile {name}: no notebook has a parameter {key!r}; {hint}")
@@ -335,6 +336,9 @@ def injection(
         if key in notebook.defaults:
             where = f"{option or '--work'} ({notebook.stem})"
             injected[key] = checked(key, value, notebook.defaults[key], where)
+            if key in profile.required and not injected[key]:
+                how = f"--data {key[5:]}=FOLDER" if key.startswith("data_") else f"--set {key}=..."
+                raise Refused(f"profile {name} needs {key}; give it with {how}")
             if key.startswith("data_"):
                 check_folder(key, injected[key], where, notebook.path.parent, wanted["work"][0])
     return injected

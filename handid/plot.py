@@ -1,16 +1,19 @@
 """Arrays and tables -> matplotlib figures. Computes nothing, saves nothing, shows nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH = 8.0  # inches; the reports' text is about as wide
 RIGHT, WRONG = "#0072b2", "#d55e00"  # told apart by people with any colour vision
 _COLOURS = sns.color_palette("colorblind")
+_DASHES = ("-", "--", "-.", ":")
 _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -24,15 +27,27 @@ _STYLE = {
     "axes.labelsize": 10,
     "font.size": 9.5,
     "legend.frameon": False,
+    "patch.edgecolor": "white",
 }
 
 
+def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Draw in the house style, which is read whenever a title or a legend is made."""
+
+    @wraps(draw)
+    def styled(*args, **kwargs) -> Figure:
+        with rc_context(sns.axes_style("white") | _STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
 def _figure(height: float, rows: int = 1, columns: int = 1, **how) -> tuple[Figure, np.ndarray]:
-    with sns.axes_style("white", rc=_STYLE), sns.plotting_context(rc=_STYLE):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        return figure, figure.subplots(rows, columns, squeeze=False, **how)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **how)
 
 
+@_styled
 def contact_sheet(images: Sequence[np.ndarray], labels: Sequence[str], title: str) -> Figure:
     """Photographs side by side, six a row.
 
@@ -52,6 +67,7 @@ def contact_sheet(images: Sequence[np.ndarray], labels: Sequence[str], title: st
     return figure
 
 
+@_styled
 def images_per_person(counts: pd.DataFrame, title: str) -> Figure:
     """How many photographs each person has, a panel a view.
 
@@ -75,6 +91,7 @@ def images_per_person(counts: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+@_styled
 def scores(rows: pd.DataFrame, title: str, published: pd.DataFrame | None = None) -> Figure:
     """One metric of several systems: a dot with its 95 % interval each, in percent.
 
@@ -104,6 +121,7 @@ def scores(rows: pd.DataFrame, title: str, published: pd.DataFrame | None = None
     return figure
 
 
+@_styled
 def differences(rows: pd.DataFrame, title: str) -> Figure:
     """Differences to a reference, in points, with 95 % intervals and a line at zero.
 
@@ -126,6 +144,7 @@ def differences(rows: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+@_styled
 def cmc(curves: dict[str, np.ndarray], title: str, ranks: int = 20) -> Figure:
     """Cumulative match characteristic: share of queries found among the first k.
 
@@ -136,11 +155,10 @@ def cmc(curves: dict[str, np.ndarray], title: str, ranks: int = 20) -> Figure:
     """
     figure, axes = _figure(3.4)
     axis = axes[0, 0]
-    styles = ["-", "--", "-.", ":"]
     for number, (label, curve) in enumerate(curves.items()):
         shown = 100 * np.asarray(curve)[:ranks]
         colour = _COLOURS[number % len(_COLOURS)]
-        style = styles[number % len(styles)]
+        style = _DASHES[number % len(_DASHES)]
         axis.plot(np.arange(1, len(shown) + 1), shown, style, color=colour, lw=2, label=label)
     axis.set(
         xlabel="rank k", ylabel="queries found, %", ylim=(0, 102), xlim=(1, ranks), title=title
@@ -149,6 +167,7 @@ def cmc(curves: dict[str, np.ndarray], title: str, ranks: int = 20) -> Figure:
     return figure
 
 
+@_styled
 def training(histories: dict[str, pd.DataFrame], title: str) -> Figure:
     """Training curves: the sum of the losses and the validation figure by epoch.
 
@@ -159,14 +178,16 @@ def training(histories: dict[str, pd.DataFrame], title: str) -> Figure:
     figure, axes = _figure(2.9, 1, 2)
     for number, (label, history) in enumerate(histories.items()):
         epochs, colour = np.arange(1, len(history) + 1), _COLOURS[number % len(_COLOURS)]
-        axes[0, 0].plot(epochs, history["total"], color=colour, lw=1.8, label=label)
-        axes[0, 1].plot(epochs, 100 * history["validation"], color=colour, lw=1.8, label=label)
+        line = {"color": colour, "lw": 1.8, "marker": "o", "ms": 3, "label": label}
+        axes[0, 0].plot(epochs, history["total"], **line)
+        axes[0, 1].plot(epochs, 100 * history["validation"], **line)
     axes[0, 0].set(xlabel="epoch", ylabel="sum of losses, nats", title=title)
     axes[0, 1].set(xlabel="epoch", ylabel="mAP, %", title="Validation (training people)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
+@_styled
 def loss_parts(history: pd.DataFrame, parts: Sequence[str], title: str) -> Figure:
     """Each loss of one training by epoch.
 
@@ -178,14 +199,14 @@ def loss_parts(history: pd.DataFrame, parts: Sequence[str], title: str) -> Figur
     figure, axes = _figure(2.6)
     axis = axes[0, 0]
     for number, part in enumerate(parts):
-        axis.plot(np.arange(1, len(history) + 1), history[part], color=_COLOURS[number], lw=1.8)
-        last = history[part].iloc[-1]
-        axis.annotate(part, (len(history), last), (5, -3), textcoords="offset points", fontsize=8.5)
+        line = {"color": _COLOURS[number], "ls": _DASHES[number % 4], "marker": "o", "ms": 3}
+        axis.plot(np.arange(1, len(history) + 1), history[part], lw=1.8, label=part, **line)
     axis.set(xlabel="epoch", ylabel="nats", title=title)
-    axis.margins(x=0.02)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
+@_styled
 def retrieval(
     queries: Sequence[np.ndarray], matches: Sequence[Sequence[tuple]], title: str
 ) -> Figure:
@@ -218,6 +239,7 @@ def _picture(axis: Axes, picture: np.ndarray, text: str, colour: str) -> None:
         spine.set(visible=True, color=colour, linewidth=2.5)
 
 
+@_styled
 def by_person(people: pd.Series, title: str) -> Figure:
     """Rank-1 of each test person, worst first: one dot a person.
 

@@ -147,9 +147,7 @@ def test_the_same_pixels_under_another_name_are_known(images, tmp_path):
         Image.fromarray(images[0]).save(tmp_path / name)
     network, seen = Toy(), []
     for name in ("a.png", "b.png"):
-        read = image.pixels(
-            [str(tmp_path / name)], tmp_path / "c", ("squash", 4), progress=False
-        )
+        read = image.pixels([str(tmp_path / name)], tmp_path / "c", ("squash", 4), progress=False)
         seen.append(counted(network, read, tmp_path / "e")[1])
     assert seen == [1, 0]
 

@@ -115,7 +115,7 @@ def test_no_file_names_a_key_twice():
         return loader.construct_pairs(node, deep=True)
 
     Once.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    read = [yaml.load(file.read_text(), Once) for file in FOLDER.glob("*.yaml")]  # noqa: S506
+    read = [yaml.load(file.read_text(), Once) for file in FOLDER.glob("*.yaml")]
     assert all(read)
 
 
@@ -205,7 +205,9 @@ def test_an_unknown_key_that_is_like_no_other_is_refused_with_the_known_ones():
 
 
 def test_an_option_of_another_method_is_refused():
-    assert "Unknown recipe key 'temperature' for 'clip_ft'" in refusal("clip_ft", {"temperature": 1})
+    assert "Unknown recipe key 'temperature' for 'clip_ft'" in refusal(
+        "clip_ft", {"temperature": 1}
+    )
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def test_curves_come_back_in_percent_a_row_a_rank(tmp_path):
 def test_the_notebook_that_has_to_run_first_is_named(tmp_path):
     record.write_results(rows(), tmp_path, "01_zero_shot")
     for read in (record.read_results, record.read_curves):
-        with pytest.raises(FileNotFoundError, match="notebook 02_fine_tune are not there") as caught:
+        with pytest.raises(
+            FileNotFoundError, match="notebook 02_fine_tune are not there"
+        ) as caught:
             read(tmp_path, ["02_fine_tune", "01_zero_shot"])
         assert "--only 02)" in str(caught.value)
 

@@ -249,10 +249,10 @@ def test_a_failed_notebook_has_a_page_with_its_error(endings):
 
 
 def test_the_index_lists_every_notebook_with_state_mark_and_link(endings):
-    index = endings.page("index")
-    for stem, state in endings.states().items():
-        assert f'href="{stem}.html"' in index
-        assert f"{report.MARKS[state]}</span>&nbsp;{state}" in index
+    rows = re.findall(r"<tr>.*?</tr>", endings.page("index"), re.S)[1:]
+    for row, (stem, state) in zip(rows, endings.states().items(), strict=True):
+        assert f'href="{stem}.html"' in row
+        assert f"{report.MARKS[state]}</span>&nbsp;{state}" in row
 
 
 def test_no_link_of_a_report_is_dead(endings):
@@ -483,6 +483,9 @@ def plain_house(tmp_path_factory):
         "type": "description: x\nparameters: {epochs: many}\n",
         "own": "description: x\nper_notebook: {04_show: {epochs: 1}}\n",
         "folder": "description: x\nparameters: {data_11k: ../no/such}\n",
+        "needy": "description: x\nrequired: [data_11k]\nparameters: {data_11k: ''}\n",
+        "needless": "description: x\nrequired: [data_12k]\n",
+        "silent": "description: x\nrequired: [data_11k]\n",
         "absent": "description: x\nnotebooks: [05_none]\n",
     }.items():
         house.profile(text, name)
@@ -524,6 +527,9 @@ def plain_house(tmp_path_factory):
         ("--profile unknown", "no notebook has a parameter 'epoch'; did you mean epochs?"),
         ("--profile type", "epochs must be int like 3, not 'many'"),
         ("--profile own", "04_show has no parameter 'epochs'"),
+        ("--profile needy", "profile needy needs data_11k; give it with --data 11k=FOLDER"),
+        ("--profile silent", "profile silent needs data_11k; give it with --data 11k=FOLDER"),
+        ("--profile needless", "no notebook has a parameter 'data_12k'; did you mean data_11k?"),
         ("--profile absent", "no notebook '05_none'"),
     ],
 )

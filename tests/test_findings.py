@@ -1,0 +1,407 @@
+"""Tables and sentences: every number in them is one of the rows', and no sentence says more."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from handid import findings, record
+
+D_R, D_L = "11k dorsal right", "11k dorsal left"
+
+
+def row(method="CLIP-FT", metric="rank1", value=90.0, **other):
+    """One tidy row; its interval is 4 points below to 2 above unless given."""
+    target = other.pop("target", D_R)
+    made = {
+        "method": method,
+        "backbone": "ViT-B/16",
+        "train_set": target,
+        "test_set": target,
+        "metric": metric,
+        "value": value,
+        "low": value - 4,
+        "high": value + 2,
+        "n_queries": 971,
+        "n_gallery": 290,
+        "n_subjects": 71,
+        "seed": 0,
+        "synthetic": False,
+    }
+    return {**made, **other}
+
+
+def tidy(*rows):
+    return pd.DataFrame([*rows], columns=record.COLUMNS)
+
+
+# --- titles, labels, tables ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        ([row()], D_R),
+        ([row(synthetic=True)], f"synthetic {D_R}"),
+        ([row(), row(target=D_L)], "2 sets"),
+        ([row(synthetic=True), row(target=D_L, synthetic=True)], "synthetic 2 sets"),
+        ([row(synthetic=True), row(target="HD")], "2 sets (partly synthetic)"),
+    ],
+)
+def test_a_runs_name_says_which_set_and_that_it_is_synthetic(rows, name):
+    assert findings.run_name(tidy(*rows)) == name
+
+
+def test_the_wide_table_has_a_row_a_system_and_a_column_a_metric():
+    values = {"rank1": 90.04, "mAP": 92.0, "mAP_trapezoid": 91.0}
+    rows = [
+        row(m, k, v + i) for i, m in enumerate(("CLIP-ZS", "CLIP-FT")) for k, v in values.items()
+    ]
+    found = findings.wide(tidy(*rows))
+    assert found.to_dict("records") == [
+        {
+            **{"method": method, "backbone": "ViT-B/16", "test set": D_R, "seeds": 1},
+            **{"queries": 971, "gallery": 290, "people": 71},
+            "rank-1": f"{90 + i:.1f} [{86 + i:.1f}, {92 + i:.1f}]",
+            "mAP (standard)": f"{92 + i:.1f} [{88 + i:.1f}, {94 + i:.1f}]",
+            "mAP (trapezoid)": f"{91 + i:.1f} [{87 + i:.1f}, {93 + i:.1f}]",
+        }
+        for i, method in enumerate(("CLIP-ZS", "CLIP-FT"))
+    ]
+
+
+def test_the_wide_table_orders_the_metrics_whatever_the_order_of_the_rows():
+    found = findings.wide(tidy(*(row(metric=m) for m in ("mAP_trapezoid", "rank5", "rank1"))))
+    assert [*found.columns[-3:]] == ["rank-1", "rank-5", "mAP (trapezoid)"]
+
+
+def test_the_wide_table_shows_the_mean_over_seeds_and_their_number():
+    found = findings.wide(tidy(row(value=90), row(value=93, seed=1), row("CLIP-ZS", value=60)))
+    assert found["rank-1"].tolist() == ["91.5 [87.5, 93.5]", "60.0 [56.0, 62.0]"]
+    assert found["seeds"].tolist() == [2, 1]
+
+
+def test_the_wide_table_keeps_the_backbones_and_targets_apart():
+    rows = [row(), row(backbone="RN50", value=80), row(target=D_L, value=70)]
+    found = findings.wide(tidy(*rows)).set_index(["backbone", "test set"])["rank-1"].str[:4]
+    assert found.to_dict() == {
+        ("ViT-B/16", D_R): "90.0",
+        ("RN50", D_R): "80.0",
+        ("ViT-B/16", D_L): "70.0",
+    }
+
+
+def test_the_wide_table_keeps_two_training_sets_apart():
+    found = findings.wide(tidy(row(), row(train_set=D_L, value=50)))
+    assert len(found) == 2
+    assert set(found["rank-1"].str[:4]) == {"90.0", "50.0"}
+
+
+@pytest.mark.parametrize(
+    ("other", "labels"),
+    [
+        ({}, ["CLIP-ZS", "CLIP-FT"]),
+        ({"backbone": "RN50"}, ["CLIP-ZS, ViT-B/16", "CLIP-FT, RN50"]),
+        ({"target": D_L}, [f"CLIP-ZS, {D_R}", f"CLIP-FT, {D_L}"]),
+        (
+            {"target": D_L, "backbone": "RN50"},
+            [f"CLIP-ZS, ViT-B/16, {D_R}", f"CLIP-FT, RN50, {D_L}"],
+        ),
+    ],
+)
+def test_a_label_names_only_what_differs(other, labels):
+    rows = tidy(row("CLIP-ZS"), row("CLIP-ZS", "mAP"), row("CLIP-FT", **other))
+    found = findings.labelled(rows, "rank1")
+    assert found["label"].tolist() == labels
+    assert found["value"].tolist() == [90, 90]
+
+
+def test_labels_tell_two_training_sets_apart():
+    found = findings.labelled(tidy(row(), row(train_set=D_L, value=50)), "rank1")
+    assert found["label"].nunique() == 2
+
+
+def test_labels_of_differences_keep_every_row_as_it_is():
+    gains = pd.DataFrame([row(value=1.5), row("CLIP-HandID", value=-2.0)])
+    found = findings.labelled(gains)
+    assert found["label"].tolist() == ["CLIP-FT", "CLIP-HandID"]
+    assert found["value"].tolist() == [1.5, -2.0]
+
+
+def test_a_figure_is_described_with_every_number_in_it():
+    shown = findings.labelled(tidy(row("CLIP-ZS", value=60), row(value=90)), "rank1")
+    words = "rank-1: CLIP-ZS 60.0 [56.0, 62.0] %; CLIP-FT 90.0 [86.0, 92.0] %"
+    assert findings.describe(shown, "rank-1") == words
+
+
+def test_a_training_is_described_by_its_losses_and_its_best_epoch():
+    history = pd.DataFrame({"total": [4.0, 2.0, 1.255], "validation": [0.5, 0.9, 0.8]})
+    assert findings.describe_training({"CLIP-FT": history, "same": history[:1]}) == (
+        "CLIP-FT: loss from 4.00 to 1.25, best validation mAP 90.0 % in 3 epochs; "
+        "same: loss from 4.00 to 4.00, best validation mAP 50.0 % in 1 epochs"
+    )
+
+
+def test_the_parts_of_a_loss_are_described_in_their_order():
+    history = pd.DataFrame({"a": [4.0, 2.0], "b": [1.0, 0.5], "c": [0.0, 0.0]})
+    assert (
+        findings.describe_losses(history, ["b", "a"]) == "b from 1.00 to 0.50; a from 4.00 to 2.00"
+    )
+
+
+def test_guessing_is_right_once_a_gallery():
+    assert findings.chance(tidy(row(n_gallery=250))) == pytest.approx(0.4)
+
+
+class Score:
+    """What `findings.curves` reads of study.Score."""
+
+    def __init__(self, cmc, **what):
+        self.rows, self.cmc = tidy(row(**what), row(metric="mAP", **what)), np.array(cmc)
+
+
+def test_curves_are_those_of_the_first_seed_by_label():
+    scores = [
+        Score([0.5, 1.0], method="CLIP-ZS"),
+        Score([0.6, 1.0], method="CLIP-FT"),
+        Score([0.7, 1.0], method="CLIP-FT", seed=1),
+    ]
+    found = findings.curves(scores)
+    assert {label: curve.tolist() for label, curve in found.items()} == {
+        "CLIP-ZS": [0.5, 1.0],
+        "CLIP-FT": [0.6, 1.0],
+    }
+
+
+def test_stored_curves_come_back_by_target_and_label_as_fractions(tmp_path):
+    kept = [
+        (tidy(row("CLIP-ZS")).iloc[0], [0.5, 1.0]),
+        (tidy(row("CLIP-FT")).iloc[0], [0.75, 1.0]),
+        (tidy(row("CLIP-FT", seed=1)).iloc[0], [0.25, 1.0]),
+        (tidy(row("CLIP-FT", target=D_L)).iloc[0], [0.25, 0.5, 1.0]),
+    ]
+    record.write_curves(kept, tmp_path, "a")
+    found = findings.curves_by_target(record.read_curves(tmp_path, ["a"]))
+    plain = {t: {k: list(v) for k, v in drawn.items()} for t, drawn in found.items()}
+    assert list(plain) == [D_R, D_L]
+    assert [*plain[D_R].values()] == [[0.5, 1.0], [0.75, 1.0]]
+    assert [*plain[D_L].values()] == [[0.25, 0.5, 1.0]]
+
+
+# --- beside the papers --------------------------------------------------------------------------
+
+
+def paper(metric, value, ap="", **other):
+    made = {"source": "CLIP-HandID paper", "table": "I", "method": "CLIP-FT"}
+    made |= {"backbone": "ViT-B/16", "train_set": D_R, "test_set": D_R, "metric": metric}
+    return {**made, "value": value, "ap_definition": ap or np.nan, "note": np.nan, **other}
+
+
+PAPERS = pd.DataFrame(
+    [
+        paper("rank1", 11.0, source="another paper"),
+        paper("rank1", 94.03),
+        paper("rank1", 22.0, backbone="RN50"),
+        paper("rank1", 33.0, train_set=D_L),
+        paper("mAP", 95.28, "trapezoid"),
+        paper("mAP", 44.0, "standard", method="CLIP-ZS"),
+    ]
+)
+
+
+METRICS = ("rank1", "mAP", "mAP_trapezoid")
+
+
+def beside(*systems):
+    """What was published for each system, as far as anything was, and for whom."""
+    rows = [row(metric=metric, **system) for system in systems for metric in METRICS]
+    found = findings.beside_published(tidy(*rows), PAPERS)
+    shown = [column for column in found if "published" in column]
+    return [
+        {column.removesuffix(", published"): text for column, text in line.items() if text}
+        for line in found[shown].to_dict("records")
+    ]
+
+
+def test_the_papers_figures_stand_beside_the_same_system_only():
+    name = f"ViT-B/16, real {D_R}"
+    full = {"rank-1": "94.03", "mAP (trapezoid)": "95.28", "published for": name}
+    assert beside({}) == [full]
+    assert beside({"backbone": "RN50"}, {"train_set": D_L}) == [
+        {"rank-1": "22.00", "published for": f"RN50, real {D_R}"},
+        {"rank-1": "33.00", "published for": name},
+    ]
+    assert beside({}, {"test_set": D_L}, {"method": "CLIP-HandID"}) == [full, {}, {}]
+
+
+def test_each_definition_of_map_stands_beside_its_own():
+    tuned, untrained = beside({}, {"method": "CLIP-ZS"})
+    assert tuned["mAP (trapezoid)"] == "95.28" and "mAP (standard)" not in tuned
+    assert untrained["mAP (standard)"] == "44.00" and "mAP (trapezoid)" not in untrained
+
+
+@pytest.mark.parametrize(("mini", "full"), [("mini-ViT", "ViT-B/16"), ("mini-RN", "RN50")])
+def test_a_mini_stands_beside_its_full_size_counterpart_and_says_so(mini, full):
+    (found,) = beside({"backbone": mini, "synthetic": True})
+    assert found["rank-1"] == {"ViT-B/16": "94.03", "RN50": "22.00"}[full]
+    assert found["published for"] == f"{full}, real {D_R}"
+
+
+def test_the_table_beside_the_papers_says_what_is_synthetic_and_how_sure_it_is():
+    rows = [row(metric=m, synthetic=True) for m in METRICS]
+    rows += [row("CLIP-ZS", m, 50) for m in METRICS]
+    found = findings.beside_published(tidy(*rows), PAPERS)
+    assert found["method"].tolist() == ["CLIP-FT", "CLIP-ZS"]
+    assert found["test set"].tolist() == [f"synthetic {D_R}", D_R]
+    for name in ("rank-1", "mAP (standard)", "mAP (trapezoid)"):
+        assert found[name].tolist() == ["90.0 [86.0, 92.0]", "50.0 [46.0, 52.0]"]
+
+
+def test_the_real_publication_prints_the_trapezoid_beside_every_clip_handid_row():
+    rows = [row("CLIP-HandID", m, target=t) for t in (D_R, D_L) for m in METRICS]
+    found = findings.beside_published(tidy(*rows), record.published())
+    assert found["rank-1, published"].tolist() == ["95.68", "96.75"]
+    assert found["mAP (trapezoid), published"].tolist() == ["96.53", "97.37"]
+    assert "mAP (standard), published" not in found
+
+
+def test_published_marks_go_to_the_labels_of_their_systems():
+    rows = tidy(row("CLIP-ZS"), row(), row(backbone="mini-RN"))
+    found = findings.published_for(findings.labelled(rows, "rank1"), PAPERS)
+    assert dict(zip(found["label"], found["value"], strict=True)) == {
+        "CLIP-FT, ViT-B/16": 94.03,
+        "CLIP-FT, mini-RN": 22.0,
+    }
+    nothing = findings.published_for(findings.labelled(rows[:1], "rank1"), PAPERS)
+    assert nothing.empty and list(nothing) == ["label", "value"]
+
+
+# --- counts -------------------------------------------------------------------------------------
+
+
+def audit(*views, **changed):
+    """What study.audit gives for the complete real sets, but for what is changed."""
+    real = findings.PUBLISHED_COUNTS.query("view in @views").reset_index(drop=True)
+    return real.assign(**{"train images": 1000}).assign(**changed)
+
+
+def test_equal_counts_are_said_to_be_equal():
+    found = findings.answer_counts(audit("dorsal left", "dorsal"))
+    assert found == "All 8 counts equal the papers'."
+
+
+def test_counts_that_differ_are_named_with_both_numbers():
+    found = findings.answer_counts(audit("dorsal left", "dorsal", queries=[988, 1991]))
+    assert (
+        found == "1 of 8 counts differ from the papers': HD dorsal: queries 1,991 instead of 1,992"
+    )
+
+
+def test_of_many_differing_counts_the_first_four_are_named():
+    wrong = dict.fromkeys(("train identities", "test identities", "queries", "gallery"), 1)
+    found = findings.answer_counts(audit("dorsal left", "dorsal right", **wrong))
+    assert found.startswith("8 of 8 counts differ from the papers': 11k dorsal left: train ")
+    assert found.count("instead of") == 4 and found.endswith("; ...")
+
+
+def test_where_the_papers_count_nothing_no_equality_is_claimed():
+    found = findings.answer_counts(audit("dorsal").assign(view="palmar"))
+    assert "equal" not in found
+
+
+def test_each_view_stands_above_the_papers_counts():
+    found = findings.beside_counts(audit("dorsal left", "dorsal right", queries=7))
+    pairs = found[["view", "source", "queries"]].to_numpy().tolist()
+    assert pairs == [
+        ["dorsal left", "this run", 7],
+        ["dorsal left", "the papers", 988],
+        ["dorsal right", "this run", 7],
+        ["dorsal right", "the papers", 971],
+    ]
+
+
+def test_broken_files_are_counted():
+    none = pd.DataFrame({"path": [], "problem": []})
+    one = pd.DataFrame({"path": ["a.jpg"], "problem": ["is missing"]})
+    assert findings.answer_problems(none, 11_076).startswith("All 11,076 files decode in full")
+    assert findings.answer_problems(one, 11_076).startswith("1 of 11,076 files are broken")
+
+
+# --- answers ------------------------------------------------------------------------------------
+
+
+def gains(*bars, seeds=1):
+    """Labelled differences (value, low, high)."""
+    return pd.DataFrame(
+        [
+            {"label": f"system {n}", "value": v, "low": lo, "high": hi, "seeds": seeds}
+            for n, (v, lo, hi) in enumerate(bars)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("bar", "verdict"),
+    [
+        ((2.0, 0.1, 4.0), "**+2.0** (95 % interval 0.1 to 4.0): better, beyond"),
+        ((-2.0, -4.0, -0.1), "**-2.0** (95 % interval -4.0 to -0.1): worse, beyond"),
+        ((2.0, -0.1, 4.0), "**+2.0** (95 % interval -0.1 to 4.0): undecided"),
+        ((-2.0, -4.0, 0.1), "**-2.0** (95 % interval -4.0 to 0.1): undecided"),
+        ((2.0, 0.0, 4.0), "**+2.0** (95 % interval 0.0 to 4.0): undecided"),
+        ((0.0, 0.0, 0.0), "**+0.0** (95 % interval 0.0 to 0.0): undecided"),
+    ],
+)
+def test_a_gain_is_decided_only_if_its_interval_leaves_out_zero(bar, verdict):
+    found = findings.answer_gain(gains(bar), "what it adds")
+    assert f"- system 0: {verdict}" in found
+    assert found.count("better") + found.count("worse") + found.count("undecided") == 1
+
+
+def test_each_system_gets_its_own_verdict():
+    found = findings.answer_gain(gains((2, 1, 3), (-2, -3, -1), (0, -1, 1)), "**x**").splitlines()
+    kinds = [line.split("): ")[1].split()[0].rstrip(",:") for line in found if "system" in line]
+    assert kinds == ["better", "worse", "undecided"]
+
+
+def test_one_seed_is_admitted_and_several_are_not_called_one():
+    assert "One seed each" in findings.answer_gain(gains((2, 1, 3)), "x")
+    assert "One seed" not in findings.answer_gain(gains((2, 1, 3), seeds=3), "x")
+
+
+def test_a_level_names_every_system_and_what_guessing_reaches():
+    rows = tidy(row("CLIP-ZS", value=60), row(value=90), row(metric="mAP", value=77))
+    found = findings.answer_level(rows, "here")
+    assert "- CLIP-ZS: **60.0 %** of queries (95 % interval 56.0 to 62.0)" in found
+    assert "- CLIP-FT: **90.0 %**" in found and "77" not in found
+    assert found.endswith("Guessing would be right for 0.3 %.")
+
+
+def test_guessing_is_not_claimed_to_be_the_same_on_galleries_of_two_sizes():
+    rows = tidy(row(n_gallery=290), row(target="HD", n_gallery=1593))
+    found = findings.answer_level(rows, "here")
+    assert "0.3 %" in found and "0.1 %" in found
+
+
+def test_the_summary_is_sorted_and_warns_of_synthetic_rows():
+    rows = [row("CLIP-ZS", value=60), row(value=90), row("CLIP-HandID", value=70)]
+    found = findings.answer_summary(tidy(*rows))
+    named = [line.split(":")[0] for line in found.splitlines() if line.startswith("- ")]
+    assert named == ["- CLIP-FT", "- CLIP-HandID", "- CLIP-ZS"]
+    assert "nothing about real hands" not in " ".join(found.split())
+    drawn = findings.answer_summary(tidy(*(row | {"synthetic": True} for row in rows)))
+    assert "nothing about real hands" in " ".join(drawn.split())
+
+
+def test_rank_1_by_person_is_over_all_runs_worst_first():
+    hits = [(3, 1), (3, 1), (1, 2), (1, 1), (2, 5), (2, 2), (2, 9)]
+    per_query = pd.DataFrame(hits, columns=["subject", "first_hit"]).assign(run=0)
+    found = findings.by_person(per_query)
+    assert found.to_dict() == {2: 0.0, 1: 0.5, 3: 1.0}
+    assert found.index.tolist() == [2, 1, 3]
+
+
+def test_people_are_counted_by_always_never_and_the_middle_one():
+    people = pd.Series([0.0, 0.0, 0.25, 0.75, 1.0])
+    assert findings.answer_people(people, "CLIP-FT") == (
+        "**CLIP-FT**: of 5 test people, 1 are always found at rank 1 and 2 never; "
+        "the middle person is found in 25 % of the queries."
+    )
