@@ -8,7 +8,6 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from results import in_turn, rate, report
@@ -66,8 +65,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="a folder of 11k Hands; photographs that lack are skipped")
     parser.add_argument("--images", type=int, default=64, help="rounded down to whole batches")
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--epochs", type=int, default=20, help="ours, in one repetition")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=10, help="ours, in one repetition")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +80,7 @@ def main() -> None:
 def measure(paths: list[str], options: argparse.Namespace, folder: Path) -> None:
     count, epochs = len(paths), options.epochs
     images = image.pixels(paths, folder / "cache", ("squash", SIDE), progress=False)
-    images = torch.from_numpy(np.ascontiguousarray(images))
+    images = torch.from_numpy(images)
     variants = {}
     for name, is_full in (("crop+flip", False), ("crop+flip+jitter+erasing", True)):
         variants |= {

@@ -328,7 +328,11 @@ def check_profile(profile: Profile, name: str, chosen: dict[str, Notebook]) -> N
 def injection(
     notebook: Notebook, profile: Profile, name: str, wanted: dict[str, tuple[Any, str]]
 ) -> dict[str, Any]:
-    """What a run injects into one notebook: the profile's values, then the command line's."""
+    """What a run injects into one notebook: the profile's values, then the command line's.
+
+    Raises:
+        Refused: if a value has another type than its default, or one the profile requires is empty.
+    """
     own = profile.parameters | profile.per_notebook.get(notebook.stem, {})
     values = {key: (value, f"profile {name}") for key, value in own.items()} | wanted
     injected = {}
@@ -336,11 +340,12 @@ def injection(
         if key in notebook.defaults:
             where = f"{option or '--work'} ({notebook.stem})"
             injected[key] = checked(key, value, notebook.defaults[key], where)
-            if key in profile.required and not injected[key]:
-                how = f"--data {key[5:]}=FOLDER" if key.startswith("data_") else f"--set {key}=..."
-                raise Refused(f"profile {name} needs {key}; give it with {how}")
             if key.startswith("data_"):
                 check_folder(key, injected[key], where, notebook.path.parent, wanted["work"][0])
+    for key in profile.required:
+        if (notebook.defaults | injected).get(key, True) in ("", None, [], {}):
+            how = f"--data {key[5:]}=FOLDER" if key.startswith("data_") else f"--set {key}=VALUE"
+            raise Refused(f"profile {name} needs {key}; give it with {how}")
     return injected
 
 

@@ -241,7 +241,7 @@ class Study:
         *,
         seed: int = 0,
         changes: dict | None = None,
-        variant: str = "",
+        control: str = "",
     ) -> Experiment:
         """Train a recipe on a target's training people, or find it trained.
 
@@ -251,14 +251,13 @@ class Study:
             target: "11k <view>" or "HD".
             seed: of new layers, order and augmentation.
             changes: recipe values to replace.
-            variant: what the changes are called in tables.
+            control: one of the recipe's named controls.
 
         Raises:
             ValueError: one sentence for whatever is unknown or does not fit.
         """
         family = backbone.architecture(backbone_name).family
-        plan = recipes.load(recipe, family, changes)
-        title = f"{plan.title} {variant}".strip()
+        plan = recipes.load(recipe, family, changes, control)
         table = self.table(_set_of(target))
         content = {
             "recipe": plan.model_dump(),
@@ -270,9 +269,9 @@ class Study:
             "precision": self.settings.precision,
             "code": record.code_fingerprint(*_TRAINING_ROOMS),
         }
-        name = f"{plan.name} {variant} {backbone_name} {target} {seed}".replace("/", "")
+        name = f"{plan.name} {control} {backbone_name} {target} {seed}".replace("/", "")
         folder = self.work / "experiments" / f"{'-'.join(name.split())}-{record.digest(content)}"
-        made = Experiment(title, plan, backbone_name, target, seed, folder)
+        made = Experiment(plan.title, plan, backbone_name, target, seed, folder)
         with disk.whole(folder / "parameters.json") as part:
             part.write_text(json.dumps(content, indent=1))
         if plan.stages:
@@ -280,16 +279,16 @@ class Study:
         return made
 
     def experiments(
-        self, recipe: str, *, changes: dict | None = None, variant: str = ""
+        self, recipe: str, *, changes: dict | None = None, control: str = ""
     ) -> list[Experiment]:
         """The recipe on every target, backbone and seed of the settings.
 
         A recipe without training has one experiment, whatever the number of seeds.
         """
-        plan = recipes.load(recipe, "vit", changes)
+        plan = recipes.load(recipe, "vit", changes, control)
         seeds = self.settings.seeds if plan.stages else self.settings.seeds[:1]
         return [
-            self.experiment(recipe, name, target, seed=seed, changes=changes, variant=variant)
+            self.experiment(recipe, name, target, seed=seed, changes=changes, control=control)
             for target in self.targets
             for name in self.settings.backbones
             for seed in seeds

@@ -71,7 +71,8 @@ def test_the_similarity_of_clip_handid_is_the_papers_cosine():
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_hyper_parameter_of_a_published_recipe_names_its_source(name):
-    lines = (FOLDER / f"{name}.yaml").read_text().splitlines()
+    text = (FOLDER / f"{name}.yaml").read_text()
+    lines = re.sub(r"(?m)^controls: .*\n(  .*\n)+", "", text).splitlines()  # values of ours
     valued = [line for line in lines if re.match(r"\s*(- )?\w+: *[^\s#]", line)]
     valued = [line for line in valued if not re.match(r"(title|method|\s+- name):", line)]
     bare = [line for line in valued if not SOURCE.search(line.partition("#")[2])]
@@ -83,7 +84,9 @@ def test_clip_handid_differs_from_clip_ft_in_nothing_but_the_text_guidance():
     for family in FAMILIES:
         for end in ("", "_mini"):
             plain, guided = (recipes.load(f"{n}{end}", family) for n in PUBLISHED)
-            same = [but(r, "name", "title", "method", "options") for r in (plain, guided)]
+            same = [
+                but(r, "name", "title", "method", "options", "controls") for r in (plain, guided)
+            ]
             assert same[0] == same[1]
             assert plain.options.items() <= guided.options.items()
             assert plain.method != guided.method
@@ -163,6 +166,41 @@ def test_a_number_given_as_text_is_read_as_the_number():
 
 def test_epochs_of_a_recipe_without_training_change_nothing():
     assert recipes.load("clip_zero_shot", "vit", {"epochs": 5}).stages == []
+
+
+# --- controls -----------------------------------------------------------------------------------
+
+
+CONTROLLED = [(name, c) for name in recipes.names() for c in recipes.load(name, "vit").controls]
+
+
+def test_clip_handid_has_the_controls_of_the_study():
+    assert [c for name, c in CONTROLLED if name == "clip_handid"] == [
+        "zero_token",
+        "random_token",
+        "raw_dot",
+    ]
+
+
+@pytest.mark.parametrize(("name", "control"), CONTROLLED)
+def test_a_control_changes_its_title_and_the_methods_options_alone(name, control):
+    plain, changed = recipes.load(name, "vit"), recipes.load(name, "vit", control=control)
+    assert changed.title == f"{plain.title} {control}"
+    assert but(changed, "title", "options") == but(plain, "title", "options")
+    assert changed.options == plain.options | plain.controls[control] != plain.options
+
+
+def test_a_change_of_the_caller_overrides_the_controls():
+    changed = recipes.load("clip_handid", "vit", {"temperature": 0.5, "epochs": 3}, "raw_dot")
+    assert (changed.options["temperature"], changed.options["similarity"]) == (0.5, "dot")
+    assert changed.stages[0].epochs == 3
+
+
+@pytest.mark.parametrize(("name", "known"), [("clip_handid", "zero_token, "), ("clip_ft", "none")])
+def test_an_unknown_control_is_refused_with_the_known_ones(name, known):
+    with pytest.raises(ValueError, match=f"has no control 'zero': it has {known}") as caught:
+        recipes.load(name, "vit", control="zero")
+    assert "\n" not in str(caught.value)
 
 
 # --- refusals -----------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ class Recipe(_Strict):
     title: str
     method: str
     options: dict[str, Any] = {}
+    controls: dict[str, dict[str, Any]] = {}
     last_stride: Literal[1, 2] = 1
     mean_std: Literal["imagenet", "clip", "half"]
     geometry: Literal["squash", "crop"]
@@ -90,7 +91,7 @@ def names() -> list[str]:
     return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
 
 
-def load(name: str, family: str, changes: dict | None = None) -> Recipe:
+def load(name: str, family: str, changes: dict | None = None, control: str = "") -> Recipe:
     """The recipe of that name for one backbone family.
 
     Args:
@@ -98,15 +99,17 @@ def load(name: str, family: str, changes: dict | None = None) -> Recipe:
         family: "vit" or "resnet": chooses where a value differs by family.
         changes: values to replace: fields of Recipe, of every Stage, of Augment, or of the
             method's options. A changed `epochs` stretches warm-up and milestones with it.
+        control: one of the recipe's named controls, whose changes come first; its name goes into
+            the title.
 
     Raises:
-        ValueError: one sentence: unknown recipe, unknown key, or a value of the wrong kind.
+        ValueError: one sentence: unknown recipe, control or key, or a value of the wrong kind.
     """
     if name not in names():
         raise ValueError(f"Unknown recipe '{name}': choose one of {', '.join(names())}.")
     content = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     content = {"name": name, **_for_family(content, family)}
-    changes = dict(changes or {})
+    changes = _of_control(content, control) | (changes or {})
     epochs = changes.pop("epochs", None)
     for key, value in changes.items():
         _change(content, key, value)
@@ -123,6 +126,17 @@ def load(name: str, family: str, changes: dict | None = None) -> Recipe:
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"Recipe '{name}': {where}: {first['msg']}.") from None
     return recipe
+
+
+def _of_control(content: dict, control: str) -> dict:
+    known = content.get("controls", {})
+    if control and control not in known:
+        raise ValueError(
+            f"Recipe '{content['name']}' has no control '{control}': "
+            f"it has {', '.join(known) or 'none'}."
+        )
+    content["title"] = f"{content['title']} {control}".strip()
+    return dict(known.get(control, {}))
 
 
 def _for_family(value: Any, family: str) -> Any:
