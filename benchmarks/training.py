@@ -22,6 +22,7 @@ N_IDENTITIES = 72
 
 def measure(name: str, options: argparse.Namespace, engine: train.Engine) -> tuple[float, float]:
     """Images a second and peak MiB of one method, after a first epoch that does not count."""
+    torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     base = backbone.build(options.backbone)
     changes = {"epochs": 2, "batch_size": options.batch, "select": "last"}
@@ -63,6 +64,7 @@ def full_prompt(base: backbone.Backbone, tokens: torch.Tensor) -> torch.Tensor:
 
 def prompts(options: argparse.Namespace, engine: train.Engine) -> dict:
     """Forward and backward through both prompts, after a check in fp32 that they agree."""
+    torch.set_num_threads(options.threads)
     base = backbone.build(options.backbone).to(engine.device)
     tokens = torch.randn(options.batch, base.token_width, device=engine.device, requires_grad=True)
     ways = {"full prompt, 77 tokens": partial(full_prompt, base)}
@@ -85,6 +87,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
     parser.add_argument("--batch", type=int, default=20, help="the papers: 20 (ViT), 4 (RN50)")
     parser.add_argument("--steps", type=int, default=5, help="of one repetition")
     parser.add_argument("--repeats", type=int, default=3)
@@ -94,7 +97,7 @@ def main() -> None:
     runs = {name: partial(alone, measure, name, options, engine) for name in METHODS}
     found = in_turn(runs, options.repeats)
     note = f"{options.backbone}, batch {options.batch}, {options.device}, {options.precision}"
-    note += ", compiled" if options.compile else ""
+    note += f", {options.threads} threads" + (", compiled" if options.compile else "")
     for number, unit in enumerate(("images/s", "MiB")):
         figures = found.map(lambda pair, number=number: pair[number])
         report("training", figures, unit, reference=METHODS[0], note=note)

@@ -58,13 +58,16 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a system, a column a metric: value [low, high] in percent, mean over seeds."""
     means = _mean_over_seeds(rows)
     means["text"] = means.apply(_interval, axis=1)
-    keys = ["method", "backbone", "test_set", "seeds", "n_queries", "n_gallery", "n_subjects"]
+    keys = [*_WHO, "seeds", "n_queries", "n_gallery", "n_subjects"]
     table = means.pivot_table(
         index=keys, columns="metric", values="text", aggfunc="first", sort=False
     )
     table = table[[m for m in METRIC_NAMES if m in table]].rename(columns=METRIC_NAMES)
     names = {"n_queries": "queries", "n_gallery": "gallery", "n_subjects": "people"}
-    return table.reset_index().rename(columns={"test_set": "test set", **names})
+    table = table.reset_index()
+    if (table["train_set"] == table["test_set"]).all():
+        table = table.drop(columns="train_set")
+    return table.rename(columns={"train_set": "train set", "test_set": "test set", **names})
 
 
 def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
@@ -72,6 +75,8 @@ def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
     if metric is not None:
         rows = _mean_over_seeds(rows[rows["metric"] == metric])
     parts = ["method"] + [c for c in ("backbone", "test_set") if rows[c].nunique() > 1]
+    if "train_set" in rows and (rows["train_set"] != rows["test_set"]).any():
+        parts.append("train_set")
     return rows.assign(label=rows[parts].agg(", ".join, axis=1)).reset_index(drop=True)
 
 
@@ -91,6 +96,12 @@ def describe_training(histories: dict[str, pd.DataFrame]) -> str:
     )
 
 
+def loss_names(history: pd.DataFrame) -> list[str]:
+    """The losses of a training table (train.fit): what stands before their total."""
+    columns = list(history.columns)
+    return columns[columns.index("learning_rate") + 1 : columns.index("total")]
+
+
 def describe_losses(history: pd.DataFrame, parts: Sequence[str]) -> str:
     """The parts of a loss in words."""
     return "; ".join(
@@ -98,9 +109,9 @@ def describe_losses(history: pd.DataFrame, parts: Sequence[str]) -> str:
     )
 
 
-def chance(rows: pd.DataFrame) -> float:
-    """Rank-1 of guessing, percent: one image of the right hand in the gallery."""
-    return 100 / rows["n_gallery"].iloc[0]
+def chance(rows: pd.DataFrame) -> str:
+    """Rank-1 of guessing in each gallery, as text: one image of the right hand in it."""
+    return " or ".join(f"{100 / n:.1f} %" for n in rows["n_gallery"].unique())
 
 
 def curves(scores: Iterable) -> dict[str, np.ndarray]:
@@ -202,6 +213,8 @@ def answer_counts(audit: pd.DataFrame) -> str:
         for name in names
         if row[name] != row[f"{name} (papers)"]
     ]
+    if both.empty:
+        return "The papers count none of these views."
     if not differ:
         return f"All {len(both) * len(names)} counts equal the papers'."
     return (
@@ -226,7 +239,7 @@ def answer_level(rows: pd.DataFrame, where: str) -> str:
     lines = [f"**{where}**, the first answer is right for:", ""]
     for _, row in shown.iterrows():
         lines.append(f"- {row['label']}: **{row['value']:.1f} %** of queries {_range(row)}")
-    lines += ["", f"Guessing would be right for {chance(rows):.1f} %."]
+    lines += ["", f"Guessing would be right for {chance(rows)}."]
     return "\n".join(lines)
 
 

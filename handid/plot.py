@@ -48,16 +48,19 @@ def _figure(height: float, rows: int = 1, columns: int = 1, **how) -> tuple[Figu
 
 
 @_styled
-def contact_sheet(images: Sequence[np.ndarray], labels: Sequence[str], title: str) -> Figure:
-    """Photographs side by side, six a row.
+def contact_sheet(
+    images: Sequence[np.ndarray], labels: Sequence[str], title: str, columns: int = 6
+) -> Figure:
+    """Photographs side by side.
 
     Args:
         images: [H, W, 3] uint8 each.
-        labels: a short text under each.
+        labels: a short text above each.
         title: of the figure.
+        columns: photographs a row.
     """
-    rows = -(-len(images) // 6)
-    figure, axes = _figure(1.62 * rows + 0.4, rows, 6)
+    rows = max(1, -(-len(images) // columns))
+    figure, axes = _figure(WIDTH / columns * 1.22 * rows + 0.4, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, picture, label in zip(axes.flat, images, labels, strict=False):
@@ -179,6 +182,7 @@ def training(histories: dict[str, pd.DataFrame], title: str) -> Figure:
     for number, (label, history) in enumerate(histories.items()):
         epochs, colour = np.arange(1, len(history) + 1), _COLOURS[number % len(_COLOURS)]
         line = {"color": colour, "lw": 1.8, "marker": "o", "ms": 3, "label": label}
+        line["ls"] = _DASHES[number % len(_DASHES)]
         axes[0, 0].plot(epochs, history["total"], **line)
         axes[0, 1].plot(epochs, 100 * history["validation"], **line)
     axes[0, 0].set(xlabel="epoch", ylabel="sum of losses, nats", title=title)
@@ -199,7 +203,12 @@ def loss_parts(history: pd.DataFrame, parts: Sequence[str], title: str) -> Figur
     figure, axes = _figure(2.6)
     axis = axes[0, 0]
     for number, part in enumerate(parts):
-        line = {"color": _COLOURS[number], "ls": _DASHES[number % 4], "marker": "o", "ms": 3}
+        line = {
+            "color": _COLOURS[number % len(_COLOURS)],
+            "ls": _DASHES[number % 4],
+            "marker": "o",
+            "ms": 3,
+        }
         axis.plot(np.arange(1, len(history) + 1), history[part], lw=1.8, label=part, **line)
     axis.set(xlabel="epoch", ylabel="nats", title=title)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -51,6 +51,7 @@ def say(text: str) -> None:
 def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:
     """Show a table with rounded numbers and its caption above."""
     say(f"**{caption}**")
+    frame = frame.reset_index(drop=True)
     words = frame.select_dtypes(exclude="number").columns
     shown = frame.style.format(precision=digits, na_rep="–", thousands=",").hide(axis="index")
     display(shown.set_properties(subset=words, **{"text-align": "left"}))

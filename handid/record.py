@@ -29,9 +29,16 @@ def digest(content: object) -> str:
 
 
 def code_fingerprint(*rooms: str) -> str:
-    """A digest of the named files or folders of this package (all of it if none is named)."""
+    """A digest of the named files or folders of this package (all of it if none is named).
+
+    Raises:
+        FileNotFoundError: naming what is not there.
+    """
     home = Path(__file__).parent
     chosen = [home / room for room in rooms] or [home]
+    absent = [path.name for path in chosen if not path.exists()]
+    if absent:
+        raise FileNotFoundError(f"There is no room '{absent[0]}' in this package.")
     files = [f for path in chosen for f in ([path] if path.is_file() else path.rglob("*"))]
     texts = {
         str(file.relative_to(home)): hashlib.sha256(file.read_bytes()).hexdigest()

@@ -31,9 +31,10 @@ from handid import (
 )
 
 METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
+_PAIRED = ["method", "backbone", "train_set", "test_set"]
 _TRAINING_ROOMS = (
     *("data.py", "protocol.py", "image.py", "backbone.py", "method", "loss.py", "train.py"),
-    "recipes/__init__.py",
+    *("embed.py", "metric.py", "recipes/__init__.py"),
 )
 Count = Annotated[int, Field(ge=1)]
 
@@ -536,14 +537,20 @@ class Study:
         return found.assign(path=found["path"].map(lambda path: Path(path).name))
 
     def sample(self, name: str, people: int = 6, show: bool = True) -> tuple[list, list[str]]:
-        """One photograph of each view of a few people: pictures and labels, a view a row."""
+        """Photographs of a few people, a view a row and a person a column.
+
+        Returns:
+            Pictures (white where a person has none) and the view of each.
+        """
         table = self.table(name).query("role == 'subject'")
-        views = _views(table)
         seen = table.groupby("subject")["view"].nunique()
         chosen = seen.sort_values(ascending=False, kind="stable").index[:people]
         first = table[table["subject"].isin(chosen)].drop_duplicates(["subject", "view"])
-        rows = pd.concat(first[first["view"] == view].sort_values("subject") for view in views)
-        return self.pictures(rows["path"], show), list(rows["view"])
+        grid = first.pivot(index="view", columns="subject", values="path")
+        pictures = dict(zip(first["path"], self.pictures(first["path"], show), strict=True))
+        white = np.full_like(next(iter(pictures.values())), 255)
+        labels = [view for view in grid.index for _ in grid.columns]
+        return [pictures.get(path, white) for path in grid.to_numpy().ravel()], labels
 
 
 def _views(table: pd.DataFrame) -> list[str]:
@@ -573,27 +580,25 @@ def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.
         figure: "rank1", or "mAP" for the standard average precision.
 
     Returns:
-        A row a method, backbone and target other than the reference: method, backbone, test_set,
-        seeds, value, low, high in percentage points.
+        A row a method, backbone, training and test set other than the reference: method,
+        backbone, train_set, test_set, seeds, and value, low, high in percentage points.
     """
     groups: dict[tuple, list[pd.DataFrame]] = {}
     for score in scores:
-        head = score.rows.iloc[0]
-        key = (head["backbone"], head["test_set"], head["method"])
-        groups.setdefault(key, []).append(score.per_query)
-    means = {key: _mean_answer(parts, figure) for key, parts in groups.items()}
+        groups.setdefault(tuple(score.rows.iloc[0][_PAIRED]), []).append(score.per_query)
+    means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
     rows = []
-    for (base, target, name), answer in means.items():
-        if name == reference or (base, target, reference) not in means:
+    for who, answer in means.items():
+        base = (reference, *who[1:])
+        if who == base or base not in means:
             continue
-        difference = answer - means[base, target, reference]
+        difference = answer - means[base]
         people = difference.index.get_level_values("subject")
         low, high = metric.bootstrap(difference.to_numpy(), people)
         figures = {"value": difference.mean(), "low": low, "high": high}
-        where = {"method": name, "backbone": base, "test_set": target}
-        seeds = len(groups[base, target, name])
-        rows.append({**where, "seeds": seeds, **{k: 100 * v for k, v in figures.items()}})
-    return pd.DataFrame(rows)
+        points = {key: 100 * value for key, value in figures.items()}
+        rows.append(dict(zip(_PAIRED, who, strict=True)) | {"seeds": len(groups[who])} | points)
+    return pd.DataFrame(rows, columns=[*_PAIRED, "seeds", "value", "low", "high"])
 
 
 def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:
@@ -636,4 +641,6 @@ def _device(name: str) -> str:
 
 def _weights_id(weights: str) -> str:
     path = Path(weights)
-    return f"{path.name} {path.stat().st_size}" if path.is_file() else weights
+    if not path.is_file():
+        return weights
+    return f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"

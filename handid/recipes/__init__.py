@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+FAMILIES = ("vit", "resnet")
 _FOLDER = Path(__file__).parent
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -107,6 +108,8 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
     """
     if name not in names():
         raise ValueError(f"Unknown recipe '{name}': choose one of {', '.join(names())}.")
+    if family not in FAMILIES:
+        raise ValueError(f"Unknown family '{family}': use {' or '.join(FAMILIES)}.")
     content = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     content = {"name": name, **_for_family(content, family)}
     changes = _of_control(content, control) | (changes or {})
@@ -117,8 +120,8 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         recipe = Recipe.model_validate(content)
         if epochs is not None:
             stages = [
-                Stage.model_validate({**s.model_dump(), "epochs": epochs}) and s.scaled_to(epochs)
-                for s in recipe.stages
+                stage.scaled_to(Stage(**stage.model_dump() | {"epochs": epochs}).epochs)
+                for stage in recipe.stages
             ]
             recipe = recipe.model_copy(update={"stages": stages})
     except ValidationError as error:
@@ -141,10 +144,16 @@ def _of_control(content: dict, control: str) -> dict:
 
 def _for_family(value: Any, family: str) -> Any:
     if isinstance(value, dict):
-        if value and value.keys() <= {"vit", "resnet"}:
+        if value and value.keys() <= set(FAMILIES):
             return _for_family(value[family], family)
         return {key: _for_family(inner, family) for key, inner in value.items()}
     return [_for_family(inner, family) for inner in value] if isinstance(value, list) else value
+
+
+def _parts(content: dict, key: str, kind: type) -> Any:
+    """A part of a recipe to change; of the wrong kind it is left for the validation to refuse."""
+    part = content.setdefault(key, kind())
+    return part if isinstance(part, kind) else kind()
 
 
 def _change(content: dict, key: str, value: Any) -> None:
@@ -152,10 +161,10 @@ def _change(content: dict, key: str, value: Any) -> None:
     if key in Recipe.model_fields:
         content[key] = value
     elif key in Stage.model_fields:
-        for stage in content["stages"]:
+        for stage in _parts(content, "stages", list):
             stage[key] = value
     elif key in Augment.model_fields:
-        content.setdefault("augment", {})[key] = value
+        _parts(content, "augment", dict)[key] = value
     elif key in options:
         options[key] = value
     else:
