@@ -1,0 +1,98 @@
+"""The whole study in its smoke profile, as a user runs it: notebooks, results, reports."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+def run(folder, *words):
+    command = [sys.executable, "run_notebooks.py", "--profile", "smoke", *words]
+    command += ["--reports", str(folder / "reports"), "--work", str(folder / "work")]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The finished run's folder."""
+    folder = tmp_path_factory.mktemp("smoke")
+    done = run(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reports(smoke):
+    return smoke / "reports" / "smoke"
+
+
+def test_every_notebook_succeeds_and_is_rendered(reports):
+    manifest = json.loads((reports / "manifest.json").read_text())
+    states = {stem: entry["state"] for stem, entry in manifest["notebooks"].items()}
+    assert states == dict.fromkeys(STEMS, "succeeded")
+    assert all((reports / f"{stem}.html").stat().st_size > 10_000 for stem in STEMS)
+
+
+def test_the_results_hold_every_system_and_say_that_they_are_synthetic(reports):
+    rows = pd.read_csv(reports / "results.csv")
+    systems = {"CLIP-ZS", "CLIP-ZS (squash)", "CLIP-FT", "CLIP-HandID"}
+    systems |= {f"CLIP-HandID {control}" for control in ("zero_token", "random_token", "raw_dot")}
+    assert set(rows["method"]) == systems
+    assert rows["synthetic"].all()
+    assert rows["value"].between(0, 100).all()
+    assert ((rows["low"] <= rows["value"]) & (rows["value"] <= rows["high"])).all()
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_figure_and_table_says_synthetic_and_every_figure_has_words(reports, stem):
+    notebook = nbformat.read(reports / f"{stem}.ipynb", as_version=4)
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    words = [
+        "".join(o["data"]["text/markdown"]) for o in outputs if "text/markdown" in o.get("data", {})
+    ]
+    captions = [w for w in words if w.startswith("*") and not w.startswith("**")]
+    headings = [w for w in words if w.startswith("**") and w.endswith("**")]
+    assert pictures and len(captions) >= len(pictures)
+    assert all("synthetic" in w for w in [*captions, *headings])
+    assert all(len(o["metadata"]["alt"]) > 20 for o in pictures)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_notebook_ends_with_a_computed_answer(reports, stem):
+    last = nbformat.read(reports / f"{stem}.ipynb", as_version=4).cells[-1]
+    answer = "".join(last["outputs"][0]["data"]["text/markdown"])
+    assert re.search(r"\d", answer) and "nan" not in answer.lower()
+
+
+def test_random_weights_are_confessed_where_a_network_is_used(reports):
+    for stem in STEMS[:-1]:
+        assert "random weights" in (reports / f"{stem}.html").read_text()
+
+
+def test_a_second_run_skips_everything(smoke):
+    done = run(smoke)
+    assert done.returncode == 0 and "started" not in done.stdout + done.stderr
+
+
+def test_a_changed_parameter_runs_its_notebook_and_what_needs_it(smoke):
+    listed = run(smoke, "--set", "queries=3", "--list").stdout
+    states = dict(re.findall(r"^(\d\d_\w+): (\w+)", listed, re.MULTILINE))
+    assert states.pop("09_retrieval") == "stale"
+    assert set(states.values()) == {"fresh"}
+
+
+def test_a_missing_product_names_the_notebook_to_run(tmp_path):
+    done = run(tmp_path, "--only", "10")
+    manifest = json.loads((tmp_path / "reports" / "smoke" / "manifest.json").read_text())
+    entry = manifest["notebooks"]["10_summary"]
+    assert done.returncode == 1 and entry["state"] == "failed"
+    assert "The results of notebook 01_zero_shot are not there: run it first" in entry["cause"]
