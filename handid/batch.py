@@ -536,7 +536,10 @@ def without_papermill(document: dict) -> dict:
 
 
 def join_results(folder: Path, path: Path) -> None:
-    """Join the notebooks' result tables, in order of file name, with the union of their columns."""
+    """Join the notebooks' result tables, in order of file name, with the union of their columns.
+
+    A row that several notebooks wrote comes once.
+    """
     columns: dict[str, None] = {}
     rows = []
     for table in sorted(folder.glob("*.csv")):
@@ -550,7 +553,7 @@ def join_results(folder: Path, path: Path) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({tuple(row.items()): row for row in rows}.values())
     with disk.whole(path) as part:
         part.write_text(text.getvalue(), encoding="utf-8")
 

@@ -29,6 +29,14 @@ PUBLISHED_COUNTS = pd.DataFrame(
     ],
     columns=["set", "view", "train identities", "test identities", "queries", "gallery"],
 )
+_MAIN = ("rank1", "mAP", "mAP_trapezoid")
+_COUNTS = {
+    "seeds": "seeds",
+    "n_queries": "queries",
+    "n_subjects": "people",
+    "n_gallery": "gallery images",
+}
+_PLAIN = {"train_set": "train set", "test_set": "test set"}
 _WHO = ["method", "backbone", "train_set", "test_set"]
 
 
@@ -55,19 +63,29 @@ def run_name(rows: pd.DataFrame) -> str:
 
 
 def wide(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a system, a column a metric: value [low, high] in percent, mean over seeds."""
+    """A row a system, a column a metric: value [low, high] in percent, mean over seeds.
+
+    What is the same in every row is left out: `setting` says it.
+    """
     means = _mean_over_seeds(rows)
     means["text"] = means.apply(_interval, axis=1)
-    keys = [*_WHO, "seeds", "n_queries", "n_gallery", "n_subjects"]
     table = means.pivot_table(
-        index=keys, columns="metric", values="text", aggfunc="first", sort=False
+        index=[*_WHO, *_COUNTS], columns="metric", values="text", aggfunc="first", sort=False
     )
-    table = table[[m for m in METRIC_NAMES if m in table]].rename(columns=METRIC_NAMES)
-    names = {"n_queries": "queries", "n_gallery": "gallery", "n_subjects": "people"}
-    table = table.reset_index()
+    table = table[[m for m in _MAIN if m in table]].rename(columns=METRIC_NAMES).reset_index()
     if (table["train_set"] == table["test_set"]).all():
         table = table.drop(columns="train_set")
-    return table.rename(columns={"train_set": "train set", "test_set": "test set", **names})
+    same = [c for c in table if c != "method" and c not in METRIC_NAMES.values()]
+    same = [c for c in same if table[c].nunique() == 1]
+    return table.drop(columns=same).rename(columns=_COUNTS | _PLAIN)
+
+
+def setting(rows: pd.DataFrame) -> str:
+    """What is the same in every row of a table, in words: backbone, queries, people, gallery."""
+    means = _mean_over_seeds(rows)
+    known = {c: means[c].iloc[0] for c in ("backbone", *_COUNTS) if means[c].nunique() == 1}
+    words = [str(known[c]) if c == "backbone" else f"{known[c]:,} {_COUNTS[c]}" for c in known]
+    return ", ".join(words).replace(" 1 seeds", " 1 seed")
 
 
 def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
@@ -122,11 +140,12 @@ def curves(scores: Iterable) -> dict[str, np.ndarray]:
 
 
 def curves_by_target(stored: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """Stored CMC curves: test set -> label -> fractions (first seed of each)."""
+    """Stored CMC curves: test set, said to be synthetic where it is -> label -> fractions."""
     found: dict[str, dict[str, np.ndarray]] = {}
     for target, rows in stored.groupby("test_set", sort=False):
         first = labelled(rows[rows["seed"] == rows["seed"].min()])
-        found[target] = {
+        drawn = "synthetic " if first["synthetic"].all() else ""
+        found[f"{drawn}{target}"] = {
             label: curve["found"].to_numpy() / 100
             for label, curve in first.groupby("label", sort=False)
         }
@@ -156,6 +175,8 @@ def _published_mean(published: pd.DataFrame, row: pd.Series) -> pd.Series | None
 def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Ours and the paper's, a row a system; empty where nothing was published.
 
+    A backbone or test set that is the same in every row is left out: `setting` says it.
+
     Args:
         rows: tidy rows (record.COLUMNS).
         published: record.published().
@@ -167,7 +188,7 @@ def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
         found = next((row for row in known.values() if row is not None), None)
         drawn = "synthetic " if ours["synthetic"].any() else ""
         line = {"method": who[0], "backbone": who[1], "test set": f"{drawn}{who[3]}"}
-        for metric in ("rank1", "mAP", "mAP_trapezoid"):
+        for metric in _MAIN:
             line[METRIC_NAMES[metric]] = _interval(ours.loc[metric])
             row = known[metric]
             line[f"{METRIC_NAMES[metric]}, published"] = (
@@ -178,7 +199,8 @@ def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
         )
         table.append(line)
     filled = pd.DataFrame(table)
-    return filled.loc[:, (filled != "").any()]
+    same = [c for c in ("backbone", "test set") if filled[c].nunique() == 1]
+    return filled.loc[:, (filled != "").any()].drop(columns=same)
 
 
 def _by_metric(group: pd.DataFrame) -> list[tuple[str, pd.Series]]:

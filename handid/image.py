@@ -28,6 +28,7 @@ MEAN_STD = {
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
+_GREY = (0.2989, 0.587, 0.114)  # luma of red, green and blue, as torchvision weighs them
 _CACHE_VERSION = 1
 
 Geometry = tuple[str, int]  # ("squash" | "crop", side in pixels)
@@ -262,13 +263,19 @@ class Augmentation:
 
 
 def _blend(images: Tensor, step: int, factor: Tensor) -> Tensor:
-    """Brightness (0), contrast (1) or saturation (2) by [B, 1, 1, 1] factors; images in 0 to 1."""
+    """Brightness (0), contrast (1) or saturation (2) by [B, 1, 1, 1] factors; images in 0 to 1.
+
+    Grey is linear in the colours, so its mean, which contrast needs, takes no grey picture.
+    """
     if step == 0:
         return images.mul_(factor).clamp_(0, 1)
+    if step == 1:
+        means = images.mean((2, 3))
+        grey = (means * means.new_tensor(_GREY)).sum(1)[:, None, None, None]
+        return images.mul_(factor).add_(grey * (1 - factor)).clamp_(0, 1)
     red, green, blue = images.unbind(1)
-    grey = (0.2989 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
-    other = grey.mean((1, 2, 3), keepdim=True) if step == 1 else grey
-    return torch.lerp(other.expand_as(images), images, factor).clamp_(0, 1)
+    grey = (_GREY[0] * red).add_(green, alpha=_GREY[1]).add_(blue, alpha=_GREY[2]).unsqueeze(1)
+    return images.mul_(factor).add_(grey.mul_(1 - factor)).clamp_(0, 1)
 
 
 def order(labels: Sequence[int], stage, generator: torch.Generator) -> Iterator[Tensor]:

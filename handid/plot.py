@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 WIDTH = 8.0  # inches; the reports' text is about as wide
 RIGHT, WRONG = "#0072b2", "#d55e00"  # told apart by people with any colour vision
@@ -185,6 +186,8 @@ def training(histories: dict[str, pd.DataFrame], title: str) -> Figure:
         line["ls"] = _DASHES[number % len(_DASHES)]
         axes[0, 0].plot(epochs, history["total"], **line)
         axes[0, 1].plot(epochs, 100 * history["validation"], **line)
+    for axis in axes.flat:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set(xlabel="epoch", ylabel="sum of losses, nats", title=title)
     axes[0, 1].set(xlabel="epoch", ylabel="mAP, %", title="Validation (training people)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -210,6 +213,7 @@ def loss_parts(history: pd.DataFrame, parts: Sequence[str], title: str) -> Figur
             "ms": 3,
         }
         axis.plot(np.arange(1, len(history) + 1), history[part], lw=1.8, label=part, **line)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel="epoch", ylabel="nats", title=title)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

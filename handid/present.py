@@ -70,16 +70,14 @@ def explorer(
     """
     import ipywidgets
 
-    output = ipywidgets.Output()
     options = [(label, number) for number, label in enumerate(labels)]
     chooser = ipywidgets.Dropdown(options=options, description="show")
+    # A picture's bytes change; an Output widget would capture cells, which can stall a batch run.
+    picture = ipywidgets.Image(format="png")
 
     def redraw(number: int) -> None:
-        figure = draw([queries[number]], [matches[number]], labels[number])
-        with output:
-            output.clear_output(wait=True)
-            show(figure, name="explorer", caption=labels[number], alt=labels[number])
+        picture.value = _as_png(draw([queries[number]], [matches[number]], labels[number]))
 
     chooser.observe(lambda change: redraw(change["new"]), names="value")
     redraw(0)
-    display(ipywidgets.VBox([chooser, output]))
+    display(ipywidgets.VBox([chooser, picture]))

@@ -59,8 +59,7 @@ def test_the_wide_table_has_a_row_a_system_and_a_column_a_metric():
     found = findings.wide(tidy(*rows))
     assert found.to_dict("records") == [
         {
-            **{"method": method, "backbone": "ViT-B/16", "test set": D_R, "seeds": 1},
-            **{"queries": 971, "gallery": 290, "people": 71},
+            "method": method,
             "rank-1": f"{90 + i:.1f} [{86 + i:.1f}, {92 + i:.1f}]",
             "mAP (standard)": f"{92 + i:.1f} [{88 + i:.1f}, {94 + i:.1f}]",
             "mAP (trapezoid)": f"{91 + i:.1f} [{87 + i:.1f}, {93 + i:.1f}]",
@@ -70,8 +69,14 @@ def test_the_wide_table_has_a_row_a_system_and_a_column_a_metric():
 
 
 def test_the_wide_table_orders_the_metrics_whatever_the_order_of_the_rows():
-    found = findings.wide(tidy(*(row(metric=m) for m in ("mAP_trapezoid", "rank5", "rank1"))))
-    assert [*found.columns[-3:]] == ["rank-1", "rank-5", "mAP (trapezoid)"]
+    found = findings.wide(tidy(*(row(metric=m) for m in ("mAP_trapezoid", "mAP", "rank1"))))
+    assert [*found.columns] == ["method", "rank-1", "mAP (standard)", "mAP (trapezoid)"]
+
+
+def test_the_setting_says_what_the_wide_table_leaves_out():
+    rows = tidy(row(), row("CLIP-ZS"))
+    assert findings.setting(rows) == "ViT-B/16, 1 seed, 971 queries, 71 people, 290 gallery images"
+    assert "ViT-B/16" not in findings.setting(tidy(row(), row(backbone="RN50")))
 
 
 def test_the_wide_table_shows_the_mean_over_seeds_and_their_number():
