@@ -120,7 +120,7 @@ def scores(rows: pd.DataFrame, title: str, published: pd.DataFrame | None = None
         axis.plot(known["value"], y, "D", mfc="white", color=WRONG, label="published", ms=6)
         axis.legend(loc="lower right")
     axis.set_yticks([-i for i in range(len(labels))], labels)
-    axis.set(xlim=(0, 108), xlabel="percent", title=title)
+    axis.set(xlim=(0, 108), ylim=(0.6 - len(labels), 0.6), xlabel="percent", title=title)
     axis.grid(axis="y", visible=False)
     return figure
 
@@ -143,6 +143,7 @@ def differences(rows: pd.DataFrame, title: str) -> Figure:
         axis.annotate(f"{value:+.1f}", (high, height), (6, -3), textcoords="offset points")
     axis.set_yticks(heights, rows["label"])
     axis.set(xlabel="percentage points; the bar is a 95 % interval over people", title=title)
+    axis.set_ylim(0.4 - len(rows), 0.6)
     axis.margins(x=0.15)
     axis.grid(axis="y", visible=False)
     return figure
