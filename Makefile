@@ -23,4 +23,4 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf runs
+	rm -rf runs reports/smoke reports/demo reports/full reports/paper

@@ -12,6 +12,7 @@ from pathlib import Path
 import open_clip
 import torch
 from open_clip.pretrained import get_pretrained_url
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -185,7 +186,8 @@ def build(name: str, weights: str = "random", *, last_stride: int = 1, seed: int
     Args:
         name: a key of ARCHITECTURES.
         weights: "random" (drawn from `seed`), "openai" (fetched and checked by open_clip), or a
-            file: a safetensors state dict of open_clip's CLIP, or OpenAI's own .pt archive.
+            file: a safetensors state dict of open_clip's CLIP, or OpenAI's own .pt archive; or a
+            folder with such a file for each backbone, named ViT-B-16 or RN50.
         last_stride: stride of a ResNet's last layer: 1 as in the papers' fine-tuned models, 2 as
             OpenAI trained it and as the papers' zero-shot rows keep it.
         seed: of the random weights.
@@ -194,6 +196,7 @@ def build(name: str, weights: str = "random", *, last_stride: int = 1, seed: int
         ValueError: unknown name or weights, or a file that holds another architecture.
     """
     architecture(name)
+    weights = weights_file(name, weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbone = Backbone(name, last_stride=last_stride)
@@ -218,7 +221,7 @@ def _read_state(name: str, weights: str) -> dict[str, Tensor]:
     elif not path.is_file():
         raise ValueError(f"Unknown weights '{weights}': use 'random', 'openai' or a weights file.")
     if path.suffix == ".safetensors":
-        state = load_file(path)
+        state = _read_safetensors(path)
     elif zipfile.is_zipfile(path) and tag and _sha256(path).startswith(_published_sha256(tag)):
         state = torch.jit.load(path, map_location="cpu").state_dict()
     else:
@@ -228,6 +231,24 @@ def _read_state(name: str, weights: str) -> dict[str, Tensor]:
         )
     skip = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
     return {key: value.float() for key, value in state.items() if key not in skip}
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError:
+        raise ValueError(f"{path.name} is no safetensors file, or is damaged.") from None
+
+
+def weights_file(name: str, weights: str) -> str:
+    """The weights of one backbone: in a folder, the file named after it (ViT-B-16, RN50)."""
+    folder, stem = Path(weights), name.replace("/", "-")
+    if not folder.is_dir():
+        return weights
+    found = [path for end in (".safetensors", ".pt") if (path := folder / (stem + end)).is_file()]
+    if not found:
+        raise ValueError(f"The weights folder {folder} has no {stem}.safetensors and no {stem}.pt.")
+    return str(found[0])
 
 
 def _published_sha256(tag: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
@@ -86,8 +87,7 @@ def embed_once(
     salt = f"{salt}|flip_average={how['flip_average']}"
     file = Path(folder) / f"{fingerprint(method, salt)}.safetensors"
     names = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images]
-    known = load_file(file) if file.exists() else {}
-    rows = _rows(known)
+    rows = _rows(file)
     absent = {name: index for index, name in enumerate(names) if name not in rows}
     if absent:
         fresh = embed(method, images[list(absent.values())], prepare, **how)
@@ -103,8 +103,11 @@ def embed_once(
     return np.stack([rows[name] for name in names])
 
 
-def _rows(known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if not known:
+def _rows(file: Path) -> dict[str, np.ndarray]:
+    """What the cache holds: digest -> embedding; nothing if it is absent or damaged."""
+    try:
+        known = load_file(file)
+    except (FileNotFoundError, SafetensorError):
         return {}
     names = [bytes(digest).hex() for digest in known["digests"]]
     return dict(zip(names, known["embeddings"], strict=True))

@@ -91,6 +91,8 @@ def setting(rows: pd.DataFrame) -> str:
 def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
     """Rows of one metric with a `label` that names only what differs between them."""
     if metric is not None:
+        if metric not in METRIC_NAMES:
+            raise ValueError(f"Unknown metric '{metric}': choose one of {', '.join(METRIC_NAMES)}.")
         rows = _mean_over_seeds(rows[rows["metric"] == metric])
     parts = ["method"] + [c for c in ("backbone", "test_set") if rows[c].nunique() > 1]
     if "train_set" in rows and (rows["train_set"] != rows["test_set"]).any():
@@ -273,6 +275,8 @@ def answer_gain(gains: pd.DataFrame, what: str) -> str:
     seeds = int(gains["seeds"].min())
     if seeds == 1:
         lines += ["", "One seed each: the interval holds the choice of people, not of the seed."]
+    else:
+        lines += ["", f"Answers are means over {seeds} seeds; the interval holds people only."]
     return "\n".join(lines)
 
 

@@ -179,9 +179,19 @@ def pixels(
     size = geometry[1]
     images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
     for row, path in enumerate(paths):
-        file = _cache_file(path, Path(folder), geometry)
-        images[row] = np.load(file, allow_pickle=False)
+        images[row] = _load_pixels(path, Path(folder), geometry)
     return images
+
+
+def _load_pixels(path: str, folder: Path, geometry: Geometry) -> np.ndarray:
+    """One photograph's cached pixels; a damaged cache file is made again."""
+    file = _cache_file(path, folder, geometry)
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError):
+        file.unlink()
+        _decode_to_cache(path, folder, [geometry])
+        return np.load(file, allow_pickle=False)
 
 
 def normalise(images: Tensor, mean_std: str) -> Tensor:

@@ -70,6 +70,7 @@ def supervised_contrastive(
             f"anchors {tuple(anchors.shape)} and contrasts {tuple(contrasts.shape)} do not fit: "
             "expected (B, D) twice, B at least 1"
         )
+    labels = torch.as_tensor(labels, device=anchors.device)
     if labels.shape != anchors.shape[:1]:
         raise ValueError(f"{tuple(labels.shape)} labels for {len(anchors)} rows: give one a row")
     if not temperature > 0:

@@ -292,13 +292,13 @@ def read_data(item: str) -> tuple[str, str, str]:
 
 
 def existing_weights(name: str) -> str:
-    """A weights file as absolute path, or the name of published weights as it is.
+    """A weights file or folder as absolute path, or the name of published weights as it is.
 
     Raises:
         Refused: if it looks like a file and there is none.
     """
     path = Path(name).expanduser()
-    if path.is_file():
+    if path.is_file() or (path.is_dir() and os.sep in name):
         return str(path.resolve())
     if os.sep in name or "/" in name or path.suffix in (".pt", ".safetensors"):
         raise Refused(f"--weights {name}: no such file; give an existing file or a plain name")

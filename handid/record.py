@@ -116,6 +116,7 @@ def read_results(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: naming the notebook that has to run first.
+        ValueError: if two of them were measured on different data or draws.
     """
     return _read("results", work, notebooks, ["metric"])
 
@@ -129,11 +130,20 @@ def _read(
         if not path.exists():
             raise FileNotFoundError(
                 f"The results of notebook {notebook} are not there: run it first "
-                f"(python run_notebooks.py --only {notebook[:2]})."
+                f"(with the same profile: run_notebooks.py --only {notebook[:2]})."
             )
         parts.append(pd.read_csv(path))
     keys = ["method", "backbone", "train_set", "test_set", "seed", "synthetic", *extra_keys]
-    return pd.concat(parts).drop_duplicates(keys, keep="last").reset_index(drop=True)
+    if not parts:
+        raise ValueError("No notebook is named: say whose results to read.")
+    rows = pd.concat(parts)
+    counts = [c for c in ("synthetic", "n_queries", "n_gallery", "n_subjects") if c in rows]
+    if (rows.groupby("test_set")[counts].nunique() > 1).any(axis=None):
+        raise ValueError(
+            f"The results of {', '.join(notebooks)} were measured on different data or draws: run "
+            "these notebooks again with the same parameters."
+        )
+    return rows.drop_duplicates(keys, keep="last").reset_index(drop=True)
 
 
 def published() -> pd.DataFrame:

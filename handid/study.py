@@ -34,8 +34,9 @@ METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
 _PAIRED = ["method", "backbone", "train_set", "test_set"]
 _TRAINING_ROOMS = (
     *("data.py", "protocol.py", "image.py", "backbone.py", "method", "loss.py", "train.py"),
-    *("embed.py", "metric.py", "recipes/__init__.py"),
+    *("embed.py", "metric.py", "recipes/__init__.py", "study.py"),
 )
+_EMBEDDING_ROOMS = ("image.py", "backbone.py", "method", "embed.py", "study.py")
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -50,11 +51,11 @@ class Settings(BaseModel):
     missing: Literal["error", "skip"] = "error"
     people: Annotated[int, Field(ge=4)] = 60
     images_per_view: Annotated[int, Field(ge=2)] = 8
-    targets: list[str] = ["11k dorsal right"]
-    backbones: list[str] = ["mini-ViT"]
+    targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
+    backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
     weights: str = "random"
     runs: Count = 10
-    seeds: list[int] = [0]
+    seeds: Annotated[list[int], Field(min_length=1)] = [0]
     device: str = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
@@ -263,7 +264,7 @@ class Study:
         content = {
             "recipe": plan.model_dump(),
             "backbone": backbone_name,
-            "weights": _weights_id(self.settings.weights),
+            "weights": _weights_id(backbone.weights_file(backbone_name, self.settings.weights)),
             "target": target,
             "data": record.table_fingerprint(table) if plan.stages else "",
             "seed": seed,
@@ -296,7 +297,8 @@ class Study:
         ]
 
     def _train(self, made: Experiment, table: pd.DataFrame) -> None:
-        if (made.folder / "weights.safetensors").exists():
+        products = [made.folder / name for name in ("weights.safetensors", "history.csv")]
+        if all(product.exists() for product in products):
             return
         plan, device = made.recipe, self.engine.device
         rows, held_out = protocol.validation(self._halves(made.target)[0], made.seed)
@@ -403,7 +405,8 @@ class Study:
         """[rows of the table, D]; rows that no split uses are NaN, so that a slip shows at once."""
         used = sorted({i for split in splits for frame in split for i in _positions(table, frame)})
         images = self._load(made, table.iloc[used])
-        salt = json.dumps([made.recipe.mean_std, made.recipe.last_stride, self.settings.precision])
+        plan, code = made.recipe, record.code_fingerprint(*_EMBEDDING_ROOMS)
+        salt = json.dumps([plan.mean_std, plan.last_stride, self.settings.precision, code])
         folder = self.work / "cache" / "embeddings"
         found = self._embed(made, self.load(made), images, folder=folder, salt=salt)
         embeddings = np.full((len(table), found.shape[1]), np.nan, dtype=np.float32)
@@ -453,6 +456,8 @@ class Study:
             top: matches a query.
             show: False puts a grey square in the place of every photograph.
         """
+        if queries < 1 or top < 1:
+            raise ValueError(f"queries={queries} and top={top} must be at least 1.")
         table = self.table(_set_of(made.target))
         splits = list(protocol.monte_carlo(table, _view_of(made.target), runs=1))
         query, gallery = splits[0]
@@ -582,6 +587,9 @@ def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.
     Returns:
         A row a method, backbone, training and test set other than the reference: method,
         backbone, train_set, test_set, seeds, and value, low, high in percentage points.
+
+    Raises:
+        ValueError: if the reference has no score to compare with.
     """
     groups: dict[tuple, list[pd.DataFrame]] = {}
     for score in scores:
@@ -598,7 +606,9 @@ def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.
         figures = {"value": difference.mean(), "low": low, "high": high}
         points = {key: 100 * value for key, value in figures.items()}
         rows.append(dict(zip(_PAIRED, who, strict=True)) | {"seeds": len(groups[who])} | points)
-    return pd.DataFrame(rows, columns=[*_PAIRED, "seeds", "value", "low", "high"])
+    if not rows:
+        raise ValueError(f"Nothing can be compared with '{reference}': it was not scored here.")
+    return pd.DataFrame(rows)
 
 
 def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -112,7 +112,7 @@ def fit(  # noqa: PLR0913 - the loop is where everything meets
     """
     folder = Path(folder)
     method.to(engine.device)
-    if (folder / "weights.safetensors").exists():
+    if (folder / "weights.safetensors").exists() and (folder / "history.csv").exists():
         load_weights(method, folder / "weights.safetensors")
         return pd.read_csv(folder / "history.csv")
     keeper = _Keeper(method, recipe.select, folder, engine.checkpoint_seconds)
@@ -284,9 +284,9 @@ class _Keeper:
         return history
 
     def _resume(self) -> None:
+        tensors = _read(self.checkpoint)
         with safe_open(self.checkpoint, framework="pt") as file:
             self.state = Progress(**json.loads(file.metadata()["progress"]))
-        tensors = load_file(self.checkpoint)
         own = {k.removeprefix("method."): v for k, v in tensors.items() if k.startswith("method.")}
         _load(self.method, own, self.checkpoint)
         self.optimiser_tensors = {k: v for k, v in tensors.items() if not k.startswith("method.")}
@@ -308,9 +308,16 @@ def load_weights(method: nn.Module, path: str | Path) -> None:
     """Give a freshly built method the tensors that a training left in a safetensors file.
 
     Raises:
-        ValueError: if the file belongs to another method or backbone.
+        ValueError: if the file belongs to another method or backbone, or is damaged.
     """
-    _load(method, load_file(path), Path(path))
+    _load(method, _read(Path(path)), Path(path))
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError:
+        raise ValueError(f"{path} is damaged: remove it and run again.") from None
 
 
 def _load(method: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -151,6 +151,21 @@ def test_weights_of_another_size_are_refused_with_both_shapes(tmp_path):
         backbone.build("mini-ViT", str(tmp_path / "w.safetensors"))
 
 
+def test_a_folder_gives_each_backbone_its_own_file(tmp_path):
+    source = backbone.build("mini-RN", last_stride=2, seed=5)
+    save_file(source.clip.state_dict(), tmp_path / "mini-RN.safetensors")
+    found = backbone.build("mini-RN", str(tmp_path), last_stride=2)
+    assert torch.equal(found.clip.text_projection, source.clip.text_projection)
+    with pytest.raises(ValueError, match="has no ViT-B-16.safetensors and no ViT-B-16.pt"):
+        backbone.build("ViT-B/16", str(tmp_path))
+
+
+def test_a_damaged_weights_file_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"short")
+    with pytest.raises(ValueError, match="w.safetensors is no safetensors file, or is damaged"):
+        backbone.build("mini-ViT", str(tmp_path / "w.safetensors"))
+
+
 def test_a_pickle_is_refused_unopened(tmp_path):
     torch.save({"weight": torch.zeros(1)}, tmp_path / "w.pt")
     with pytest.raises(ValueError, match="neither a safetensors file nor OpenAI's archive"):

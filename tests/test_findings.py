@@ -410,3 +410,8 @@ def test_people_are_counted_by_always_never_and_the_middle_one():
         "**CLIP-FT**: of 5 test people, 1 are always found at rank 1 and 2 never; "
         "the middle person is found in 25 % of the queries."
     )
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="Unknown metric 'foo': choose one of rank1, rank5"):
+        findings.labelled(tidy(row()), "foo")

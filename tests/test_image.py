@@ -159,6 +159,16 @@ def test_unreadable_files_are_listed_and_the_others_are_kept(photograph, tmp_pat
     assert image.pixels([good], tmp_path / "c", ("squash", 8), progress=False).shape == (1, 8, 8, 3)
 
 
+@pytest.mark.parametrize("left", [0, 40, 300])
+def test_a_damaged_cache_file_is_made_again(photograph, tmp_path, left):
+    path, folder = photograph(), tmp_path / "c"
+    expected = image.pixels([path], folder, ("squash", 16), progress=False)
+    (cached,) = folder.rglob("*.npy")
+    cached.write_bytes(cached.read_bytes()[:left])
+    assert np.array_equal(image.pixels([path], folder, ("squash", 16), progress=False), expected)
+    assert cached.stat().st_size > 768
+
+
 def test_a_full_disk_is_one_sentence(photograph, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")

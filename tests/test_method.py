@@ -36,6 +36,27 @@ def test_an_unknown_control_is_refused():
         built("clip_handid", control="none_at_all")
 
 
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ({"similarity": "angle"}, "Unknown similarity 'angle'"),
+        ({"temperature": 0}, "temperature is 0: give a number above 0"),
+        ({"temperature": "hot"}, "temperature is 'hot'"),
+        ({"hidden_factor": 1.5}, "hidden_factor is 1.5: give a whole number"),
+    ],
+)
+def test_an_option_out_of_range_is_refused_before_training(option, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        built("clip_handid", **option)
+
+
+def test_the_public_code_control_is_zero_token_with_raw_dots_at_temperature_one():
+    for name in ("clip_handid", "clip_handid_mini"):
+        options = recipes.load(name, "vit", control="public_code").options
+        assert options["control"] == "zero_token"
+        assert (options["similarity"], options["temperature"]) == ("dot", 1.0)
+
+
 @pytest.mark.parametrize("recipe", recipes.names())
 def test_every_recipe_builds_its_method(recipe):
     plan = recipes.load(recipe, "vit")

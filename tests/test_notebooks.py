@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,8 @@ def test_every_notebook_succeeds_and_is_rendered(reports):
 def test_the_results_hold_every_system_and_say_that_they_are_synthetic(reports):
     rows = pd.read_csv(reports / "results.csv")
     systems = {"CLIP-ZS", "CLIP-ZS (squash)", "CLIP-FT", "CLIP-HandID"}
-    systems |= {f"CLIP-HandID {control}" for control in ("zero_token", "random_token", "raw_dot")}
+    controls = ("public_code", "zero_token", "random_token", "raw_dot")
+    systems |= {f"CLIP-HandID {control}" for control in controls}
     assert set(rows["method"]) == systems
     assert rows["synthetic"].all()
     assert rows["value"].between(0, 100).all()
@@ -96,3 +98,13 @@ def test_a_missing_product_names_the_notebook_to_run(tmp_path):
     entry = manifest["notebooks"]["10_summary"]
     assert done.returncode == 1 and entry["state"] == "failed"
     assert "The results of notebook 01_zero_shot are not there: run it first" in entry["cause"]
+
+
+def test_results_of_different_parameters_are_not_mixed(tmp_path, smoke):
+    shutil.copytree(smoke / "work" / "smoke" / "results", tmp_path / "work" / "smoke" / "results")
+    path = tmp_path / "work" / "smoke" / "results" / "01_zero_shot.csv"
+    rows = pd.read_csv(path)
+    rows.assign(n_gallery=rows["n_gallery"] + 1).to_csv(path, index=False)
+    assert run(tmp_path, "--only", "10").returncode == 1
+    manifest = json.loads((tmp_path / "reports" / "smoke" / "manifest.json").read_text())
+    assert "measured on different data or draws" in manifest["notebooks"]["10_summary"]["cause"]

@@ -37,6 +37,7 @@ def tuned(lab):
         ({"peopel": 6}, "Parameter 'peopel': Extra inputs are not permitted"),
         ({"runs": 0}, "Parameter 'runs': Input should be greater than or equal to 1"),
         ({"runs": "ten"}, "Parameter 'runs': Input should be a valid integer"),
+        ({"seeds": []}, "Parameter 'seeds': List should have at least 1 item"),
         ({"missing": "ignore"}, "Parameter 'missing': Input should be 'error' or 'skip'"),
         ({"backbones": ["mini-ViT", "ViT-L"]}, "Unknown backbone 'ViT-L'"),
         ({"device": "tpu9"}, "Device 'tpu9' is not there"),
@@ -227,6 +228,26 @@ def test_every_test_image_is_embedded_once_whatever_the_number_of_runs(lab, monk
     many.score(made)
     lab.score(made)
     assert counts == [len(used)]
+
+
+def test_changed_code_embeds_again(lab, monkeypatch):
+    made = lab.experiment("clip_zero_shot", "mini-RN", TARGET)
+    lab.score(made)
+    monkeypatch.setattr(record, "code_fingerprint", lambda *rooms: "edited")
+    calls, inner = [], embed.embed
+    monkeypatch.setattr(embed, "embed", lambda *a, **k: calls.append(1) or inner(*a, **k))
+    lab.score(made)
+    assert calls == [1]
+
+
+def test_a_comparison_with_what_was_not_scored_is_refused(lab, tuned):
+    with pytest.raises(ValueError, match="Nothing can be compared with 'CLIP-ZS'"):
+        study.gains([lab.score(tuned)], "CLIP-ZS")
+
+
+def test_no_queries_to_show_is_refused(lab, tuned):
+    with pytest.raises(ValueError, match="queries=0 and top=5 must be at least 1"):
+        lab.matches(tuned, queries=0)
 
 
 def test_a_methods_results_are_written_and_read_back(lab, tuned):

@@ -312,6 +312,26 @@ def test_weights_of_another_method_are_refused(tmp_path):
         train.load_weights(other, tmp_path / "weights.safetensors")
 
 
+def test_damaged_weights_name_the_file_to_remove(tmp_path):
+    fit(toy(), plan(stage()), tmp_path)
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match="weights.safetensors is damaged: remove it and run again"):
+        train.load_weights(toy(), file)
+
+
+def test_a_damaged_checkpoint_names_the_file_to_remove(tmp_path):
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="checkpoint.safetensors is damaged: remove it"):
+        fit(toy(), plan(stage()), tmp_path)
+
+
+def test_weights_without_their_history_are_trained_again(tmp_path):
+    fit(toy(), plan(stage()), tmp_path)
+    (tmp_path / "history.csv").unlink()
+    assert len(fit(toy(), plan(stage()), tmp_path)) == 4
+
+
 def test_a_full_disk_leaves_the_last_checkpoint_and_one_sentence(tmp_path, monkeypatch):
     import errno
 

@@ -56,9 +56,7 @@ class ClipFT(Method):
 
 def _neck(width: int) -> nn.BatchNorm1d:
     neck = nn.BatchNorm1d(width)
-    neck.bias.requires_grad_(
-        False
-    )  # a shift would not change the order of cosine similarities' classes
+    neck.bias.requires_grad_(False)  # stays 0, as in the public code
     return neck
 
 

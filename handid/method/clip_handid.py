@@ -1,7 +1,8 @@
 """CLIP-HandID: CLIP-FT guided by text whose one free word is inverted from the image itself.
 
-The public code trains something else (no gradient reaches its inversion network and every
-pseudo-token is the zero vector); that variant is kept here as a named control.
+The public code trains something else: no gradient reaches its inversion network, every
+pseudo-token is the zero vector, and the contrastive loss takes raw dot products at temperature 1.
+The recipe keeps that as the control `public_code`, and its parts as controls of their own.
 """
 
 import torch
@@ -38,11 +39,11 @@ class ClipHandID(ClipFT):
         temperature: tau of eq. 6 and 7, > 0.
         similarity: "cosine" (eq. 3), or "dot": raw dot products, as the public code has it.
         hidden_factor: hidden width of the inversion network over the projected width.
-        control: "none", "zero_token" (the prompt says nothing of the image: what the public code
-            comes to) or "random_token" (the inversion network stays as it was drawn).
+        control: "none", "zero_token" (the prompt says nothing of the image) or "random_token"
+            (the inversion network stays as it was drawn).
 
     Raises:
-        ValueError: unknown control.
+        ValueError: one sentence for an option that is unknown or out of range.
     """
 
     def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
@@ -59,6 +60,12 @@ class ClipHandID(ClipFT):
         super().__init__(backbone, n_identities, label_smoothing=label_smoothing)
         if control not in CONTROLS:
             raise ValueError(f"Unknown control '{control}': choose one of {', '.join(CONTROLS)}.")
+        if similarity not in ("cosine", "dot"):
+            raise ValueError(f"Unknown similarity '{similarity}': choose cosine or dot.")
+        if not isinstance(temperature, int | float) or not temperature > 0:
+            raise ValueError(f"temperature is {temperature!r}: give a number above 0.")
+        if not isinstance(hidden_factor, int) or hidden_factor < 1:
+            raise ValueError(f"hidden_factor is {hidden_factor!r}: give a whole number from 1.")
         self.temperature, self.similarity, self.control = temperature, similarity, control
         width = backbone.dims["proj"]
         self.inversion = InversionNetwork(width, hidden_factor * width, backbone.token_width)

@@ -18,7 +18,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Rates(_Strict):
@@ -36,7 +36,7 @@ class Stage(_Strict):
     """
 
     name: str = "train"
-    epochs: Annotated[int, Field(ge=0)]
+    epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=2)]
     sampler: Literal["plain", "balanced"] = "plain"
     images_per_identity: Annotated[int, Field(ge=1)] = 4
@@ -157,7 +157,7 @@ def _parts(content: dict, key: str, kind: type) -> Any:
 
 
 def _change(content: dict, key: str, value: Any) -> None:
-    options = content.setdefault("options", {})
+    options, key = content.setdefault("options", {}), str(key)
     if key in Recipe.model_fields:
         content[key] = value
     elif key in Stage.model_fields:
