@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=4, help="of the data set that is written")
     parser.add_argument("--images", type=int, default=8, help="of a person and view")
-    parser.add_argument("--size", type=int, default=256, help="side, pixels")
+    parser.add_argument("--size", type=int, default=240, help="height, pixels")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     people, shots, size = options.people, options.images, options.size

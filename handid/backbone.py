@@ -5,6 +5,7 @@ features they take, a learned vector in the place of a word) stands here. No tra
 """
 
 import hashlib
+import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ import open_clip
 import torch
 from open_clip.pretrained import get_pretrained_url
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from handid import disk
+
 PROMPT = "A photo of a {} hand"
+SHIPPED_FOLDER = Path(__file__).parent / "weights"
+_TABLE, _WORDS = "token_embedding.weight", "token_embedding.known"
 _PLACEHOLDER = "x"  # any word that is one token; its embedding is always replaced
 
 _MINI_TEXT = {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4}
@@ -137,7 +142,7 @@ class Backbone(nn.Module):
             [B, dims["proj"]] text features, not normalised.
         """
         clip = self.clip
-        words, place = _tokenise(prompt)
+        words, place = _tokenise_prompt(prompt)
         embedded = clip.token_embedding(words.to(pseudo_tokens.device))
         embedded = embedded.expand(len(pseudo_tokens), -1, -1)
         before, after = embedded[:, :place], embedded[:, place + 1 :]
@@ -149,11 +154,24 @@ class Backbone(nn.Module):
 
     def encode_text(self, texts: list[str]) -> Tensor:
         """[N, dims["proj"]] text features of plain sentences, not normalised."""
-        words = open_clip.tokenize(texts).to(self.clip.positional_embedding.device)
-        return self.clip.encode_text(words)
+        return self.encode_words(tokenise(texts).to(self.clip.positional_embedding.device))
+
+    def encode_words(self, words: Tensor) -> Tensor:
+        """[N, L] token numbers, ended and padded as `tokenise` does -> [N, dims["proj"]]."""
+        clip, length = self.clip, words.shape[1]
+        x = clip.token_embedding(words) + clip.positional_embedding[:length]
+        x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
+        last = words.argmax(dim=1)  # the end token has the largest number
+        return clip.ln_final(x[torch.arange(len(x)), last]) @ clip.text_projection
 
 
-def _tokenise(prompt: str) -> tuple[Tensor, int]:
+def tokenise(texts: list[str]) -> Tensor:
+    """[N, L] token numbers of sentences, L that of the longest: the padding beyond is not made."""
+    words = open_clip.tokenize(texts)
+    return words[:, : int(words.argmax(dim=1).max()) + 1]
+
+
+def _tokenise_prompt(prompt: str) -> tuple[Tensor, int]:
     """[1, L] token numbers up to the end token, and the index of the placeholder."""
     if prompt.count("{}") != 1:
         raise ValueError(f"The prompt '{prompt}' needs exactly one {{}} for the pseudo-token.")
@@ -185,7 +203,8 @@ def build(name: str, weights: str = "random", *, last_stride: int = 1, seed: int
 
     Args:
         name: a key of ARCHITECTURES.
-        weights: "random" (drawn from `seed`), "openai" (fetched and checked by open_clip), or a
+        weights: "random" (drawn from `seed`), "mini" (this package's own, see MODEL_CARD.md; of the
+            minis only), "openai" (fetched and checked by open_clip), or a
             file: a safetensors state dict of open_clip's CLIP, or OpenAI's own .pt archive; or a
             folder with such a file for each backbone, named ViT-B-16 or RN50.
         last_stride: stride of a ResNet's last layer: 1 as in the papers' fine-tuned models, 2 as
@@ -222,6 +241,8 @@ def _read_state(name: str, weights: str) -> dict[str, Tensor]:
         raise ValueError(f"Unknown weights '{weights}': use 'random', 'openai' or a weights file.")
     if path.suffix == ".safetensors":
         state = _read_safetensors(path)
+        if path.parent == SHIPPED_FOLDER and _sha256(path) != shipped()[name]["sha256"]:
+            raise ValueError(f"{path} differs from the file that was shipped: install again.")
     elif zipfile.is_zipfile(path) and tag and _sha256(path).startswith(_published_sha256(tag)):
         state = torch.jit.load(path, map_location="cpu").state_dict()
     else:
@@ -230,7 +251,44 @@ def _read_state(name: str, weights: str) -> dict[str, Tensor]:
             "differs): save the state dict of open_clip's model with safetensors."
         )
     skip = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
-    return {key: value.float() for key, value in state.items() if key not in skip}
+    return _all_words({key: value for key, value in state.items() if key not in skip})
+
+
+def _all_words(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state in float32, with a full table of words; see `save` for the short one."""
+    state = {key: value if key == _WORDS else value.float() for key, value in state.items()}
+    if _WORDS in state:
+        known, rows = state.pop(_WORDS), state[_TABLE]
+        table = rows.mean(0).repeat(_MINI_TEXT["vocab_size"], 1)
+        table[known] = rows
+        state[_TABLE] = table
+    return state
+
+
+def save(backbone: Backbone, words: Tensor, path: str | Path) -> str:
+    """Write a mini's weights small: float16, and of the table of words only those that it knows.
+
+    Read again, a word that it has never seen gets the mean of the known ones.
+
+    Args:
+        backbone: with the stride it was pre-trained with.
+        words: [W] numbers of the tokens that occurred in its training.
+        path: a safetensors file.
+
+    Returns:
+        The file's sha256.
+    """
+    state = {key: value.detach().cpu().half() for key, value in backbone.clip.state_dict().items()}
+    state[_TABLE] = state[_TABLE][words]
+    with disk.whole(path) as part:
+        save_file({**{k: value.contiguous() for k, value in state.items()}, _WORDS: words}, part)
+    return _sha256(Path(path))
+
+
+def shipped() -> dict[str, dict]:
+    """What ships with this package: backbone -> its card (sha256, data, steps, hardware)."""
+    files = sorted(SHIPPED_FOLDER.glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -241,7 +299,16 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def weights_file(name: str, weights: str) -> str:
-    """The weights of one backbone: in a folder, the file named after it (ViT-B-16, RN50)."""
+    """The weights of one backbone: in a folder, the file named after it (ViT-B-16, RN50).
+
+    Raises:
+        ValueError: if there is none for this backbone.
+    """
+    if weights == "mini":
+        if name not in shipped():
+            known = ", ".join(shipped()) or "none"
+            raise ValueError(f"No weights 'mini' of {name} ship with this package, only {known}.")
+        return str(SHIPPED_FOLDER / f"{name}.safetensors")
     folder, stem = Path(weights), name.replace("/", "-")
     if not folder.is_dir():
         return weights

@@ -100,6 +100,22 @@ def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
     return rows.assign(label=rows[parts].agg(", ".join, axis=1)).reset_index(drop=True)
 
 
+def by_target(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of scores or differences by test set, whose name says 'synthetic' where it is."""
+    found = {}
+    for target, part in rows.groupby("test_set", sort=False):
+        drawn = "synthetic " if part["synthetic"].all() else ""
+        found[f"{drawn}{target}"] = part.reset_index(drop=True)
+    return found
+
+
+def over_floors(margins: pd.DataFrame) -> pd.DataFrame:
+    """Rows of study.margins with a `label`: over which floor; a control goes by its own name."""
+    pairs = zip(margins["method"], margins["over"], strict=True)
+    names = [f"over {floor.removeprefix(f'{method} ')}" for method, floor in pairs]
+    return labelled(margins.assign(method=names))
+
+
 def describe(shown: pd.DataFrame, what: str) -> str:
     """A figure of labelled rows in words, for readers who cannot see it."""
     return f"{what}: " + "; ".join(
@@ -141,6 +157,15 @@ def curves(scores: Iterable) -> dict[str, np.ndarray]:
     return {label: s.cmc for label, s in reversed([*zip(labels, scores, strict=True)])}
 
 
+def scores_by_target(scores: Iterable) -> dict[str, list]:
+    """study.Score objects by test set, whose name says 'synthetic' where it is."""
+    found: dict[str, list] = {}
+    for score in scores:
+        (name,) = by_target(score.rows)
+        found.setdefault(name, []).append(score)
+    return found
+
+
 def curves_by_target(stored: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """Stored CMC curves: test set, said to be synthetic where it is -> label -> fractions."""
     found: dict[str, dict[str, np.ndarray]] = {}
@@ -152,6 +177,81 @@ def curves_by_target(stored: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
             for label, curve in first.groupby("label", sort=False)
         }
     return found
+
+
+# --- questions in words ------------------------------------------------------------------------
+
+
+def questions_by_set(questions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of study.questions by set, with a `label`; the set's name says 'synthetic' if it is."""
+    found = {}
+    for (name, drawn), part in questions.groupby(["set", "synthetic"], sort=False):
+        several = questions["backbone"].nunique() > 1
+        labels = part["question"] + (" " + part["backbone"] if several else "")
+        found[f"{'synthetic ' if drawn else ''}{name}"] = part.assign(label=labels)
+    return found
+
+
+def questions_table(questions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of study.questions as a reader reads them: right [low, high] beside chance."""
+    lines = [
+        {
+            "set": f"{'synthetic ' if row['synthetic'] else ''}{row['set']}",
+            "question": row["question"],
+            "backbone": row["backbone"],
+            "weights": row["weights"],
+            "photographs": row["n_images"],
+            "right, %": _right(row),
+            "chance, %": row["chance"],
+        }
+        for _, row in questions.iterrows()
+    ]
+    names = ["set", "question", "backbone", "weights", "photographs", "right, %", "chance, %"]
+    return pd.DataFrame(lines, columns=names)
+
+
+def describe_questions(shown: pd.DataFrame) -> str:
+    """Questions and how they were answered, in words."""
+    return "Right answers: " + "; ".join(
+        f"{row['label']} {_right(row)} %, chance {row['chance']:.0f} %"
+        for _, row in shown.iterrows()
+    )
+
+
+def confusions(answers: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+    """What was answered to the question about a column, for each truth, percent of its photographs.
+
+    Args:
+        answers: rows of study.Study.ask.
+        column: what the question is about, such as "view".
+
+    Returns:
+        "set, backbone" -> [truths, answers], both in the same order; empty if it was not asked.
+    """
+    found = {}
+    asked = answers[answers["column"] == column]
+    for (name, drawn, backbone), part in asked.groupby(
+        ["set", "synthetic", "backbone"], sort=False
+    ):
+        counts = pd.crosstab(part["truth"], part["answer"])
+        names = sorted(counts.index)
+        counts = counts.reindex(index=names, columns=names, fill_value=0)
+        label = f"{'synthetic ' if drawn else ''}{name}, {backbone}"
+        found[label] = 100 * counts.div(counts.sum(axis=1), axis=0)
+    return found
+
+
+def describe_confusion(table: pd.DataFrame) -> str:
+    """The most frequent answer to each truth, in words."""
+    return "; ".join(
+        f"{truth}: taken for {row.idxmax()} in {row.max():.0f} %" for truth, row in table.iterrows()
+    )
+
+
+def _right(row: pd.Series) -> str:
+    if np.isnan(row["low"]):
+        return f"{row['correct']:.1f}"
+    return f"{row['correct']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"
 
 
 # --- beside the papers ------------------------------------------------------------------------
@@ -280,6 +380,66 @@ def answer_gain(gains: pd.DataFrame, what: str) -> str:
     return "\n".join(lines)
 
 
+def answer_floors(margins: pd.DataFrame, what: str) -> str:
+    """Whether the features are worth more than each floor that knows nothing of hands.
+
+    Args:
+        margins: rows of study.margins.
+        what: opens the answer: the method, and what is synthetic.
+    """
+    lines = [f"**{what}**, in percentage points of rank-1:", ""]
+    for _, row in over_floors(margins).iterrows():
+        lines.append(f"- {row['label']}: **{row['value']:+.1f}** {_range(row)}: {_verdict(row)}")
+    return "\n".join([*lines, "", _floors_passed(margins)])
+
+
+def _floors_passed(margins: pd.DataFrame) -> str:
+    verdicts = margins.apply(_verdict, axis=1)
+    lost = _times(margins.loc[verdicts.str.startswith("worse"), "over"], margins["over"])
+    unsure = _times(margins.loc[verdicts.str.startswith("undecided"), "over"], margins["over"])
+    if lost:
+        return (
+            f"**A floor does better: {lost}.** There, these features are worth less than those of "
+            "a method that knows nothing of hands."
+        )
+    if unsure:
+        return f"Not told apart from every floor by this many people: {unsure}."
+    return "Every floor is passed, beyond the choice of people."
+
+
+def _times(names: pd.Series, of: pd.Series) -> str:
+    """Each name, and in how many of its comparisons if there are several."""
+    known = of.value_counts()
+    counts = names.value_counts(sort=False)
+    words = [f"{n} ({k} of {known[n]})" if known[n] > 1 else n for n, k in counts.items()]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def answer_questions(questions: pd.DataFrame) -> str:
+    """How far the text answers what is to be seen, against chance."""
+    if questions.empty:
+        return "No question could be asked in words: no set here holds two answers to one."
+    lines = ["**Questions in words**, balanced over the true answers, are answered right in:", ""]
+    for name, part in questions_by_set(questions).items():
+        for _, row in part.iterrows():
+            beside = f"chance {row['chance']:.1f} %: {_against_chance(row)}"
+            range_ = "" if np.isnan(row["low"]) else f" {_range(row)}"
+            what = f"{name}, {row['label']}"
+            lines.append(f"- {what} **{row['correct']:.1f} %**{range_}, {beside}")
+    return "\n".join(lines)
+
+
+def _against_chance(row: pd.Series) -> str:
+    if np.isnan(row["low"]):
+        return "undecided: fewer than two people show one of the answers"
+    low, high, chance = np.round([row["low"], row["high"], row["chance"]], 6)
+    if low > chance:
+        return "better, beyond the choice of people"
+    if high < chance:
+        return "worse, beyond the choice of people"
+    return "undecided: the interval holds chance"
+
+
 def answer_summary(rows: pd.DataFrame) -> str:
     """The study's three questions, one line a system, and what the figures cannot say."""
     best = labelled(rows, "rank1")
@@ -292,6 +452,25 @@ def answer_summary(rows: pd.DataFrame) -> str:
             "Synthetic rows show that the study runs and what it can resolve. They say nothing "
             "about real hands; for that, run it on the real sets.",
         ]
+    return "\n".join(lines)
+
+
+def answer_pretraining(cards: pd.DataFrame, curves: dict[str, pd.DataFrame]) -> str:
+    """What the shipped weights are, a line a model, and what they are not."""
+    if cards.empty:
+        return "No weights ship with this package."
+    lines = []
+    for card in cards.itertuples():
+        first, last = (100 * curves[card.backbone]["validation"].iloc[i] for i in (0, -1))
+        lines.append(
+            f"- **{card.backbone}** saw {card.images_seen:,} synthetic pictures with their "
+            f"captions in {card.training_hours:.1f} hours ({card.device}, {card.on}). On hands of "
+            f"strangers its mAP rose from {first:.1f} % after the first epoch to {last:.1f} %."
+        )
+    lines += [
+        "",
+        "It has never seen a photograph. What it knows of hands is what the renderer knows.",
+    ]
     return "\n".join(lines)
 
 

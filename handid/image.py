@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+from torch.nn import functional
 from tqdm import tqdm
 
 from handid import disk
@@ -233,7 +234,7 @@ class Augmentation:
         """[B, H, W, 3] uint8 -> [B, 3, crop, crop] float32, normalised."""
         images = _to_unit(self._cut(images, generator))
         if any(self.jitter):
-            images = self._recolour(images, generator)
+            images = _recolour(images, self.jitter, generator)
         images = _standardise(images, self.mean_std)
         return self._erase(images, generator) if self.erasing else images
 
@@ -250,14 +251,6 @@ class Augmentation:
             out[row] = piece.flip(1) if mirror else piece
         return out
 
-    def _recolour(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        strengths = torch.tensor(self.jitter)[:, None]
-        factors = 1 + strengths * (2 * torch.rand(3, len(images), generator=generator) - 1)
-        factors = factors.to(images.device)[:, :, None, None, None]
-        for step in torch.randperm(3, generator=generator).tolist():
-            images = _blend(images, step, factors[step])
-        return images
-
     def _erase(self, images: Tensor, generator: torch.Generator) -> Tensor:
         side = images.shape[-1]
         for image in images:
@@ -270,6 +263,17 @@ class Augmentation:
             top, left = int(y * (side - height + 1)), int(x * (side - width + 1))
             image[:, top : top + height, left : left + width] = 0
         return images
+
+
+def _recolour(
+    images: Tensor, jitter: tuple[float, float, float], generator: torch.Generator
+) -> Tensor:
+    strengths = torch.tensor(jitter)[:, None]
+    factors = 1 + strengths * (2 * torch.rand(3, len(images), generator=generator) - 1)
+    factors = factors.to(images.device)[:, :, None, None, None]
+    for step in torch.randperm(3, generator=generator).tolist():
+        images = _blend(images, step, factors[step])
+    return images
 
 
 def _blend(images: Tensor, step: int, factor: Tensor) -> Tensor:
@@ -286,6 +290,39 @@ def _blend(images: Tensor, step: int, factor: Tensor) -> Tensor:
     red, green, blue = images.unbind(1)
     grey = (_GREY[0] * red).add_(green, alpha=_GREY[1]).add_(blue, alpha=_GREY[2]).unsqueeze(1)
     return images.mul_(factor).add_(grey.mul_(1 - factor)).clamp_(0, 1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A random window of each frame, stretched to a square.
+
+    For pre-training: later a frame may be squashed or cropped, and a hand be nearer or farther.
+
+    Attributes:
+        size: side of the square, pixels.
+        share: least and largest share of the frame's width, then of its height; the whole frame
+            squashed is 1, 1.
+        jitter: see Augmentation.
+        mean_std: a name of MEAN_STD.
+    """
+
+    size: int
+    share: tuple[tuple[float, float], tuple[float, float]] = ((0.65, 1.0), (0.75, 1.0))
+    jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    mean_std: str = "clip"
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """[B, H, W, 3] uint8 -> [B, 3, size, size] float32, normalised."""
+        low, high = torch.tensor(self.share).T  # [2] each: width, height
+        share = low + (high - low) * torch.rand(len(images), 2, generator=generator)
+        shift = (1 - share) * (2 * torch.rand(len(images), 2, generator=generator) - 1)
+        matrix = torch.cat([torch.diag_embed(share), shift[:, :, None]], dim=2)  # [B, 2, 3]
+        shape = (len(images), 3, self.size, self.size)
+        grid = functional.affine_grid(matrix.to(images.device), shape, align_corners=False)
+        images = functional.grid_sample(_to_unit(images), grid, align_corners=False)
+        if any(self.jitter):
+            images = _recolour(images, self.jitter, generator)
+        return _standardise(images, self.mean_std)
 
 
 def order(labels: Sequence[int], stage, generator: torch.Generator) -> Iterator[Tensor]:

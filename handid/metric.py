@@ -100,6 +100,83 @@ def evaluate(
     return Evaluation(per_query, cmc)
 
 
+def ranking(
+    query: np.ndarray,
+    gallery: np.ndarray,
+    query_ids: Sequence[Hashable],
+    gallery_ids: Sequence[Hashable],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The order in which `evaluate` ranks the gallery, ties against us, to show what was found.
+
+    Args:
+        query: as of `evaluate`, and so are the others.
+        gallery: [G, D].
+        query_ids: [Q].
+        gallery_ids: [G].
+
+    Returns:
+        [Q, G] positions in the gallery, best first, and [Q, G] their cosine similarities.
+
+    Raises:
+        ValueError: as `evaluate`.
+    """
+    query, gallery = _unit_rows(query, "query"), _unit_rows(gallery, "gallery")
+    names = _as_list(query_ids, len(query), "query")
+    query_codes, gallery_codes = _codes(names, _as_list(gallery_ids, len(gallery), "gallery"))
+    similarity = query @ gallery.T
+    order, _ = _order(similarity, query_codes, gallery_codes)
+    return order, np.take_along_axis(similarity, order, axis=1)
+
+
+def balanced_accuracy(
+    right: Sequence[bool],
+    answers: Sequence[Hashable],
+    people: Sequence[Hashable],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[float, float, float]:
+    """Mean over the true answers of the share of their photographs that are answered right.
+
+    Every true answer weighs the same, however rare: one who always says the same is right for
+    1 / (number of answers), as one who guesses. The interval resamples people as `bootstrap` does;
+    a draw in which no one shows one of the answers has no balanced accuracy and is left out.
+    Source: scikit-learn's balanced_accuracy_score; the interval is ours.
+
+    Args:
+        right: [N] whether a photograph was answered right.
+        answers: [N] the true answers, of any hashable type.
+        people: [N] who is shown.
+        draws: resamples, 1 or more.
+        seed: 0 or more.
+        level: share of resamples inside, in (0, 1).
+
+    Returns:
+        Value, low and high, fractions; low and high are NaN when fewer than two people show one of
+        the answers, so that there is nothing to resample.
+
+    Raises:
+        ValueError: if lengths differ, there is no photograph, or an option is out of range.
+    """
+    right = np.asarray(right, dtype=np.float64)
+    if right.ndim != 1 or len(right) == 0:
+        raise ValueError("right must be a non-empty list, one a photograph")
+    _check_draws(draws, seed, level)
+    answers = _as_list(answers, len(right), "photograph")
+    people = _as_list(people, len(right), "photograph")
+    hits, counts = _by_person_and_answer(right, answers, people)
+    value = float((hits.sum(axis=0) / counts.sum(axis=0)).mean())
+    times = _times(len(counts), draws, seed)
+    shown = times @ counts  # [draws, answers]
+    whole = (shown > 0).all(axis=1)
+    if ((counts > 0).sum(axis=0) < 2).any() or not whole.any():
+        return value, float("nan"), float("nan")
+    means = ((times @ hits)[whole] / shown[whole]).mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return value, float(low), float(high)
+
+
 def bootstrap(
     values: Sequence[float],
     people: Sequence[Hashable],
@@ -134,11 +211,7 @@ def bootstrap(
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError("values must be a non-empty list of finite numbers, one a query")
-    if draws < 1 or seed < 0 or not 0 < level < 1:
-        raise ValueError(
-            f"draws={draws}, seed={seed}, level={level}: use draws from 1, a seed from 0 "
-            "and a level between 0 and 1"
-        )
+    _check_draws(draws, seed, level)
     people = _as_list(people, len(values), "value")
     codes, _ = _codes(people, people)
     sums, counts = np.bincount(codes, weights=values), np.bincount(codes)
@@ -146,18 +219,50 @@ def bootstrap(
     if n_people < 2:
         return float("nan"), float("nan")
     order = np.lexsort((counts, sums))  # frees the draw from the order of the queries
-    shares = np.full(n_people, 1 / n_people)
-    times = np.random.default_rng(seed).multinomial(n_people, shares, draws)  # [draws, people]
+    times = _times(n_people, draws, seed)
     means = (times @ sums[order]) / (times @ counts[order])  # [draws]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
+def _by_person_and_answer(right, answers, people):
+    """Right ones and all photographs of each person and true answer, [people, answers] each."""
+    (truth, _), (who, _) = _codes(answers, answers), _codes(people, people)
+    shape = (who.max() + 1, truth.max() + 1)
+    hits, counts = np.zeros(shape), np.zeros(shape)
+    np.add.at(hits, (who, truth), right)
+    np.add.at(counts, (who, truth), 1)
+    columns = np.lexsort((hits.sum(axis=0), counts.sum(axis=0)))
+    hits, counts = hits[:, columns], counts[:, columns]
+    order = np.lexsort((*hits.T, *counts.T))  # frees the draw from the order of the photographs
+    return hits[order], counts[order]
+
+
+def _check_draws(draws, seed, level):
+    """Refuse what no resampling can use."""
+    if draws < 1 or seed < 0 or not 0 < level < 1:
+        raise ValueError(
+            f"draws={draws}, seed={seed}, level={level}: use draws from 1, a seed from 0 "
+            "and a level between 0 and 1"
+        )
+
+
+def _times(n_people, draws, seed):
+    """How often each person is drawn, [draws, people]."""
+    shares = np.full(n_people, 1 / n_people)
+    return np.random.default_rng(seed).multinomial(n_people, shares, draws)
+
+
+def _order(similarity, query_codes, gallery_codes):
+    """Ranks of the gallery and where it matches, [Q, G] each, from similarities [Q, G]."""
+    match = query_codes[:, None] == gallery_codes[None, :]
+    # By similarity; of equals, matches last.
+    return np.lexsort((match, -np.round(similarity, DECIMALS))), match
+
+
 def _score(similarity, query_codes, gallery_codes):
     """First hit, standard AP and trapezoid AP, [Q] each, from similarities [Q, G]."""
-    similarity = np.round(similarity, DECIMALS)
-    match = query_codes[:, None] == gallery_codes[None, :]
-    order = np.lexsort((match, -similarity))  # by similarity; of equals, matches last
+    order, match = _order(similarity, query_codes, gallery_codes)
     hits = np.take_along_axis(match, order, axis=1)
     found = hits.cumsum(axis=1)
     ranks = np.arange(1, hits.shape[1] + 1)

@@ -150,6 +150,60 @@ def differences(rows: pd.DataFrame, title: str) -> Figure:
 
 
 @_styled
+def questions(rows: pd.DataFrame, title: str) -> Figure:
+    """Questions asked in words: a bar with its 95 % interval each, and a mark at chance.
+
+    Args:
+        rows: columns `label`, `correct`, `low`, `high`, `chance` (percent); low and high may be
+            NaN: no interval.
+        title: of the figure.
+    """
+    figure, axes = _figure(1.3 + 0.42 * len(rows))
+    axis = axes[0, 0]
+    heights = -np.arange(len(rows))
+    axis.barh(heights, rows["correct"], 0.6, color=_COLOURS[0], alpha=0.45)
+    axis.hlines(
+        heights, rows["low"], rows["high"], color=_COLOURS[0], lw=2.5, label="95 % interval"
+    )
+    mark = {"color": WRONG, "ls": "none", "marker": "|", "ms": 22, "mew": 2.5}
+    axis.plot(rows["chance"], heights, label="chance", **mark)
+    ends = rows[["correct", "high", "chance"]].max(axis=1)
+    for value, end, height in zip(rows["correct"], ends, heights, strict=True):
+        axis.annotate(f"{value:.1f}", (end, height), (6, -3), textcoords="offset points")
+    axis.set_yticks(heights, rows["label"])
+    axis.set(xlim=(0, 108), ylim=(0.4 - len(rows), 0.6), title=title)
+    axis.set_xlabel("right answers, percent (balanced over the true answers)")
+    axis.grid(axis="y", visible=False)
+    figure.legend(
+        *axis.get_legend_handles_labels(), loc="outside lower right", ncols=2, markerscale=0.5
+    )
+    return figure
+
+
+@_styled
+def confusion(table: pd.DataFrame, title: str) -> Figure:
+    """What was answered (columns) to what is true (rows), percent of each row.
+
+    Args:
+        table: [truths, answers], percent; the index and the columns are the names.
+        title: of the figure.
+    """
+    figure, axes = _figure(1.4 + 0.45 * len(table))
+    axis = axes[0, 0]
+    axis.imshow(
+        table, cmap="Blues", vmin=0, vmax=240, aspect="auto"
+    )  # light: numbers stay readable
+    for (row, column), value in np.ndenumerate(table.to_numpy()):
+        weight = "bold" if row == column else "normal"
+        axis.text(column, row, f"{value:.0f}", ha="center", va="center", weight=weight)
+    axis.set_xticks(range(table.shape[1]), table.columns)
+    axis.set_yticks(range(len(table)), table.index)
+    axis.set(xlabel="answer, % of the row", ylabel="truth", title=title)
+    axis.grid(False)
+    return figure
+
+
+@_styled
 def cmc(curves: dict[str, np.ndarray], title: str, ranks: int = 20) -> Figure:
     """Cumulative match characteristic: share of queries found among the first k.
 
@@ -173,12 +227,15 @@ def cmc(curves: dict[str, np.ndarray], title: str, ranks: int = 20) -> Figure:
 
 
 @_styled
-def training(histories: dict[str, pd.DataFrame], title: str) -> Figure:
+def training(
+    histories: dict[str, pd.DataFrame], title: str, validation: str = "Validation (training people)"
+) -> Figure:
     """Training curves: the sum of the losses and the validation figure by epoch.
 
     Args:
         histories: label -> table with `total` and `validation` (fraction), a row an epoch.
         title: of the figure.
+        validation: title of the right half: whose hands the validation ranks.
     """
     figure, axes = _figure(2.9, 1, 2)
     for number, (label, history) in enumerate(histories.items()):
@@ -190,7 +247,7 @@ def training(histories: dict[str, pd.DataFrame], title: str) -> Figure:
     for axis in axes.flat:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set(xlabel="epoch", ylabel="sum of losses, nats", title=title)
-    axes[0, 1].set(xlabel="epoch", ylabel="mAP, %", title="Validation (training people)")
+    axes[0, 1].set(xlabel="epoch", ylabel="mAP, %", title=validation)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,9 +14,11 @@ import torch
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
+from torch.nn import functional
 
 from handid import (
     backbone,
+    caption,
     data,
     disk,
     embed,
@@ -31,7 +33,8 @@ from handid import (
 )
 
 METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
-_PAIRED = ["method", "backbone", "train_set", "test_set"]
+_PAIRED = ["method", "backbone", "train_set", "test_set", "synthetic"]
+_ASKED = ["backbone", "weights", "set", "synthetic", "question"]
 _TRAINING_ROOMS = (
     *("data.py", "protocol.py", "image.py", "backbone.py", "method", "loss.py", "train.py"),
     *("embed.py", "metric.py", "recipes/__init__.py", "study.py"),
@@ -136,11 +139,11 @@ class Study:
             backbone.architecture(name)
         self.work = Path(self.settings.work)
         self.engine = train.Engine(
-            device=_device(self.settings.device),
+            device=train.device(self.settings.device),
             precision=self.settings.precision,
             compile=self.settings.compile,
         )
-        self._tables: dict[str, pd.DataFrame] = {}
+        self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
 
     # --- data ---------------------------------------------------------------------------------
 
@@ -181,24 +184,31 @@ class Study:
     def _source(self, name: str) -> str:
         return {"11k": self.settings.data_11k, "HD": self.settings.data_hd}[name]
 
-    def table(self, name: str) -> pd.DataFrame:
+    def table(self, name: str, *, accessories: bool = False) -> pd.DataFrame:
         """The table of a data set ("11k" or "HD"): drawn first if synthetic, every file decoded.
+
+        Args:
+            name: of the set.
+            accessories: True keeps hands with rings, watches and the like, which the papers'
+                protocol leaves out of 11k; HD does not tell.
 
         Raises:
             ValueError: naming unreadable photographs, unless missing="skip" leaves them out.
         """
-        if name not in self._tables:
-            self._tables[name] = self._usable(self._read(name))
-        return self._tables[name]
+        key = (name, accessories)
+        if key not in self._tables:
+            self._tables[key] = self._usable(self._read(name, accessories))
+        return self._tables[key]
 
-    def _read(self, name: str) -> pd.DataFrame:
+    def _read(self, name: str, accessories: bool = False) -> pd.DataFrame:
         source = self._source(name)
         if not source:
             flag = {"11k": "11k", "HD": "hd"}[name]
             raise ValueError(f"No folder is given for {name}: use --data {flag}=PATH.")
         root = self._draw(name) if source == "synthetic" else Path(source)
-        reader = {"11k": data.read_11k, "HD": data.read_hd}[name]
-        return reader(root, missing=self.settings.missing)
+        if name == "HD":
+            return data.read_hd(root, missing=self.settings.missing)
+        return data.read_11k(root, accessories=accessories, missing=self.settings.missing)
 
     def _draw(self, name: str) -> Path:
         people, images = self.settings.people, self.settings.images_per_view
@@ -264,7 +274,7 @@ class Study:
         content = {
             "recipe": plan.model_dump(),
             "backbone": backbone_name,
-            "weights": _weights_id(backbone.weights_file(backbone_name, self.settings.weights)),
+            "weights": _weights_id(backbone.weights_file(backbone_name, self._weights(plan))),
             "target": target,
             "data": record.table_fingerprint(table) if plan.stages else "",
             "seed": seed,
@@ -285,9 +295,16 @@ class Study:
     ) -> list[Experiment]:
         """The recipe on every target, backbone and seed of the settings.
 
-        A recipe without training has one experiment, whatever the number of seeds.
+        A recipe without training has one experiment, whatever the number of seeds. A control that
+        changes nothing here, because the study's own weights are random too, has none and says so.
         """
         plan = recipes.load(recipe, "vit", changes, control)
+        if control and self._is_no_control(plan, recipes.load(recipe, "vit", changes)):
+            warnings.warn(
+                f"{plan.title} is left out: the study's own weights are random already.",
+                stacklevel=2,
+            )
+            return []
         seeds = self.settings.seeds if plan.stages else self.settings.seeds[:1]
         return [
             self.experiment(recipe, name, target, seed=seed, changes=changes, control=control)
@@ -295,6 +312,16 @@ class Study:
             for name in self.settings.backbones
             for seed in seeds
         ]
+
+    def _weights(self, plan: recipes.Recipe) -> str:
+        """The weights that a recipe starts from: the study's, or random ones as a control."""
+        return "random" if plan.weights == "random" else self.settings.weights
+
+    def _is_no_control(self, control: recipes.Recipe, plain: recipes.Recipe) -> bool:
+        """Whether a control is, with the study's weights, the very recipe that it controls."""
+        update = {"title": plain.title, "weights": plain.weights}
+        same = self._weights(control) == self._weights(plain)
+        return same and control.model_copy(update=update) == plain
 
     def _train(self, made: Experiment, table: pd.DataFrame) -> None:
         products = [made.folder / name for name in ("weights.safetensors", "history.csv")]
@@ -341,7 +368,7 @@ class Study:
 
     def _build(self, made: Experiment, n_identities: int) -> nn.Module:
         base = backbone.build(
-            made.backbone, self.settings.weights, last_stride=made.recipe.last_stride
+            made.backbone, self._weights(made.recipe), last_stride=made.recipe.last_stride
         )
         options = made.recipe.options
         return method.build(made.recipe.method, base, n_identities, **options)
@@ -404,14 +431,19 @@ class Study:
     def _test_embeddings(self, made: Experiment, table: pd.DataFrame, splits) -> np.ndarray:
         """[rows of the table, D]; rows that no split uses are NaN, so that a slip shows at once."""
         used = sorted({i for split in splits for frame in split for i in _positions(table, frame)})
-        images = self._load(made, table.iloc[used])
-        plan, code = made.recipe, record.code_fingerprint(*_EMBEDDING_ROOMS)
-        salt = json.dumps([plan.mean_std, plan.last_stride, self.settings.precision, code])
-        folder = self.work / "cache" / "embeddings"
-        found = self._embed(made, self.load(made), images, folder=folder, salt=salt)
+        found = self._embed_rows(made, self.load(made), table.iloc[used])
         embeddings = np.full((len(table), found.shape[1]), np.nan, dtype=np.float32)
         embeddings[used] = found
         return embeddings
+
+    def _embed_rows(self, made: Experiment, network: nn.Module, rows: pd.DataFrame) -> np.ndarray:
+        """[rows, D] embeddings of photographs, from the cache where they are in it."""
+        images = self._load(made, rows)
+        plan, code = made.recipe, record.code_fingerprint(*_EMBEDDING_ROOMS)
+        # The weights are in the cache's key by their content.
+        salt = json.dumps([plan.mean_std, plan.last_stride, self.settings.precision, code])
+        folder = self.work / "cache" / "embeddings"
+        return self._embed(made, network, images, folder=folder, salt=salt)
 
     def _rows(self, made: Experiment, target: str, per_query: pd.DataFrame, splits):
         first, people = per_query["first_hit"], per_query["subject"]
@@ -452,7 +484,7 @@ class Study:
 
         Args:
             made: whose embeddings rank.
-            queries: how many; fewer wrong ones where there are fewer.
+            queries: how many; more of one kind where there are fewer of the other.
             top: matches a query.
             show: False puts a grey square in the place of every photograph.
         """
@@ -462,18 +494,23 @@ class Study:
         splits = list(protocol.monte_carlo(table, _view_of(made.target), runs=1))
         query, gallery = splits[0]
         embeddings = self._test_embeddings(made, table, splits)
-        unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-        similarity = unit[_positions(table, query)] @ unit[_positions(table, gallery)].T
-        best = np.argsort(-similarity, axis=1, kind="stable")[:, :top]  # [Q, top]
+        best, similarity = metric.ranking(
+            embeddings[_positions(table, query)],
+            embeddings[_positions(table, gallery)],
+            query["identity"],
+            gallery["identity"],
+        )
+        best, similarity = best[:, :top], similarity[:, :top]  # [Q, top]
         same = gallery["identity"].to_numpy()[best] == query["identity"].to_numpy()[:, None]
         mixed = np.random.default_rng(0).permutation(len(query))
-        wrong = [q for q in mixed if not same[q, 0]][: queries // 2]
-        chosen = wrong + [q for q in mixed if same[q, 0]][: queries - len(wrong)]
+        wrong, right = mixed[~same[mixed, 0]], mixed[same[mixed, 0]]
+        n_right = min(len(right), queries - min(len(wrong), queries // 2))
+        chosen = [*wrong[: queries - n_right], *right[:n_right]]
         pictures = [self.pictures(gallery["path"].iloc[best[q]], show) for q in chosen]
         return Matches(
             self.pictures(query["path"].iloc[chosen], show),
             [
-                [*zip(shown, same[q].tolist(), similarity[q, best[q]].tolist(), strict=True)]
+                [*zip(shown, same[q].tolist(), similarity[q].tolist(), strict=True)]
                 for q, shown in zip(chosen, pictures, strict=True)
             ],
             [f"query {n + 1} of {len(chosen)}" for n in range(len(chosen))],
@@ -485,6 +522,66 @@ class Study:
         if not show:
             return [np.full((size, size, 3), 200, dtype=np.uint8)] * len(paths)
         return list(image.pixels(paths, self._pixels, ("squash", size), progress=False))
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def ask(
+        self,
+        recipe: str = "clip_zero_shot",
+        *,
+        control: str = "",
+        questions: Iterable[caption.Question] = caption.QUESTIONS,
+    ) -> pd.DataFrame:
+        """Ask every backbone zero-shot questions about every photograph of every set.
+
+        Each answer is a mean of sentences' features, and a photograph's answer the one with the
+        largest cosine. Photographs with accessories are asked about too; nothing is mirrored, for a
+        mirrored right hand looks like a left one. Answers that no photograph shows are not offered;
+        a question with fewer than two left is left out, and said so.
+
+        Args:
+            recipe: an untrained CLIP's: gives the preprocessing.
+            control: one of its controls.
+            questions: as caption.QUESTIONS.
+
+        Returns:
+            A row a backbone, set, question and photograph: backbone, weights, set, synthetic,
+            question, column, offered (number of answers), subject, truth, answer.
+
+        Raises:
+            ValueError: if the recipe is not that of an untrained CLIP.
+        """
+        columns = [*_ASKED, "column", "offered", "subject", "truth", "answer"]
+        chosen, parts = list(questions), [pd.DataFrame(columns=columns)]
+        for target in {_set_of(target): target for target in self.targets}.values():
+            table = self.table(_set_of(target), accessories=True)
+            asked = _asked(chosen, table, _set_of(target))
+            for name in self.settings.backbones if asked else []:
+                plain = {"flip_average": False}
+                made = self.experiment(recipe, name, target, changes=plain, control=control)
+                parts += self._answers(made, table, asked)
+        return pd.concat(parts[1:] or parts, ignore_index=True)[columns]
+
+    def _answers(self, made: Experiment, table: pd.DataFrame, asked: list) -> list[pd.DataFrame]:
+        """One backbone's answers to each question, a row a photograph."""
+        if made.recipe.method != "clip_zero_shot":
+            raise ValueError(f"{made.title} has no text to compare with: ask a zero-shot recipe.")
+        network = self.load(made)
+        photographs = self._embed_rows(made, network, table)
+        given = {
+            "backbone": made.backbone,
+            "weights": Path(self._weights(made.recipe)).name,
+            "set": _set_of(made.target),
+            "synthetic": self.is_synthetic(made.target),
+        }
+        parts = []
+        for question, rows in asked:
+            texts = _text_features(network.backbone, list(question.answers.values()))
+            best = (photographs[_positions(table, rows)] @ texts.T).argmax(axis=1)
+            asked_of = {"question": question.name, "column": question.column, "offered": len(texts)}
+            part = rows[["subject"]].assign(**given, **asked_of, truth=rows[question.column])
+            parts.append(part.assign(answer=[list(question.answers)[i] for i in best]))
+        return parts
 
     # --- words --------------------------------------------------------------------------------
 
@@ -501,6 +598,11 @@ class Study:
             lines.append(
                 f"- {names}: **random weights**. What is called zero-shot below is an untrained "
                 "network's floor, not what a pre-trained CLIP can do."
+            )
+        elif self.settings.weights == "mini":
+            lines.append(
+                f"- {names}: **this package's own small CLIP**, pre-trained on captioned synthetic "
+                "hands of people who are not in this study (see MODEL_CARD.md); not OpenAI's."
             )
         else:
             lines.append(f"- {names}: weights `{Path(self.settings.weights).name}`")
@@ -586,29 +688,64 @@ def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.
 
     Returns:
         A row a method, backbone, training and test set other than the reference: method,
-        backbone, train_set, test_set, seeds, and value, low, high in percentage points.
+        backbone, train_set, test_set, synthetic, seeds, and value, low, high in percentage points.
 
     Raises:
         ValueError: if the reference has no score to compare with.
     """
+    return _differences(scores, [reference], figure).drop(columns="over")
+
+
+def margins(
+    scores: Iterable[Score], method: str, floors: Iterable[str], figure: str = "rank1"
+) -> pd.DataFrame:
+    """How far a method stands above each of several floors; otherwise as `gains`.
+
+    Args:
+        scores: of the method and of floors, on one or more targets and backbones.
+        method: `method` of the rows to subtract from.
+        floors: `method` of the rows to subtract, each by itself.
+        figure: "rank1" or "mAP".
+
+    Returns:
+        The columns of `gains`, and `over`: the floor.
+
+    Raises:
+        ValueError: if there is no floor, or none can be compared with the method.
+    """
+    floors = list(dict.fromkeys(floors))
+    if not floors:
+        raise ValueError("There is no floor to compare with: name at least one.")
+    known = [s for s in scores if s.rows["method"].iloc[0] in (method, *floors)]
+    return _differences(known, floors, figure)
+
+
+def _differences(scores: Iterable[Score], references: list[str], figure: str) -> pd.DataFrame:
     groups: dict[tuple, list[pd.DataFrame]] = {}
     for score in scores:
         groups.setdefault(tuple(score.rows.iloc[0][_PAIRED]), []).append(score.per_query)
     means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
-    rows = []
-    for who, answer in means.items():
-        base = (reference, *who[1:])
-        if who == base or base not in means:
-            continue
-        difference = answer - means[base]
-        people = difference.index.get_level_values("subject")
-        low, high = metric.bootstrap(difference.to_numpy(), people)
-        figures = {"value": difference.mean(), "low": low, "high": high}
-        points = {key: 100 * value for key, value in figures.items()}
-        rows.append(dict(zip(_PAIRED, who, strict=True)) | {"seeds": len(groups[who])} | points)
+    rows = [
+        dict(zip(_PAIRED, who, strict=True))
+        | {"over": reference, "seeds": len(groups[who])}
+        | _difference(answer, means[base])
+        for who, answer in means.items()
+        for reference in references
+        if who[0] not in references and (base := (reference, *who[1:])) in means
+    ]
     if not rows:
-        raise ValueError(f"Nothing can be compared with '{reference}': it was not scored here.")
+        names = " or ".join(f"'{reference}'" for reference in references)
+        raise ValueError(f"Nothing can be compared with {names}: it was not scored here.")
     return pd.DataFrame(rows)
+
+
+def _difference(answer: pd.Series, base: pd.Series) -> dict[str, float]:
+    """Mean of paired differences with its interval over people, percentage points."""
+    difference = answer - base
+    people = difference.index.get_level_values("subject")
+    low, high = metric.bootstrap(difference.to_numpy(), people)
+    figures = {"value": difference.mean(), "low": low, "high": high}
+    return {key: 100 * value for key, value in figures.items()}
 
 
 def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:
@@ -618,6 +755,58 @@ def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:
         for part in parts
     )
     return answers.groupby(["run", "path", "subject"])["answer"].mean().astype(float)
+
+
+def questions(answers: pd.DataFrame) -> pd.DataFrame:
+    """How often the answers of `Study.ask` are right, with an interval that resamples people.
+
+    Args:
+        answers: what `Study.ask` returned.
+
+    Returns:
+        A row a backbone, set and question: backbone, weights, set, synthetic, question, n_images,
+        and in percent correct (metric.balanced_accuracy), low, high, and chance: what guessing
+        reaches, and what always the same answer does. No rows for no answers.
+    """
+    rows = []
+    for who, part in answers.groupby(_ASKED, sort=False):
+        right = part["truth"] == part["answer"]
+        found = metric.balanced_accuracy(right, part["truth"], part["subject"])
+        figures = dict(zip(("correct", "low", "high"), found, strict=True))
+        figures["chance"] = 1 / part["offered"].iloc[0]
+        percent = {key: 100 * value for key, value in figures.items()}
+        rows.append(dict(zip(_ASKED, who, strict=True)) | {"n_images": len(part)} | percent)
+    columns = [*_ASKED, "n_images", "correct", "low", "high", "chance"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _asked(chosen: list[caption.Question], table: pd.DataFrame, name: str) -> list[tuple]:
+    """The questions that a set's photographs can be asked, each with its rows; says which not."""
+    found, reasons = [], []
+    for question in chosen:
+        if question.column not in table:
+            reasons.append(f"'{question.name}' (the table has no column {question.column})")
+            continue
+        there = table["view"].str.contains(question.where, regex=False)
+        rows = table[there & table[question.column].isin(list(question.answers))]
+        shown = {a: s for a, s in question.answers.items() if (rows[question.column] == a).any()}
+        if len(shown) < 2:
+            reasons.append(f"'{question.name}' (the photographs show {len(shown)} of its answers)")
+        else:
+            found.append((replace(question, answers=shown), rows))
+    if reasons:
+        warnings.warn(f"{name} is not asked: {', '.join(reasons)}.", stacklevel=3)
+    return found
+
+
+def _text_features(network: backbone.Backbone, answers: list[Iterable[str]]) -> np.ndarray:
+    """[answers, D] unit features: of each answer the mean of its sentences' unit features."""
+    sentences = [sentence for answer in answers for sentence in answer]
+    with torch.inference_mode():
+        each = functional.normalize(network.encode_text(sentences).float(), dim=1)
+        parts = each.split([len(answer) for answer in answers])
+        means = torch.stack([part.mean(dim=0) for part in parts])
+        return functional.normalize(means, dim=1).cpu().numpy()
 
 
 def _set_of(target: str) -> str:
@@ -637,16 +826,6 @@ def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
 
 def _train_side(image_size: int) -> int:
     return round(image_size * 256 / 224)
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError):
-        raise ValueError(f"Device '{name}' is not there: use 'auto', 'cpu' or 'cuda'.") from None
-    return name
 
 
 def _weights_id(weights: str) -> str:

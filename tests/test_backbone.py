@@ -1,5 +1,8 @@
 """CLIP's encoders: features, the frozen text tower, prompts with a pseudo-token, weights files."""
 
+import hashlib
+import json
+
 import open_clip
 import pytest
 import torch
@@ -55,7 +58,7 @@ def test_only_the_image_encoder_may_train(minis):
 
 
 def test_the_prompt_puts_the_pseudo_token_at_index_five():
-    words, place = backbone._tokenise("A photo of a {} hand")
+    words, place = backbone._tokenise_prompt("A photo of a {} hand")
     assert place == 5  # start, a, photo, of, a, S*
     assert words.shape == (1, 8)  # ..., hand, end
     assert int(words[0, -1]) == 49407
@@ -67,12 +70,6 @@ def test_a_words_own_embedding_as_pseudo_token_gives_open_clips_text_feature(min
     word = net.clip.token_embedding(ids[:, 5])
     found = net.encode_prompt(word)  # 8 tokens computed
     assert torch.allclose(found, net.clip.encode_text(ids), atol=1e-5)  # 77 tokens computed
-
-
-def test_plain_sentences_are_encoded_by_open_clip(minis):
-    net = minis["mini-ViT"]
-    expected = net.clip.encode_text(open_clip.tokenize(["a hand", "a foot"]))
-    assert torch.equal(net.encode_text(["a hand", "a foot"]), expected)
 
 
 def test_the_gradient_goes_through_the_text_encoder_into_the_token(minis):
@@ -200,3 +197,59 @@ def test_the_full_size_features_are_those_of_the_papers(name, dims, grid):
     assert grids == ([grid] if grid else [])
     assert net.token_width == 512
     assert net.encode_prompt(torch.zeros(1, 512)).shape == (1, dims["proj"])
+
+
+# --- sentences ----------------------------------------------------------------------------------
+
+
+def test_sentences_are_encoded_as_open_clip_does_though_less_is_computed(minis):
+    texts = ["the palm of a left hand", "a photo", "a right hand with three rings and a long thumb"]
+    for net in minis.values():
+        theirs = net.clip.encode_text(open_clip.tokenize(texts))
+        assert backbone.tokenise(texts).shape[1] < 77
+        assert torch.allclose(net.encode_text(texts), theirs, atol=1e-5)
+
+
+# --- weights that ship --------------------------------------------------------------------------
+
+
+def test_saved_small_and_read_again_a_mini_answers_the_same(tmp_path, minis):
+    net, text = minis["mini-ViT"], ["a photo of a right hand"]
+    images = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    words = backbone.tokenise(text).unique()
+    digest = backbone.save(net, words, tmp_path / "small.safetensors")
+    again = backbone.build("mini-ViT", str(tmp_path / "small.safetensors"))
+    assert digest == hashlib.sha256((tmp_path / "small.safetensors").read_bytes()).hexdigest()
+    assert (tmp_path / "small.safetensors").stat().st_size < 9_000_000
+    pairs = [
+        (net(images)["proj"], again(images)["proj"]),
+        (net.encode_text(text), again.encode_text(text)),
+    ]
+    for ours, read in pairs:  # float16 on disk
+        assert not torch.equal(ours, read)
+        assert torch.cosine_similarity(ours, read).min() > 0.9999
+
+
+def test_a_word_that_a_mini_never_saw_gets_the_mean_of_those_it_knows(tmp_path, minis):
+    words = torch.tensor([5, 7, 49406])
+    backbone.save(minis["mini-ViT"], words, tmp_path / "small.safetensors")
+    table = backbone.build("mini-ViT", str(tmp_path / "small.safetensors")).clip.token_embedding
+    known = minis["mini-ViT"].clip.token_embedding.weight[words].half().float()
+    assert torch.equal(table.weight[words], known)
+    assert torch.allclose(table.weight[1234], known.mean(0))
+
+
+def test_what_does_not_ship_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="No weights 'mini' of RN50 ship with this package, only"):
+        backbone.build("RN50", "mini")
+
+
+def test_a_shipped_file_that_was_changed_is_refused(tmp_path, monkeypatch, minis):
+    monkeypatch.setattr(backbone, "SHIPPED_FOLDER", tmp_path)
+    words = backbone.tokenise(["a hand"]).unique()
+    digest = backbone.save(minis["mini-ViT"], words, tmp_path / "mini-ViT.safetensors")
+    (tmp_path / "mini-ViT.json").write_text(json.dumps({"sha256": digest}))
+    assert backbone.build("mini-ViT", "mini").name == "mini-ViT"
+    (tmp_path / "mini-ViT.json").write_text(json.dumps({"sha256": "0" * 64}))
+    with pytest.raises(ValueError, match="differs from the file that was shipped: install again"):
+        backbone.build("mini-ViT", "mini")

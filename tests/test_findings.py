@@ -177,6 +177,17 @@ def test_curves_are_those_of_the_first_seed_by_label():
     }
 
 
+def test_scores_come_apart_by_target_in_their_order():
+    scores = [
+        Score([1.0], method=method, target=target, synthetic=target == D_R)
+        for method in ("CLIP-ZS", "CLIP-FT")
+        for target in (D_R, "HD")
+    ]
+    found = findings.scores_by_target(scores)
+    assert list(found) == [f"synthetic {D_R}", "HD"]
+    assert found["HD"] == scores[1::2]
+
+
 def test_stored_curves_come_back_by_target_and_label_as_fractions(tmp_path):
     kept = [
         (tidy(row("CLIP-ZS")).iloc[0], [0.5, 1.0]),
@@ -190,6 +201,148 @@ def test_stored_curves_come_back_by_target_and_label_as_fractions(tmp_path):
     assert list(plain) == [D_R, D_L]
     assert [*plain[D_R].values()] == [[0.5, 1.0], [0.75, 1.0]]
     assert [*plain[D_L].values()] == [[0.25, 0.5, 1.0]]
+
+
+def test_rows_come_apart_by_target_and_say_synthetic():
+    rows = tidy(row(synthetic=True), row("CLIP-ZS", synthetic=True), row(target="HD"))
+    found = findings.by_target(rows)
+    assert {name: part["method"].tolist() for name, part in found.items()} == {
+        f"synthetic {D_R}": ["CLIP-FT", "CLIP-ZS"],
+        "HD": ["CLIP-FT"],
+    }
+
+
+# --- floors -------------------------------------------------------------------------------------
+
+
+def above(*bars, **other):
+    """Rows of study.margins: (floor, value, low, high) each."""
+    made = [row("CLIP-ZS", value=v, low=lo, high=hi, **other) for _, v, lo, hi in bars]
+    return pd.DataFrame(made).assign(over=[name for name, *_ in bars], seeds=1)
+
+
+def test_a_margin_is_labelled_by_its_floor_and_a_control_by_its_own_name():
+    bars = ("Raw pixels", 2, 1, 3), ("CLIP-ZS random_weights", 1, -1, 3)
+    found = findings.over_floors(above(*bars))["label"].tolist()
+    assert found == ["over Raw pixels", "over random_weights"]
+    both = pd.concat([above(bars[0]), above(bars[0], backbone="RN50")])
+    assert findings.over_floors(both)["label"].tolist() == [
+        "over Raw pixels, ViT-B/16",
+        "over Raw pixels, RN50",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "verdict"),
+    [
+        ((5, 1, 9), "Every floor is passed, beyond the choice of people."),
+        ((5, -1, 9), "Not told apart from every floor by this many people: Colour histogram."),
+        ((-5, -9, 1), "Not told apart from every floor by this many people: Colour histogram."),
+        ((0, 0, 0), "Not told apart from every floor by this many people: Colour histogram."),
+        ((-5, -9, -1), "**A floor does better: Colour histogram.** There, these features are "),
+    ],
+)
+def test_the_floors_are_passed_only_if_every_interval_says_so(second, verdict):
+    found = findings.answer_floors(
+        above(("Raw pixels", 2, 1, 3), ("Colour histogram", *second)), "synthetic x: floors"
+    )
+    assert found.startswith("**synthetic x: floors**, in percentage points")
+    assert "- over Raw pixels: **+2.0** (95 % interval 1.0 to 3.0): better" in found
+    assert found.splitlines()[-1].startswith(verdict)
+
+
+def test_a_floor_that_wins_somewhere_is_named_with_how_often():
+    parts = [above(("Raw pixels", v, v - 1, v + 1), target=t) for v, t in [(5, D_R), (-5, D_L)]]
+    found = findings.answer_floors(pd.concat(parts, ignore_index=True), "x")
+    assert "**A floor does better: Raw pixels (1 of 2).**" in found
+    assert f"- over Raw pixels, {D_R}: **+5.0**" in found
+
+
+# --- questions ----------------------------------------------------------------------------------
+
+
+def asked(*figures, **other):
+    """Rows of study.questions: (question, correct, low, high, chance) each."""
+    names = ["question", "correct", "low", "high", "chance"]
+    made = pd.DataFrame(figures, columns=names)
+    plain = {"backbone": "mini-ViT", "weights": "mini", "set": "11k", "synthetic": True}
+    return made.assign(n_images=100, **(plain | other))
+
+
+VIEW = ("Which view is it?", 62.04, 55, 70, 25)
+RING = ("Is there a ring?", 50, np.nan, np.nan, 50)
+NONE = asked()
+
+
+def test_questions_are_tabled_with_interval_and_chance():
+    found = findings.questions_table(asked(VIEW, RING))
+    assert found["right, %"].tolist() == ["62.0 [55.0, 70.0]", "50.0"]
+    assert found["chance, %"].tolist() == [25, 50]
+    assert found["set"].unique().tolist() == ["synthetic 11k"]
+    assert list(findings.questions_table(NONE)) == list(found)
+
+
+def test_questions_come_apart_by_set_and_name_the_backbone_only_if_there_are_two():
+    found = findings.questions_by_set(asked(VIEW, RING))
+    assert list(found) == ["synthetic 11k"]
+    assert found["synthetic 11k"]["label"].tolist() == ["Which view is it?", "Is there a ring?"]
+    two = pd.concat([asked(VIEW), asked(VIEW, backbone="RN50"), asked(VIEW, synthetic=False)])
+    found = findings.questions_by_set(two)
+    assert list(found) == ["synthetic 11k", "11k"]
+    assert found["11k"]["label"].tolist() == ["Which view is it? mini-ViT"]
+    assert findings.questions_by_set(NONE) == {}
+
+
+def test_questions_are_described_with_their_chance():
+    (shown,) = findings.questions_by_set(asked(VIEW, RING)).values()
+    assert findings.describe_questions(shown) == (
+        "Right answers: Which view is it? 62.0 [55.0, 70.0] %, chance 25 %; "
+        "Is there a ring? 50.0 %, chance 50 %"
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdict"),
+    [
+        ((62, 55, 70, 25), "better, beyond the choice of people"),
+        ((10, 5, 20, 25), "worse, beyond the choice of people"),
+        ((30, 20, 40, 25), "undecided: the interval holds chance"),
+        ((25, 25, 25, 25), "undecided: the interval holds chance"),
+        ((100 / 3, 33.33333333333333, 33.33333333333333, 100 / 3), "undecided: the interval"),
+        ((50, np.nan, np.nan, 50), "undecided: fewer than two people show one of the answers"),
+    ],
+)
+def test_an_answer_beats_chance_only_beyond_its_interval(figures, verdict):
+    last = findings.answer_questions(asked(("x?", *figures))).splitlines()[-1]
+    assert f"%: {verdict}" in last and last.startswith("- synthetic 11k, x? **")
+    assert "nan" not in last
+
+
+def test_no_questions_are_admitted():
+    assert findings.answer_questions(NONE).startswith("No question could be asked")
+
+
+def answered(*pairs, column="view"):
+    made = pd.DataFrame(pairs, columns=["truth", "answer"])
+    plain = {"set": "11k", "synthetic": True, "backbone": "mini-ViT"}
+    return made.assign(column=column, **plain)
+
+
+def test_confusions_are_percent_of_each_truth_in_one_order():
+    pairs = [("b", "a"), ("b", "b"), ("b", "b"), ("b", "b"), ("a", "c"), ("c", "c")]
+    found = findings.confusions(pd.concat([answered(*pairs), answered((1, 0), column="x")]), "view")
+    (table,) = found.values()
+    assert list(found) == ["synthetic 11k, mini-ViT"]
+    assert list(table.index) == list(table.columns) == ["a", "b", "c"]
+    assert table.to_numpy().tolist() == [[0, 0, 100], [25, 75, 0], [0, 0, 100]]
+    assert findings.describe_confusion(table) == (
+        "a: taken for c in 100 %; b: taken for b in 75 %; c: taken for c in 100 %"
+    )
+
+
+def test_what_was_not_asked_has_no_confusion():
+    assert findings.confusions(answered(("a", "a")), "nail_polish") == {}
+    assert findings.confusions(answered(("a", "a"))[:0], "view") == {}
 
 
 # --- beside the papers --------------------------------------------------------------------------
@@ -415,3 +568,16 @@ def test_people_are_counted_by_always_never_and_the_middle_one():
 def test_an_unknown_metric_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="Unknown metric 'foo': choose one of rank1, rank5"):
         findings.labelled(tidy(row()), "foo")
+
+
+# --- pre-training -------------------------------------------------------------------------------
+
+
+def test_the_answer_on_pre_training_tells_each_cards_figures():
+    history = pd.DataFrame({"validation": [0.05, 0.3, 0.4567]})
+    card = {"backbone": "mini-ViT", "images_seen": 245760, "training_hours": 1.02}
+    cards = pd.DataFrame([card | {"device": "cpu", "on": "x86_64, 1 threads"}])
+    told = findings.answer_pretraining(cards, {"mini-ViT": history})
+    for figure in ("245,760", "1.0 hours", "from 5.0 %", "to 45.7 %", "never seen a photograph"):
+        assert figure in told
+    assert findings.answer_pretraining(pd.DataFrame(), {}) == "No weights ship with this package."

@@ -24,15 +24,28 @@ ROOMS.remove("__init__")
 
 # --- who may import whom ------------------------------------------------------------------------
 
-# `disk` is in every room's list; `study` may import every room but those of the front door.
+# `disk` is in every room's list; `study` may import every room but those of the front door, and
+# `pretrain`, which makes the weights that ship, what it needs to draw, caption and train.
 FRONT_DOOR = {"plan", "batch", "report"}
 SPEAKERS = {"findings", "plot", "present"}  # notebooks call them with what study gave
 MAY_IMPORT = {
     "method": {"backbone", "loss"},  # and each other
-    "study": set(ROOMS) - FRONT_DOOR - SPEAKERS,
+    "study": set(ROOMS) - FRONT_DOOR - SPEAKERS - {"pretrain"},
+    "pretrain": {"backbone", "caption", "embed", "image", "method", "metric", "recipes", "record"}
+    | {"synthetic", "train"},
 }
-NOTEBOOKS_MAY_IMPORT = SPEAKERS | {"study", "record"}  # record: the summary only reads products
-LIGHT = ["data", "disk", "findings", "metric", "protocol", "record", "recipes", "synthetic"]
+NOTEBOOKS_MAY_IMPORT = SPEAKERS | {"study", "pretrain", "record"}  # the summary reads records only
+LIGHT = [
+    "caption",
+    "data",
+    "disk",
+    "findings",
+    "metric",
+    "protocol",
+    "record",
+    "recipes",
+    "synthetic",
+]
 LIGHT += ["batch", "plan", "plot", "report"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}

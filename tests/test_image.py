@@ -273,3 +273,36 @@ def test_balanced_order_repeats_images_of_an_identity_with_too_few():
     assert rows[:4].tolist().count(0) + rows[4:].tolist().count(0) == 4
     own = [r for r in rows.tolist() if r != 0]
     assert len(set(own)) == 4  # with enough images, none twice
+
+
+# --- windows ------------------------------------------------------------------------------------
+
+
+def frames(rng, count=3, height=36, width=48):
+    return torch.from_numpy(rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8))
+
+
+def test_the_whole_window_is_the_squashed_frame(rng):
+    images = frames(rng)
+    window = image.Window(24, ((1.0, 1.0), (1.0, 1.0)), mean_std="half")
+    found = window(images, torch.Generator().manual_seed(0))
+    unit = images.permute(0, 3, 1, 2).float() / 255
+    torchs = torch.nn.functional.interpolate(unit, (24, 24), mode="bilinear", align_corners=False)
+    assert torch.allclose(found, (torchs - 0.5) / 0.5, atol=1e-5)
+
+
+def test_a_window_is_a_piece_of_the_frame(rng):
+    ramp = torch.linspace(0, 255, 200).round().to(torch.uint8)
+    images = ramp[None, None, :, None].expand(64, 150, 200, 3).contiguous()  # brighter to the right
+    window = image.Window(32, ((0.5, 0.8), (1.0, 1.0)), mean_std="half")
+    found = (window(images, torch.Generator().manual_seed(0)) + 1) / 2  # places, 0 left to 1 right
+    share = (found[..., -1] - found[..., 0])[:, 0, 0] * 32 / 31
+    assert share.min() >= 0.49 and share.max() <= 0.81 and share.std() > 0.05
+    assert found.min() < 0.05 and found.max() > 0.95  # both ends are reached
+    assert found[:, 0, 0, 0].std() > 0.05  # not always at the same place
+
+
+def test_windows_repeat_with_their_generator(rng):
+    images, window = frames(rng), image.Window(24, jitter=(0.1, 0.1, 0.1))
+    one, two, three = (window(images, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    assert torch.equal(one, two) and not torch.allclose(one, three)

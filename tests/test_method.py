@@ -1,11 +1,21 @@
 """The three doors, and the one thing the paper is about: text that learns from the image."""
 
+import numpy as np
+import open_clip
 import pytest
 import torch
 
-from handid import backbone, loss, method, recipes
+from handid import backbone, image, loss, method, recipes
 
-NAMES = tuple(method.METHODS)
+NAMES = tuple(name for name in method.METHODS if name != "clip_pretrain")  # captions as labels
+WIDTHS = {
+    "clip_zero_shot": lambda widths: widths["proj"],
+    "clip_ft": lambda widths: sum(widths.values()),
+    "clip_handid": lambda widths: sum(widths.values()),
+    "clip_pretrain": lambda widths: widths["proj"],
+    "raw_pixels": lambda widths: 3 * 32 * 32,
+    "colour_histogram": lambda widths: 8**3,
+}
 
 
 def built(name, seed=0, backbone_name="mini-ViT", **options):
@@ -71,7 +81,7 @@ def test_every_recipe_builds_its_method(recipe):
 def test_an_embedding_is_one_row_an_image_and_finite(name, backbone_name):
     net = built(name, backbone_name=backbone_name).eval()
     widths = net.backbone.dims
-    expected = widths["proj"] if name == "clip_zero_shot" else sum(widths.values())
+    expected = WIDTHS[name](widths)
     with torch.inference_mode():
         found = net.embed(batch()[0])
     assert found.shape == (6, expected) and found.isfinite().all()
@@ -86,8 +96,9 @@ def test_losses_are_named_finite_scalars_with_gradients(name):
     assert all(p.ndim == 0 and p.isfinite() and p.requires_grad for p in parts.values())
 
 
-def test_zero_shot_has_nothing_to_train():
-    net = built("clip_zero_shot")
+@pytest.mark.parametrize("name", ["clip_zero_shot", "raw_pixels", "colour_histogram"])
+def test_zero_shot_and_the_floors_have_nothing_to_train(name):
+    net = built(name)
     assert net.losses(*batch()) == {} and net.parameter_groups(None) == []
 
 
@@ -109,6 +120,53 @@ def test_image_encoder_and_new_layers_train_at_their_own_rates(name):
     text = [n for n in names if n.startswith("backbone.clip.") and ".visual." not in n]
     assert set(names) - set(text) == {"necks.feat.bias", "necks.proj.bias"}  # frozen at zero
     assert len(text) > 10
+
+
+# --- floors -------------------------------------------------------------------------------------
+
+
+def photographs(count=3, size=128):
+    """[B, H, W, 3] bytes, with dark and bright ones and the ends of the scale; and normalised."""
+    noise = np.random.default_rng(0)
+    pixels = noise.integers(0, 256, (count, size, size, 3)).astype(np.uint8)
+    pixels[0] //= 4
+    pixels[1, :4] = 255
+    return pixels, image.normalise(
+        torch.from_numpy(pixels), recipes.load("raw_pixels", "vit").mean_std
+    )
+
+
+def test_raw_pixels_are_the_means_of_blocks():
+    pixels, images = photographs()
+    blocks = pixels.reshape(3, 32, 4, 32, 4, 3).mean(axis=(2, 4))  # [B, 32, 32, RGB]
+    found = built("raw_pixels").embed(images).reshape(3, 3, 32, 32)
+    expected = blocks.transpose(0, 3, 1, 2) / 127.5 - 1
+    assert np.allclose(found.numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [128, 224])
+def test_the_colour_histogram_is_numpys_joint_one(size):
+    pixels, images = photographs(size=size)
+    found = built("colour_histogram").embed(images).numpy()
+    for row, picture in zip(found, pixels, strict=True):
+        counts, _ = np.histogramdd(picture.reshape(-1, 3) / 255, bins=8, range=[(0, 1)] * 3)
+        assert np.allclose(row**2, counts.ravel() / size**2, atol=1e-7)
+        assert np.linalg.norm(row) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_colour_histogram_knows_no_place_and_raw_pixels_do():
+    _, images = photographs()
+    moved = images.roll(40, dims=-1)
+    histogram, raw = built("colour_histogram"), built("raw_pixels")
+    assert torch.equal(histogram.embed(images), histogram.embed(moved))
+    assert not torch.allclose(raw.embed(images), raw.embed(moved), atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["raw_pixels", "colour_histogram"])
+def test_a_floor_knows_nothing_of_the_network(name):
+    _, images = photographs()
+    one, other = built(name, seed=0), built(name, seed=1, backbone_name="mini-RN")
+    assert torch.equal(one.embed(images), other.embed(images))
 
 
 # --- CLIP-HandID --------------------------------------------------------------------------------
@@ -235,3 +293,30 @@ def test_a_full_size_step_trains_on_the_cpu(name):
     optimiser.step()
     assert not torch.equal(before, net.inversion[0].weight)
     assert net.eval().embed(images[:1]).shape == (1, sum(net.backbone.dims.values()))
+
+
+# --- pre-training -------------------------------------------------------------------------------
+
+
+def test_the_pre_training_loss_is_open_clips_own():
+    net = built("clip_pretrain")
+    images, _ = batch(4)
+    words = backbone.tokenise(["a left hand", "a palm", "a long thumb and a ring", "bare nails"])
+    pictures, sentences, scale = net.backbone.clip(images, words_to_77(words))
+    theirs = open_clip.ClipLoss()(pictures, sentences, scale)
+    assert sum(net.losses(images, words).values()).item() == pytest.approx(theirs.item(), abs=1e-5)
+
+
+def words_to_77(words):
+    return torch.nn.functional.pad(words, (0, 77 - words.shape[1]))
+
+
+def test_pre_training_moves_both_encoders_and_the_temperature():
+    net = built("clip_pretrain")
+    images, _ = batch(4)
+    words = backbone.tokenise(["a left hand", "a palm", "a long thumb and a ring", "bare nails"])
+    sum(net.losses(images, words).values()).backward()
+    clip = net.backbone.clip
+    for part in (clip.visual.proj, clip.text_projection, clip.token_embedding.weight):
+        assert part.grad.abs().max() > 0
+    assert clip.logit_scale.grad.abs() > 0

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, balanced_accuracy_score
 
 from handid import metric
 
@@ -379,3 +379,98 @@ def test_an_interval_over_people_covers_the_truth_and_one_over_queries_does_not(
         half = 1.96 * values.std() / np.sqrt(len(values))
         covered["queries"] += abs(values.mean() - 0.75) <= half
     assert covered["people"] >= 180 and covered["queries"] < 150
+
+
+# --- the order that is shown ----------------------------------------------------------------------
+
+
+def test_the_ranking_that_is_shown_is_the_one_that_is_scored(world):
+    query, gallery, query_ids, gallery_ids = world
+    gallery = np.round(gallery)  # many ties
+    query = np.round(query)
+    order, similarity = metric.ranking(query, gallery, query_ids, gallery_ids)
+    match = np.asarray(gallery_ids)[order] == np.asarray(query_ids)[:, None]
+    found = metric.evaluate(query, gallery, query_ids, gallery_ids).per_query["first_hit"]
+    assert (match.argmax(axis=1) + 1).tolist() == found.tolist()
+    assert (np.diff(similarity, axis=1) < 1e-12).all()
+    assert (np.sort(order, axis=1) == np.arange(len(gallery))).all()
+
+
+def test_of_equal_images_the_ranking_shows_the_match_last():
+    order, similarity = metric.ranking([[1.0, 0.0]], [[2.0, 0.0]] * 3, ["a"], ["a", "b", "c"])
+    assert order.tolist() == [[1, 2, 0]]
+    assert similarity.tolist() == [[1, 1, 1]]
+
+
+# --- balanced accuracy ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(rng):
+    """200 photographs of 15 people: truth (one of three, unevenly), answer, person."""
+    people = rng.integers(0, 15, 200)
+    truth = np.array(["a", "b", "c"])[np.minimum(rng.integers(0, 6, 200), 2)]
+    answer = np.where(rng.random(200) < 0.6, truth, "a")
+    return truth, answer, people
+
+
+def test_balanced_accuracy_is_scikit_learns(asked):
+    truth, answer, people = asked
+    value, low, high = metric.balanced_accuracy(truth == answer, truth, people)
+    assert value == pytest.approx(balanced_accuracy_score(truth, answer))
+    assert low < value < high
+
+
+@pytest.mark.parametrize("n_answers", [2, 3, 4])
+def test_always_the_same_answer_is_right_once_in_the_number_of_answers(n_answers):
+    truth = [*range(n_answers)] * 2 + [0] * 50
+    people = [1] * n_answers + [2] * n_answers + [3] * 50
+    found = metric.balanced_accuracy([t == 0 for t in truth], truth, people)
+    assert found == pytest.approx((1 / n_answers,) * 3)
+
+
+def test_the_balanced_interval_is_that_of_drawing_people_in_a_loop(asked):
+    truth, answer, people = asked
+    _, low, high = metric.balanced_accuracy(truth == answer, truth, people, draws=4000)
+    noise, values = np.random.default_rng(5), []
+    for _ in range(4000):
+        rows = np.concatenate([np.flatnonzero(people == p) for p in noise.integers(0, 15, 15)])
+        kinds = [rows[truth[rows] == kind] for kind in "abc"]
+        values.append(np.mean([np.mean(answer[k] == truth[k]) for k in kinds if len(k)]))
+    assert (low, high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])), abs=0.01)
+
+
+def test_the_balanced_interval_depends_on_neither_the_order_nor_the_names(asked, rng):
+    truth, answer, people = asked
+    mixed = rng.permutation(len(truth))
+    names = [f"person {p}" for p in people[mixed]]
+    plain = metric.balanced_accuracy(truth == answer, truth, people)
+    assert metric.balanced_accuracy((truth == answer)[mixed], truth[mixed], names) == plain
+
+
+def test_an_answer_that_one_person_shows_leaves_no_interval():
+    value, low, high = metric.balanced_accuracy([1, 1, 0, 1], [0, 0, 1, 1], [1, 2, 3, 3])
+    assert value == 0.75
+    assert np.isnan(low) and np.isnan(high)
+
+
+def test_draws_without_one_of_the_answers_are_left_out():
+    """Two of many people show b: a draw without either would have no recall of b."""
+    truth = ["a"] * 40 + ["b", "b"]
+    found = metric.balanced_accuracy([1] * 42, truth, range(42))
+    assert found == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], [], []), "non-empty"),
+        (([1, 0], [0], [1, 2]), "1 ids for 2 photograph rows"),
+        (([1, 0], [0, 1], [1]), "1 ids for 2 photograph rows"),
+    ],
+)
+def test_a_balanced_accuracy_of_nonsense_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        metric.balanced_accuracy(*arguments)
+    with pytest.raises(ValueError, match="draws=0"):
+        metric.balanced_accuracy([1, 0], [0, 1], [1, 2], draws=0)

@@ -33,6 +33,16 @@ HISTORY = pd.DataFrame(
 COUNTS = pd.DataFrame(
     {"view": ["dorsal left"] * 3 + ["palmar left"] * 2, "images": [2, 3, 3, 5, 1]}
 )
+QUESTIONS = pd.DataFrame(
+    {
+        "label": ["Which view is it?", "Is there a ring?"],
+        "correct": [62.04, 50.0],
+        "low": [55.0, np.nan],
+        "high": [70.0, np.nan],
+        "chance": [25.0, 50.0],
+    }
+)
+VIEWS = pd.DataFrame([[75.0, 25.0], [0.0, 100.0]], index=["back", "palm"], columns=["back", "palm"])
 PEOPLE = pd.Series([0.0, 0.5, 1.0], index=[7, 3, 5])
 
 
@@ -50,6 +60,8 @@ FIGURES = {
     "images_per_person": (plot.images_per_person, COUNTS),
     "scores": (plot.scores, ROWS),
     "differences": (plot.differences, GAINS),
+    "questions": (plot.questions, QUESTIONS),
+    "confusion": (plot.confusion, VIEWS),
     "cmc": (plot.cmc, {"CLIP-ZS": np.linspace(0.5, 1, 30), "CLIP-FT": np.linspace(0.9, 1, 30)}),
     "training": (plot.training, {"CLIP-FT": HISTORY, "CLIP-HandID": HISTORY / 2}),
     "loss_parts": (plot.loss_parts, HISTORY, ["total", "identity"]),
@@ -70,6 +82,11 @@ EDGES = {
     "differences, one row": (plot.differences, GAINS[:1]),
     "differences, none at all": (plot.differences, GAINS.assign(value=0, low=0, high=0)),
     "differences, long labels": (plot.differences, GAINS.assign(label=[LONG, LONG + " 2"])),
+    "questions, one row": (plot.questions, QUESTIONS[1:]),
+    "questions, bounds": (plot.questions, QUESTIONS.assign(correct=[0, 100], low=0, high=100)),
+    "questions, long labels": (plot.questions, QUESTIONS.assign(label=[LONG, LONG + " 2"])),
+    "confusion, one answer": (plot.confusion, VIEWS.iloc[1:, 1:]),
+    "confusion, long names": (plot.confusion, VIEWS.set_axis([LONG[:40], LONG[-40:]])),
     "cmc, one curve": (plot.cmc, {LONG: np.array([0.5, 1.0])}),
     "cmc, gallery of one": (plot.cmc, {"a": np.array([1.0])}),
     "cmc, many": (plot.cmc, {f"{LONG[:30]} {n}": np.linspace(0.1, 1, 40) for n in range(12)}),
@@ -134,7 +151,9 @@ def test_a_figure_carries_its_title_and_leaves_pyplot_alone(case):
     assert dict(plt.rcParams) == before
 
 
-@pytest.mark.parametrize("name", ["scores", "differences", "cmc", "loss_parts", "by_person"])
+@pytest.mark.parametrize(
+    "name", ["scores", "differences", "questions", "cmc", "loss_parts", "by_person"]
+)
 def test_the_houses_style_reaches_titles_and_legends(name):
     (axis,) = draw(FIGURES[name]).axes
     title = next(text for text in axis.findobj(Text) if text.get_text() == TITLE)
@@ -150,7 +169,10 @@ def test_a_figure_of_an_edge_size_is_drawn_without_a_warning(case):
     assert len(rendered(figure)) > 1000
 
 
-@pytest.mark.parametrize("name", ["scores", "differences", "cmc", "training", "by_person"])
+@pytest.mark.parametrize(
+    "name",
+    ["scores", "differences", "questions", "confusion", "cmc", "training", "by_person"],
+)
 def test_the_unit_stands_on_every_axis_of_numbers(name):
     axis = draw(FIGURES[name]).axes[-1]
     assert any(u in axis.get_xlabel() + axis.get_ylabel() for u in ("%", "percent", "points"))
@@ -197,6 +219,26 @@ def test_differences_are_signed_dots_about_a_line_at_zero():
     assert bars(axis) == [(1, 3), (-3, 0.5)]
     assert {"+2.0", "-1.5"} <= set(words(axis))
     assert axis.get_xlim()[0] < -3 and axis.get_xlim()[1] > 3
+
+
+def test_questions_are_bars_with_their_intervals_and_a_mark_at_chance():
+    figure = draw(FIGURES["questions"])
+    (axis,) = figure.axes
+    assert [patch.get_width() for patch in axis.patches] == [62.04, 50.0]
+    assert line(axis) == [[25, 50], [0, -1]]
+    assert {"62.0", "50.0", "Which view is it?", "Is there a ring?"} <= set(words(axis))
+    assert {"chance", "95 % interval"} <= set(words(figure))
+    assert bars(draw((plot.questions, QUESTIONS[:1])).axes[0]) == [(55, 70)]
+
+
+def test_a_confusion_has_truths_in_rows_and_answers_in_columns():
+    (axis,) = draw(FIGURES["confusion"]).axes
+    cells = {text.get_position(): text.get_text() for text in axis.texts}
+    assert cells == {(0, 0): "75", (1, 0): "25", (0, 1): "0", (1, 1): "100"}
+    bold = {text.get_position() for text in axis.texts if text.get_weight() == "bold"}
+    assert bold == {(0, 0), (1, 1)}
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["back", "palm"]
+    assert (axis.get_ylabel(), axis.get_xlabel()) == ("truth", "answer, % of the row")
 
 
 def test_cmc_curves_are_percent_by_rank_as_far_as_asked():

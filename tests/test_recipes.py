@@ -54,8 +54,10 @@ def test_the_published_recipes_hold_the_published_values(name, family, batch_siz
         "weight_decay": 5e-4,
         "warmup_epochs": 10,
         "warmup_factor": 0.01,
+        "schedule": "step",
         "milestones": [40, 60],
         "decay": 0.5,
+        "clip_gradients": 0.0,
         "loss_weights": {},
     }
     assert recipe.options["label_smoothing"] == 0.1
@@ -106,6 +108,13 @@ def test_the_two_zero_shot_recipes_differ_in_their_geometry_alone():
     assert (published.geometry, squash.geometry) == ("crop", "squash")
     assert but(published, "name", "title", "geometry") == but(squash, "name", "title", "geometry")
     assert published.stages == [] and published.last_stride == 2 and published.mean_std == "clip"
+
+
+@pytest.mark.parametrize("name", ["raw_pixels", "colour_histogram"])
+def test_a_floor_sees_the_plain_photograph_and_trains_nothing(name):
+    recipe = recipes.load(name, "vit")
+    assert (recipe.method, recipe.stages, recipe.flip_average) == (name, [], False)
+    assert (recipe.mean_std, recipe.geometry) == ("half", "squash")
 
 
 def test_no_file_names_a_key_twice():
@@ -183,7 +192,21 @@ def test_clip_handid_has_the_controls_of_the_study():
     ]
 
 
-@pytest.mark.parametrize(("name", "control"), CONTROLLED)
+@pytest.mark.parametrize("name", ["clip_zero_shot", "clip_zero_shot_squash"])
+def test_zero_shot_has_its_random_network_as_a_control(name):
+    plain, changed = (recipes.load(name, "vit", control=c) for c in ("", "random_weights"))
+    assert (plain.weights, changed.weights) == ("study", "random")
+    assert changed.title == f"{plain.title} random_weights"
+    assert but(changed, "title", "weights") == but(plain, "title", "weights")
+
+
+def test_weights_are_the_studys_or_random_and_no_file():
+    assert "weights" in refusal("clip_ft", {"weights": "openai"})
+
+
+@pytest.mark.parametrize(
+    ("name", "control"), [(n, c) for n, c in CONTROLLED if c != "random_weights"]
+)
 def test_a_control_changes_its_title_and_the_methods_options_alone(name, control):
     plain, changed = recipes.load(name, "vit"), recipes.load(name, "vit", control=control)
     assert changed.title == f"{plain.title} {control}"

@@ -1,13 +1,16 @@
 """The verbs that notebooks call, on a handful of synthetic hands and on broken folders."""
 
+import json
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch.nn import functional
 
-from handid import embed, image, metric, protocol, record, study, train
+from handid import backbone, caption, embed, image, metric, protocol, record, study, train
 
 TARGET = "11k dorsal right"
 ONE_EPOCH = {"epochs": 1}
@@ -176,6 +179,54 @@ def test_experiments_run_over_seeds_but_an_untrained_method_only_once(lab, monke
     assert len(lab.experiments("clip_zero_shot")) == 2
 
 
+# --- random weights as a control ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def weighted(lab, tmp_path_factory):
+    """The same study with weights of its own: another draw, in a file."""
+    file = tmp_path_factory.mktemp("weights") / "own.safetensors"
+    save_file(backbone.build("mini-ViT", seed=1).clip.state_dict(), file)
+    return open_study(lab.work, weights=str(file))
+
+
+def test_the_control_has_random_weights_where_the_study_has_its_own(lab, weighted):
+    (own,) = weighted.experiments("clip_zero_shot")
+    (control,) = weighted.experiments("clip_zero_shot", control="random_weights")
+    assert (own.title, control.title) == ("CLIP-ZS", "CLIP-ZS random_weights")
+    contents = [json.loads((m.folder / "parameters.json").read_text()) for m in (own, control)]
+    assert [c["weights"].split()[0] for c in contents] == ["own.safetensors", "random"]
+    loaded = [weighted.load(made).backbone.clip.visual.proj for made in (own, control)]
+    plain = lab.load(lab.experiment("clip_zero_shot", "mini-ViT", TARGET))
+    assert torch.equal(loaded[1], plain.backbone.clip.visual.proj)
+    assert not torch.equal(*loaded)
+
+
+def test_the_controls_embeddings_are_not_taken_for_the_studys(lab, weighted):
+    (own,) = weighted.experiments("clip_zero_shot")
+    (control,) = weighted.experiments("clip_zero_shot", control="random_weights")
+    one, other, plain = (
+        lab.score(m).per_query["ap"].tolist()
+        for lab, m in [
+            (weighted, own),
+            (weighted, control),
+            (lab, lab.experiment("clip_zero_shot", "mini-ViT", TARGET)),
+        ]
+    )
+    assert other == plain != one
+
+
+def test_the_control_of_random_weights_is_left_out_and_said_if_all_weights_are(lab):
+    sentence = "CLIP-ZS random_weights is left out: the study's own weights are random already"
+    with pytest.warns(UserWarning, match=sentence):
+        assert lab.experiments("clip_zero_shot", control="random_weights") == []
+
+
+def test_a_control_of_another_kind_is_never_left_out(lab, monkeypatch):
+    monkeypatch.setattr(study.Study, "_train", lambda *args: None)
+    assert len(lab.experiments("clip_handid_mini", control="zero_token")) == 1
+
+
 # --- scores -------------------------------------------------------------------------------------
 
 
@@ -270,6 +321,142 @@ def test_gains_are_paired_differences_over_the_mean_of_seeds(lab, tuned):
     assert study.gains(scores, "CLIP-ZS", "mAP")["value"].iloc[0] == pytest.approx((n + o) / 2 - m)
 
 
+def test_margins_are_gains_over_each_floor(lab, tuned):
+    made = [lab.experiment(n, "mini-ViT", TARGET) for n in ("raw_pixels", "colour_histogram")]
+    zero = lab.experiment("clip_zero_shot", "mini-ViT", TARGET)
+    scores = lab.scores([zero, tuned, *made])
+    found = study.margins(scores, "CLIP-ZS", ["Raw pixels", "Colour histogram"])
+    assert found["method"].tolist() == ["CLIP-ZS"] * 2
+    assert found["over"].tolist() == ["Raw pixels", "Colour histogram"]
+    assert found["synthetic"].all() and (found["seeds"] == 1).all()
+    for _, row in found.iterrows():
+        gain = study.gains(scores, row["over"]).set_index("method").loc["CLIP-ZS"]
+        assert tuple(row[["value", "low", "high"]]) == tuple(gain[["value", "low", "high"]])
+
+
+@pytest.mark.parametrize(
+    ("floors", "sentence"),
+    [
+        ([], "There is no floor to compare with"),
+        (["Raw pixels"], "Nothing can be compared with 'Raw pixels'"),
+    ],
+)
+def test_margins_without_a_floor_are_refused(lab, tuned, floors, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        study.margins([lab.score(tuned)], "CLIP-FT", floors)
+
+
+# --- questions ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def answers(lab):
+    return lab.ask(questions=QUESTIONS)
+
+
+QUESTIONS = (
+    caption.Question(
+        "Which view is it?",
+        "view",
+        {
+            "dorsal right": ("the back of a right hand", "a right hand from above"),
+            "dorsal left": ("the back of a left hand",),
+            "palmar right": ("the palm of a right hand",),
+            "palmar left": ("the palm of a left hand", "a left hand from below", "left palm"),
+        },
+    ),
+    caption.Question(
+        "Man or woman?", "gender", {"male": ("a man",), "female": ("a woman",)}, "dorsal"
+    ),
+)
+
+
+def test_an_answer_is_the_nearest_mean_of_sentences_without_a_mirror(lab, answers):
+    table = lab.table("11k", accessories=True)
+    network = lab.load(lab.experiment("clip_zero_shot", "mini-ViT", TARGET)).backbone
+    pixels = image.pixels(table["path"], lab._pixels, ("crop", 128), progress=False)
+    with torch.inference_mode():
+        photographs = network(image.normalise(torch.from_numpy(pixels), "clip"))["proj"]
+        texts = []
+        for sentences in QUESTIONS[0].answers.values():
+            each = [network.encode_text([s])[0] for s in sentences]
+            texts.append(sum(e / e.norm() for e in each) / len(each))
+    similarity = functional.cosine_similarity(photographs[:, None], torch.stack(texts), dim=-1)
+    expected = np.array([*QUESTIONS[0].answers])[similarity.argmax(dim=1)]
+    asked = answers[answers["column"] == "view"]
+    assert asked["answer"].tolist() == expected.tolist()
+    assert asked["truth"].tolist() == table["view"].tolist()
+    assert asked["subject"].tolist() == table["subject"].tolist()
+
+
+def test_a_question_is_asked_of_the_views_that_show_it(lab, answers):
+    table = lab.table("11k", accessories=True)
+    asked = answers[answers["column"] == "gender"]
+    assert len(asked) == table["view"].str.startswith("dorsal").sum()
+    assert asked["truth"].isin(["male", "female"]).all()
+
+
+def test_right_answers_are_balanced_percent_with_an_interval_and_chance(answers):
+    found = study.questions(answers).set_index("question")
+    view = answers[answers["column"] == "view"]
+    right = (view["truth"] == view["answer"]).groupby(view["truth"]).mean()
+    row = found.loc["Which view is it?"]
+    assert row["correct"] == pytest.approx(100 * right.mean())
+    assert row["low"] <= row["correct"] <= row["high"]
+    assert found["chance"].tolist() == [25, 50]
+    assert row["n_images"] == len(view) and row["synthetic"]
+    assert (row["backbone"], row["weights"], row["set"]) == ("mini-ViT", "random", "11k")
+
+
+def test_perfect_answers_are_right_in_every_photograph(answers):
+    found = study.questions(answers.assign(answer=answers["truth"]))
+    assert (found[["correct", "low", "high"]] == 100).all(axis=None)
+
+
+def test_what_a_set_cannot_be_asked_is_left_out_in_one_sentence(lab):
+    hd = open_study(lab.work, data_hd="synthetic", targets=["HD"], people=4, images_per_view=2)
+    with pytest.warns(UserWarning) as said:
+        answers = hd.ask(questions=QUESTIONS)
+    (sentence,) = [str(w.message) for w in said]
+    assert sentence == (
+        "HD is not asked: 'Which view is it?' (the photographs show 0 of its answers), "
+        "'Man or woman?' (the table has no column gender)."
+    )
+    assert answers.empty and study.questions(answers).empty
+    assert list(study.questions(answers)) == [*study.questions(lab.ask(questions=QUESTIONS))]
+
+
+def test_answers_that_no_photograph_shows_are_not_offered(lab):
+    odd = caption.Question("x", "view", {**QUESTIONS[0].answers, "side": ("a hand from aside",)})
+    answers = lab.ask(questions=[odd])
+    assert (answers["offered"] == 4).all() and "side" not in set(answers["answer"])
+
+
+def test_the_real_questions_can_be_asked(lab):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of six people, none may wear a ring
+        found = study.questions(lab.ask())
+    assert "Which view is it?" in set(found["question"])
+
+
+def test_the_ring_is_asked_of_photographs_that_the_retrieval_leaves_out(make_11k, tmp_path):
+    def edit(info):
+        info.loc[::3, "accessories"] = "1"
+        return info
+
+    lab = open_study(tmp_path / "work", data_11k=str(make_11k(tmp_path / "11k", edit=edit)))
+    ring = caption.Question("Is there a ring?", "accessories", {1: ("a ring",), 0: ("no ring",)})
+    answers = lab.ask(questions=[ring])
+    assert len(answers) == 48 and len(lab.table("11k")) == 32
+    assert (answers["truth"] == 1).sum() == 16
+    assert not answers["synthetic"].any()
+
+
+def test_what_has_no_text_is_not_asked(lab):
+    with pytest.raises(ValueError, match="Raw pixels has no text to compare with"):
+        lab.ask("raw_pixels", questions=QUESTIONS)
+
+
 # --- HD -----------------------------------------------------------------------------------------
 
 
@@ -292,6 +479,12 @@ def test_titles_and_preface_say_synthetic_and_random(lab):
     assert "synthetic hands" in lab.preface() and "random weights" in lab.preface()
 
 
+def test_the_preface_says_whose_the_small_clips_weights_are(lab):
+    words = open_study(lab.work, weights="mini").preface()
+    assert "this package's own small CLIP" in words and "not OpenAI's" in words
+    assert "people who are not in this study" in words and "random" not in words
+
+
 def test_the_audit_counts_what_the_protocol_gives(lab):
     audit = lab.audit("11k").set_index("view")
     query, gallery = next(protocol.monte_carlo(lab.table("11k"), "palmar left", runs=1))
@@ -308,6 +501,28 @@ def test_matches_show_wrong_answers_first_and_mark_them_right(lab, tuned):
     assert firsts == sorted(firsts)  # wrong ones before right ones
     assert all(a[2] >= b[2] for row in found.matches for a, b in zip(row, row[1:], strict=False))
     assert f"{sum(firsts)} right at rank 1" in found.words
+
+
+@pytest.mark.parametrize(("identical", "right"), [(True, 4), (False, 0)])
+def test_matches_are_as_many_as_asked_even_if_all_are_right_or_wrong(
+    lab, monkeypatch, identical, right
+):
+    made = lab.experiment("clip_zero_shot", "mini-ViT", TARGET)
+    table = lab.table("11k")
+    codes = pd.factorize(table["identity"])[0] if identical else np.zeros(len(table), dtype=int)
+    vectors = np.eye(codes.max() + 1, dtype=np.float32)[codes]
+    monkeypatch.setattr(study.Study, "_test_embeddings", lambda *args: vectors)
+    found = lab.matches(made, queries=4, top=1, show=False)
+    assert [row[0][1] for row in found.matches] == [bool(right)] * 4
+
+
+def test_of_equal_matches_the_wrong_ones_are_shown_first_as_they_are_scored(lab, monkeypatch):
+    made = lab.experiment("clip_zero_shot", "mini-ViT", TARGET)
+    same = np.ones((len(lab.table("11k")), 4), dtype=np.float32)
+    monkeypatch.setattr(study.Study, "_test_embeddings", lambda *args: same)
+    found = lab.matches(made, queries=3, top=2, show=False)
+    assert not any(right for row in found.matches for _, right, _ in row)
+    assert lab.score(made).rows.set_index("metric").loc["rank1", "value"] == 0
 
 
 def test_photographs_can_be_kept_out_of_a_report(lab, tuned):

@@ -88,7 +88,49 @@ def test_the_history_shows_the_backbones_rate_of_each_epoch(tmp_path):
     assert history["learning_rate"].tolist() == pytest.approx([1e-4, 5.5e-4, 1e-3, 5e-4])
 
 
+def test_a_cosine_schedule_is_torchs_own(tmp_path):
+    recipe = plan(stage(epochs=6, schedule="cosine", warmup_epochs=0))
+    history = fit(toy(), recipe, tmp_path)
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=1e-3)
+    torchs = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=6)
+    expected = []
+    for _ in range(6):
+        expected.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        torchs.step()
+    assert history["learning_rate"].tolist() == pytest.approx(expected)
+
+
+def test_a_cosine_starts_after_the_warm_up():
+    plan_ = stage(epochs=10, schedule="cosine", warmup_epochs=2, warmup_factor=0.5)
+    factors = [train.rate_factor(plan_, epoch) for epoch in range(10)]
+    assert factors[:3] == pytest.approx([0.5, 0.75, 1.0])
+    assert factors[6] == pytest.approx(0.5)
+    assert 0 < factors[9] < 0.05
+
+
 # --- one step, against plain torch --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [0.0, 1e-3])
+def test_gradients_are_clipped_before_the_step_as_torch_does(tmp_path, limit):
+    ours, theirs = toy(), toy()
+    recipe = plan(stage(epochs=1, optimiser="sgd", clip_gradients=limit, weight_decay=0.0))
+    fit(ours, recipe, tmp_path)
+    seed = train._epoch_seed(1, 0, 0)
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    theirs.train()
+    groups = theirs.parameter_groups(recipe.stages[0])
+    optimiser = torch.optim.SGD(groups, momentum=0.9, nesterov=True)
+    for images, labels in batches(None, generator):
+        optimiser.zero_grad()
+        sum(theirs.losses(images, labels).values()).backward()
+        if limit:
+            torch.nn.utils.clip_grad_norm_(theirs.parameters(), limit)
+        optimiser.step()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-7)
 
 
 def test_an_epoch_is_plain_adam_on_the_weighted_sum(tmp_path):

@@ -12,6 +12,9 @@ METHODS = {
     "clip_zero_shot": "ClipZeroShot",
     "clip_ft": "ClipFT",
     "clip_handid": "ClipHandID",
+    "clip_pretrain": "ClipPretrain",
+    "raw_pixels": "RawPixels",
+    "colour_histogram": "ColourHistogram",
 }
 
 

@@ -32,7 +32,9 @@ class Stage(_Strict):
     """One stage of a training: what the loop in train.py needs to know.
 
     The rate of epoch e (from 0) rises linearly from `warmup_factor` times the peak over
-    `warmup_epochs`, and is multiplied by `decay` at each of `milestones`.
+    `warmup_epochs`; with `schedule` "step" it is multiplied by `decay` at each of `milestones`,
+    with "cosine" it falls along half a cosine after the warm-up. `clip_gradients` is the largest
+    norm of all gradients together, 0 for no limit.
     """
 
     name: str = "train"
@@ -45,8 +47,10 @@ class Stage(_Strict):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     warmup_factor: Fraction = 0.01
+    schedule: Literal["step", "cosine"] = "step"
     milestones: list[int] = []
     decay: Fraction = 0.5
+    clip_gradients: Annotated[float, Field(ge=0)] = 0.0
     loss_weights: dict[str, float] = {}
 
     def scaled_to(self, epochs: int) -> "Stage":
@@ -71,13 +75,17 @@ class Augment(_Strict):
 
 
 class Recipe(_Strict):
-    """A method with everything that makes its numbers: options, images, stages, test."""
+    """A method with everything that makes its numbers: options, images, stages, test.
+
+    `weights` are those that the study names, or "random": an untrained network, as a control.
+    """
 
     name: str
     title: str
     method: str
     options: dict[str, Any] = {}
     controls: dict[str, dict[str, Any]] = {}
+    weights: Literal["study", "random"] = "study"
     last_stride: Literal[1, 2] = 1
     mean_std: Literal["imagenet", "clip", "half"]
     geometry: Literal["squash", "crop"]

@@ -1,0 +1,189 @@
+"""Say in words what the renderer knows of a photograph: captions to pre-train on, and questions.
+
+A caption describes a hand and never names whose it is. What cannot be seen from a side (nails from
+the palm's) is not said of it. No photographs here and no networks: plain facts in, sentences out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Rng = np.random.Generator
+
+OPENINGS = (
+    "a photo of", "a photograph of", "a picture of", "a close-up of", "an image of",
+)  # fmt: skip
+SIDES = {
+    "dorsal": (
+        "the back of a {} hand",
+        "the dorsal side of a {} hand",
+        "a {} hand seen from above",
+    ),
+    "palmar": (
+        "the palm of a {} hand",
+        "the palmar side of a {} hand",
+        "a {} hand seen from below",
+    ),
+}
+# What is measured of a hand, in five words from low to high; "|" parts equal ways to say it.
+SCALES = {
+    "finger_length": ("{} fingers", "very short", "short", "medium-length", "long", "very long"),
+    "finger_width": (
+        "{} fingers", "very thin|very slender", "thin|slim", "medium-width", "thick|broad",
+        "very thick|very broad",
+    ),
+    "palm_width": ("a {} palm", "very narrow", "narrow", "medium", "wide", "very wide"),
+    "thumb_length": ("a {} thumb", "very short", "short", "medium", "long", "very long"),
+    "index_against_ring": (
+        "an index finger {} the ring finger", "much shorter than", "shorter than",
+        "a bit shorter than", "as long as", "longer than",
+    ),
+    "little_finger_length": (
+        "a {} little finger", "very short", "short", "medium", "long", "very long",
+    ),
+    "skin_lightness": (
+        "{} skin", "very dark", "dark", "medium", "light|pale", "very light|very pale",
+    ),
+    "skin_redness": ("a {} tone", "yellow", "tan", "neutral", "pink", "red|very pink"),
+    "crease_depth": (
+        "{} creases", "hardly any", "fine", "clear", "deep|strong", "very deep|very strong",
+    ),
+    "knuckle_darkness": ("{} knuckles", "pale", "light", "medium", "dark", "very dark"),
+    "nail_length": ("{} nails", "very short", "short", "medium-length", "long", "very long"),
+    "nail_width": ("{} nails", "very narrow", "narrow", "medium-width", "wide", "very wide"),
+    "vein_visibility": ("{} veins", "no visible", "faint", "visible", "clear", "prominent"),
+    "hairiness": ("{}", "no hair", "hardly any hair", "a few hairs", "some hair", "much hair"),
+    "texture": ("{} skin", "very smooth", "smooth", "ordinary", "rough", "very rough"),
+}  # fmt: skip
+STEPS = (-1.2, -0.45, 0.45, 1.2)  # z-scores that part the five words
+BACK_ONLY = {
+    "knuckle_darkness", "nail_length", "nail_width", "vein_visibility", "hairiness", "texture",
+}  # fmt: skip
+COUNTS = ("no moles", "one mole", "two moles", "three moles", "four moles", "many moles")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A zero-shot question about a photograph.
+
+    Attributes:
+        name: the question, as a reader reads it.
+        column: of the table, holds the true answer.
+        answers: value in the column -> sentences that say so.
+        where: part of the view's name; other views are not asked (no nails on a palm).
+    """
+
+    name: str
+    column: str
+    answers: dict[object, tuple[str, ...]]
+    where: str = ""
+
+
+def _view_sentences(aspect: str, hand: str) -> tuple[str, ...]:
+    sides = [side.format(hand) for side in SIDES[aspect]]
+    return tuple(f"{opening} {side}" for opening in OPENINGS[:3] for side in sides)
+
+
+def _back_with(*endings: str) -> tuple[str, ...]:
+    return tuple(
+        f"a photo of the back of a {h} hand with {e}" for h in ("right", "left") for e in endings
+    )
+
+
+def _hand_with(*endings: str) -> tuple[str, ...]:
+    sides = [SIDES[aspect][0].format(hand) for aspect in SIDES for hand in ("right", "left")]
+    return tuple(f"a photo of {side} {ending}" for side in sides for ending in endings)
+
+
+POLISHED = ("polished nails", "painted nails", "red nail polish", "dark nail polish")
+BARE = ("bare nails", "natural nails", "no nail polish")
+RINGED, RINGLESS = ("with a ring", "wearing a ring"), ("without a ring", "wearing no ring")
+
+QUESTIONS = (
+    Question(
+        "Which view is it?",
+        "view",
+        {f"{a} {h}": _view_sentences(a, h) for a in SIDES for h in ("right", "left")},
+    ),
+    Question(
+        "Are the nails polished?",
+        "nail_polish",
+        {1: _back_with(*POLISHED), 0: _back_with(*BARE)},
+        "dorsal",
+    ),
+    Question("Is there a ring?", "accessories", {1: _hand_with(*RINGED), 0: _hand_with(*RINGLESS)}),
+)
+
+
+def caption(facts: dict, rng: Rng) -> str:
+    """A sentence about one photograph; another draw says other things in another order.
+
+    Args:
+        facts: what synthetic.photograph returns beside the picture.
+        rng: draws the template and which of the visible facts are told.
+
+    Returns:
+        At most some 60 words, lower case, without a full stop.
+    """
+    person, picture = _of_person(facts, rng), _of_picture(facts, rng)
+    told = list(rng.choice(person, min(len(person), rng.integers(3, 10)), replace=False))
+    told += [phrase for phrase in picture if rng.random() < 0.2]
+    told += [phrase for phrase in _worn(facts, rng) if rng.random() < 0.4]
+    rng.shuffle(told)
+    side = _one(SIDES[facts["aspect"]], rng).format(facts["hand"])
+    return f"{_one(OPENINGS, rng)} {side} with {_listed(told)}"
+
+
+def _of_person(facts: dict, rng: Rng) -> list[str]:
+    """What belongs to the person and can be seen from this side."""
+    back = facts["aspect"] == "dorsal"
+    phrases = [
+        _scaled(name, value, rng) for name, value in facts["z"].items()
+        if back or name not in BACK_ONLY
+    ]  # fmt: skip
+    phrases.append(COUNTS[min(facts["moles"], len(COUNTS) - 1)])
+    phrases.append(f"a {facts['skin_color']} complexion")
+    if back:
+        phrases.append("freckles" if facts["freckles"] else "no freckles")
+    age = ("young", "middle-aged", "old")[int(np.searchsorted((30, 48), facts["age"]))]
+    phrases.append(f"the look of a {age} {'woman' if facts['gender'] == 'female' else 'man'}")
+    return phrases
+
+
+def _of_picture(facts: dict, rng: Rng) -> list[str]:
+    """What belongs to this photograph: pose, light, sharpness."""
+    turn = facts["rotation_degrees"]
+    phrases = [
+        f"{facts['pose']} fingers",
+        facts["light"],
+        "a blurred look" if facts["blurred"] else "a sharp look",
+    ]
+    if abs(turn) > 3:
+        phrases.append(f"a turn to the {'right' if turn > 0 else 'left'}")
+    if facts["sleeve"] != "none":
+        phrases.append(f"a {facts['sleeve']} sleeve")
+    return phrases
+
+
+def _worn(facts: dict, rng: Rng) -> list[str]:
+    """Rings, and on the back the nails' polish: said when there, and also when not there."""
+    ring = facts["ring_finger"]
+    worn = ["no ring" if ring == "none" else _one(("a ring", f"a ring on the {ring} finger"), rng)]
+    if facts["aspect"] == "dorsal":
+        colour = facts["nail_color"]
+        polished = ("polished nails", "painted nails", f"{colour} nail polish")
+        worn.append(_one(BARE if colour == "none" else polished, rng))
+    return worn
+
+
+def _scaled(name: str, value: float, rng: Rng) -> str:
+    template, *words = SCALES[name]
+    return template.format(_one(words[int(np.searchsorted(STEPS, value))].split("|"), rng))
+
+
+def _one(choices, rng: Rng) -> str:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def _listed(phrases: list[str]) -> str:
+    return f"{', '.join(phrases[:-1])} and {phrases[-1]}" if len(phrases) > 1 else phrases[0]

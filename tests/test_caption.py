@@ -1,0 +1,84 @@
+"""Captions: true to the facts, varied, silent about who it is and about what cannot be seen."""
+
+import numpy as np
+import pytest
+
+from handid import caption, synthetic
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Facts of 40 photographs, ten a view."""
+    return [
+        synthetic.photograph(synthetic.person(3, subject), view, 2, size=64)[1]
+        for subject in range(10)
+        for view in synthetic.VIEWS
+    ]
+
+
+def said(facts, draws=60):
+    rng = np.random.default_rng(0)
+    return [caption.caption(facts, rng) for _ in range(draws)]
+
+
+def test_a_caption_names_the_hand_and_its_side(known):
+    for facts in known:
+        side = {"dorsal": ("back", "dorsal", "above"), "palmar": ("palm", "palmar", "below")}
+        other = {"right": "left hand", "left": "right hand"}[facts["hand"]]
+        for sentence in said(facts, 5):
+            assert f"{facts['hand']} hand" in sentence and other not in sentence
+            assert any(word in sentence for word in side[facts["aspect"]])
+
+
+def test_what_is_said_follows_the_measure(known):
+    facts = known[0] | {"z": dict.fromkeys(known[0]["z"], 0.0)}
+    for value, word in ((-2.0, "very short"), (-0.8, "short"), (0.8, "long"), (2.0, "very long")):
+        changed = facts | {"z": facts["z"] | {"thumb_length": value}}
+        thumbs = {p for s in said(changed, 200) for p in parts(s) if p.endswith("thumb")}
+        assert thumbs == {f"a {word} thumb"}
+
+
+def parts(sentence):
+    return sentence.split(" with ", 1)[1].replace(" and ", ", ").split(", ")
+
+
+def test_of_a_palm_nothing_is_said_that_only_the_back_shows(known):
+    hidden = ("nail", "knuckle", "vein", "hair")
+    palms = [s for facts in known if facts["aspect"] == "palmar" for s in said(facts)]
+    backs = [s for facts in known if facts["aspect"] == "dorsal" for s in said(facts)]
+    assert not [s for s in palms for word in hidden if word in s]
+    assert all(any(word in s for s in backs) for word in hidden)
+
+
+def test_polish_and_rings_are_told_as_they_are(known):
+    back = next(facts for facts in known if facts["aspect"] == "dorsal")
+    red = said(back | {"nail_color": "red", "nail_polish": 1, "ring_finger": "middle"}, 200)
+    bare = said(back | {"nail_color": "none", "nail_polish": 0, "ring_finger": "none"}, 200)
+    assert any("red nail polish" in s for s in red) and any("middle finger" in s for s in red)
+    assert not [s for s in red if "bare nails" in s or "no ring" in s]
+    assert any("bare nails" in s for s in bare) and any("no ring" in s for s in bare)
+    assert not [s for s in bare if "polished" in s or "a ring" in s]
+
+
+def test_captions_vary_and_repeat_with_their_generator(known):
+    assert len(set(said(known[0]))) > 55
+    assert said(known[0]) == said(known[0])
+
+
+def test_two_people_are_told_by_what_they_look_like_and_never_by_a_number(known):
+    sentences = [s for facts in known for s in said(facts)]
+    assert not [s for s in sentences if any(character.isdigit() for character in s)]
+    assert max(len(s.split()) for s in sentences) <= 75
+
+
+def test_every_measure_of_the_renderer_has_its_words(known):
+    assert {name for facts in known for name in facts["z"]} == set(caption.SCALES)
+    assert all(len(words) == 6 for words in caption.SCALES.values())
+
+
+def test_questions_ask_about_columns_of_the_table():
+    for question in caption.QUESTIONS:
+        assert question.column in ("view", "nail_polish", "accessories")
+        sentences = [s for answer in question.answers.values() for s in answer]
+        assert len(set(sentences)) == len(sentences) and len(question.answers) >= 2
+    assert set(caption.QUESTIONS[0].answers) == set(synthetic.VIEWS)
