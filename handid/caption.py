@@ -55,11 +55,13 @@ SCALES = {
     "hairiness": ("{}", "no hair", "hardly any hair", "a few hairs", "some hair", "much hair"),
     "texture": ("{} skin", "very smooth", "smooth", "ordinary", "rough", "very rough"),
 }  # fmt: skip
+VIEWS = tuple(f"{aspect} {hand}" for aspect in SIDES for hand in ("right", "left"))
+COMPLEXIONS, AGES = ("very fair", "fair", "medium", "dark"), ("young", "middle-aged", "old")
 STEPS = (-1.2, -0.45, 0.45, 1.2)  # z-scores that part the five words
 BACK_ONLY = {
     "knuckle_darkness", "nail_length", "nail_width", "vein_visibility", "hairiness", "texture",
 }  # fmt: skip
-COUNTS = ("no moles", "one mole", "two moles", "three moles", "four moles", "many moles")
+MOLES = ("no moles", "one mole", "two moles", "three moles", "four moles", "many moles")
 
 
 @dataclass(frozen=True)
@@ -126,12 +128,46 @@ def caption(facts: dict, rng: Rng) -> str:
         At most some 60 words, lower case, without a full stop.
     """
     person, picture = _of_person(facts, rng), _of_picture(facts, rng)
-    told = list(rng.choice(person, min(len(person), rng.integers(3, 10)), replace=False))
+    told = list(rng.choice(person, min(len(person), rng.integers(3, 8)), replace=False))
     told += [phrase for phrase in picture if rng.random() < 0.2]
     told += [phrase for phrase in _worn(facts, rng) if rng.random() < 0.4]
     rng.shuffle(told)
     side = _one(SIDES[facts["aspect"]], rng).format(facts["hand"])
     return f"{_one(OPENINGS, rng)} {side} with {_listed(told)}"
+
+
+# Each fact by itself: what could be said, of which one sentence is true.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "view": tuple(f"a photo of {SIDES[v.split()[0]][0].format(v.split()[1])}" for v in VIEWS),
+    "ring": ("a photo of a hand with no ring", "a photo of a hand with a ring"),
+    "polish": ("a photo of a hand with bare nails", "a photo of a hand with polished nails"),
+    "moles": tuple(f"a photo of a hand with {words}" for words in MOLES),
+    "freckles": ("a photo of a hand with no freckles", "a photo of a hand with freckles"),
+    "complexion": tuple(f"a photo of a hand with a {words} complexion" for words in COMPLEXIONS),
+    "sex": ("a photo of the hand of a man", "a photo of the hand of a woman"),
+    "age": tuple(f"a photo of the hand of a {words} person" for words in AGES),
+} | {
+    name: tuple(f"a photo of a hand with {template.format(w.split('|')[0])}" for w in words)
+    for name, (template, *words) in SCALES.items()
+}
+
+
+def choices(facts: dict) -> list[int]:
+    """Which sentence of each of CHOICES is true of a photograph; -1 where it cannot be seen."""
+    back = facts["aspect"] == "dorsal"
+    true = {
+        "view": VIEWS.index(f"{facts['aspect']} {facts['hand']}"),
+        "ring": int(facts["ring_finger"] != "none"),
+        "polish": int(facts["nail_color"] != "none") if back else -1,
+        "moles": _moles(facts),
+        "freckles": int(facts["freckles"]) if back else -1,
+        "complexion": COMPLEXIONS.index(facts["skin_color"]),
+        "sex": int(facts["gender"] == "female"),
+        "age": _age(facts),
+    }
+    for name, value in facts["z"].items():
+        true[name] = _step(value) if back or name not in BACK_ONLY else -1
+    return [true[name] for name in CHOICES]
 
 
 def _of_person(facts: dict, rng: Rng) -> list[str]:
@@ -141,13 +177,24 @@ def _of_person(facts: dict, rng: Rng) -> list[str]:
         _scaled(name, value, rng) for name, value in facts["z"].items()
         if back or name not in BACK_ONLY
     ]  # fmt: skip
-    phrases.append(COUNTS[min(facts["moles"], len(COUNTS) - 1)])
-    phrases.append(f"a {facts['skin_color']} complexion")
+    phrases += [MOLES[_moles(facts)], f"a {facts['skin_color']} complexion"]
     if back:
-        phrases.append("freckles" if facts["freckles"] else "no freckles")
-    age = ("young", "middle-aged", "old")[int(np.searchsorted((30, 48), facts["age"]))]
-    phrases.append(f"the look of a {age} {'woman' if facts['gender'] == 'female' else 'man'}")
+        phrases.append(("no freckles", "freckles")[facts["freckles"]])
+    sex = "woman" if facts["gender"] == "female" else "man"
+    phrases.append(f"the look of a {AGES[_age(facts)]} {sex}")
     return phrases
+
+
+def _moles(facts: dict) -> int:
+    return min(facts["moles"], len(MOLES) - 1)
+
+
+def _age(facts: dict) -> int:
+    return int(np.searchsorted((30, 48), facts["age"]))
+
+
+def _step(value: float) -> int:
+    return int(np.searchsorted(STEPS, value))
 
 
 def _of_picture(facts: dict, rng: Rng) -> list[str]:
@@ -178,7 +225,7 @@ def _worn(facts: dict, rng: Rng) -> list[str]:
 
 def _scaled(name: str, value: float, rng: Rng) -> str:
     template, *words = SCALES[name]
-    return template.format(_one(words[int(np.searchsorted(STEPS, value))].split("|"), rng))
+    return template.format(_one(words[_step(value)].split("|"), rng))
 
 
 def _one(choices, rng: Rng) -> str:

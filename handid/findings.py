@@ -110,7 +110,7 @@ def by_target(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def over_floors(margins: pd.DataFrame) -> pd.DataFrame:
-    """Rows of study.margins with a `label`: over which floor; a control goes by its own name."""
+    """Rows of evidence.margins with a `label`: over which floor; a control goes by its own name."""
     pairs = zip(margins["method"], margins["over"], strict=True)
     names = [f"over {floor.removeprefix(f'{method} ')}" for method, floor in pairs]
     return labelled(margins.assign(method=names))
@@ -183,7 +183,7 @@ def curves_by_target(stored: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
 
 
 def questions_by_set(questions: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Rows of study.questions by set, with a `label`; the set's name says 'synthetic' if it is."""
+    """Rows of evidence.questions by set, with a `label`; the name says if it is synthetic."""
     found = {}
     for (name, drawn), part in questions.groupby(["set", "synthetic"], sort=False):
         several = questions["backbone"].nunique() > 1
@@ -193,7 +193,7 @@ def questions_by_set(questions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def questions_table(questions: pd.DataFrame) -> pd.DataFrame:
-    """Rows of study.questions as a reader reads them: right [low, high] beside chance."""
+    """Rows of evidence.questions as a reader reads them: right [low, high] beside chance."""
     lines = [
         {
             "set": f"{'synthetic ' if row['synthetic'] else ''}{row['set']}",
@@ -384,7 +384,7 @@ def answer_floors(margins: pd.DataFrame, what: str) -> str:
     """Whether the features are worth more than each floor that knows nothing of hands.
 
     Args:
-        margins: rows of study.margins.
+        margins: rows of evidence.margins.
         what: opens the answer: the method, and what is synthetic.
     """
     lines = [f"**{what}**, in percentage points of rank-1:", ""]

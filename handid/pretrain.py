@@ -57,13 +57,17 @@ class Hands:
     Args:
         folder: gets a folder a population and version of the renderer.
         population: seed of people and photographs.
+        camera: see synthetic.photograph.
         workers: processes that draw; all cores if None.
     """
 
-    def __init__(self, folder: str | Path, population: int, workers: int | None = None):
-        code = record.code_fingerprint("synthetic.py")
-        self.folder = Path(folder) / f"{population}-{SHARD_PEOPLE}x{SHOTS}-{HEIGHT}-{code}"
-        self.population, self.workers = population, workers or os.cpu_count()
+    def __init__(
+        self, folder: str | Path, population: int, camera: str, workers: int | None = None
+    ):
+        code, what = record.code_fingerprint("synthetic.py"), f"{SHARD_PEOPLE}x{SHOTS}-{HEIGHT}"
+        self.folder = Path(folder) / f"{population}-{camera}-{what}-{code}"
+        self.population, self.camera = population, camera
+        self.workers = workers or os.cpu_count()
 
     def stream(self, numbers: list[int], ahead: int = GROUP) -> Iterator[Shard]:
         """The shards of those numbers in that order; while one is used the next are drawn."""
@@ -73,7 +77,8 @@ class Hands:
             for place, number in enumerate(numbers):
                 for early in numbers[place : place + ahead + 1]:
                     if early not in drawn and not self._facts(early).exists():
-                        job = self.population, early, self._images(early), self._facts(early)
+                        files = self._images(early), self._facts(early)
+                        job = self.population, self.camera, early, *files
                         drawn[early] = pool.submit(_draw_shard, *job)
                 if number in drawn:
                     drawn[number].result()
@@ -87,14 +92,16 @@ class Hands:
         return self.folder / f"{number:05d}.json"
 
 
-def _draw_shard(population: int, number: int, images: Path, facts: Path) -> None:
+def _draw_shard(population: int, camera: str, number: int, images: Path, facts: Path) -> None:
     """Draw one shard; its facts are written last and say that it is whole."""
     pictures, known = [], []
     for subject in range(number * SHARD_PEOPLE, (number + 1) * SHARD_PEOPLE):
         who = synthetic.person(population, subject)
         for view in synthetic.VIEWS:
             for shot in range(SHOTS):
-                drawn = synthetic.photograph(who, view, shot, size=HEIGHT, seed=population)
+                drawn = synthetic.photograph(
+                    who, view, shot, size=HEIGHT, seed=population, camera=camera
+                )
                 pictures.append(drawn[0])
                 known.append({"subject": subject, "view": view} | drawn[1])
     with disk.whole(images) as part:
@@ -150,12 +157,13 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
         raise ValueError(f"shards_an_epoch={shards_an_epoch} must lie between 1 and {shards}.")
     engine = train.Engine(train.device(device), precision)
     plan = recipes.load("clip_pretrain", backbone.architecture(name).family, changes)
-    hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, workers)
+    hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, "wild", workers)
     code = record.code_fingerprint("method/clip_pretrain.py", "caption.py", "synthetic.py")
     content = [name, plan.model_dump(), shards, shards_an_epoch, seed, engine.precision, code]
     folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{record.digest(content)}"
     base = backbone.build(name, "random", last_stride=plan.last_stride, seed=seed)
-    network = method.build(plan.method, base, n_identities=0)
+    choices = [backbone.tokenise(list(sentences)) for sentences in caption.CHOICES.values()]
+    network = method.build(plan.method, base, n_identities=0, choices=choices)
     window = image.Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
 
     def batches(stage, generator):
@@ -165,21 +173,24 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
                 batch = images[rows].to(engine.device)
                 yield window(batch, generator), words[rows].to(engine.device)
 
-    validate = _watch(Hands(hands.folder.parent, WATCHED, workers), base.image_size, plan)
+    strangers = Hands(hands.folder.parent, WATCHED, "11k", workers)
+    validate = _watch(strangers, base.image_size, plan)
     history = train.fit(network, plan, batches, validate, folder, engine, seed=seed)
     return _finish(name, base, hands, folder, history, engine)
 
 
 def _groups(hands: Hands, chosen: list[int], generator: torch.Generator) -> Iterator[tuple]:
-    """[N, H, W, 3] images and [N, L] captions of GROUP shards at a time; words drawn anew."""
+    """[N, H, W, 3] images and [N, C + L] labels of GROUP shards at a time; captions drawn anew."""
     group: list[Shard] = []
     for place, shard in enumerate(hands.stream(chosen), start=1):
         group.append(shard)
         if len(group) == GROUP or place == len(chosen):
             rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-            words = [caption.caption(facts, rng) for one in group for facts in one.facts]
+            known = [facts for one in group for facts in one.facts]
+            true = torch.tensor([caption.choices(facts) for facts in known])
+            words = backbone.tokenise([caption.caption(facts, rng) for facts in known])
             images = torch.from_numpy(np.concatenate([one.images for one in group]))
-            yield images, backbone.tokenise(words)
+            yield images, torch.cat([true, words], dim=1)
             group = []
 
 
@@ -224,6 +235,7 @@ def _words(hands: Hands) -> torch.Tensor:
     """[W] the numbers of all tokens that captions, questions and the methods' prompt hold."""
     rng, texts = np.random.default_rng(0), [backbone.PROMPT.format("")]
     texts += [said for q in caption.QUESTIONS for answer in q.answers.values() for said in answer]
+    texts += [sentence for sentences in caption.CHOICES.values() for sentence in sentences]
     for shard in hands.stream([0]):
         texts += [caption.caption(facts, rng) for facts in shard.facts for _ in range(40)]
     return backbone.tokenise(texts).unique()
@@ -232,7 +244,7 @@ def _words(hands: Hands) -> torch.Tensor:
 def examples(work: str | Path, people: int = 6) -> pd.DataFrame:
     """Some people to pre-train on: columns number, picture ([H, W, 3] uint8), caption."""
     rng, views, rows = np.random.default_rng(0), synthetic.VIEWS, []
-    shard = next(Hands(Path(work) / "pretrain" / "hands", TRAINED).stream([0]))
+    shard = next(Hands(Path(work) / "pretrain" / "hands", TRAINED, "wild").stream([0]))
     for number in range(people):
         row = (number * len(views) + number % len(views)) * SHOTS
         sentence = caption.caption(shard.facts[row], rng)

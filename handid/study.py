@@ -22,6 +22,7 @@ from handid import (
     data,
     disk,
     embed,
+    evidence,
     image,
     method,
     metric,
@@ -33,8 +34,6 @@ from handid import (
 )
 
 METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
-_PAIRED = ["method", "backbone", "train_set", "test_set", "synthetic"]
-_ASKED = ["backbone", "weights", "set", "synthetic", "question"]
 _TRAINING_ROOMS = (
     *("data.py", "protocol.py", "image.py", "backbone.py", "method", "loss.py", "train.py"),
     *("embed.py", "metric.py", "recipes/__init__.py", "study.py"),
@@ -56,7 +55,7 @@ class Settings(BaseModel):
     images_per_view: Annotated[int, Field(ge=2)] = 8
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
-    weights: str = "random"
+    weights: str = "mini"
     runs: Count = 10
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     device: str = "auto"
@@ -551,7 +550,7 @@ class Study:
         Raises:
             ValueError: if the recipe is not that of an untrained CLIP.
         """
-        columns = [*_ASKED, "column", "offered", "subject", "truth", "answer"]
+        columns = [*evidence.ASKED, "column", "offered", "subject", "truth", "answer"]
         chosen, parts = list(questions), [pd.DataFrame(columns=columns)]
         for target in {_set_of(target): target for target in self.targets}.values():
             table = self.table(_set_of(target), accessories=True)
@@ -673,111 +672,6 @@ def histories(made: Iterable[Experiment]) -> dict[str, pd.DataFrame]:
         if f == "title" or len({getattr(one, f) for one in made}) > 1
     ]
     return {", ".join(str(getattr(one, f)) for f in fields): one.history for one in made}
-
-
-def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.DataFrame:
-    """Differences to a reference method, query by query, with an interval that resamples people.
-
-    Both methods answer the same queries against the same galleries; several seeds of a method are
-    averaged a query first.
-
-    Args:
-        scores: of methods on one or more targets and backbones.
-        reference: `method` of the rows to subtract.
-        figure: "rank1", or "mAP" for the standard average precision.
-
-    Returns:
-        A row a method, backbone, training and test set other than the reference: method,
-        backbone, train_set, test_set, synthetic, seeds, and value, low, high in percentage points.
-
-    Raises:
-        ValueError: if the reference has no score to compare with.
-    """
-    return _differences(scores, [reference], figure).drop(columns="over")
-
-
-def margins(
-    scores: Iterable[Score], method: str, floors: Iterable[str], figure: str = "rank1"
-) -> pd.DataFrame:
-    """How far a method stands above each of several floors; otherwise as `gains`.
-
-    Args:
-        scores: of the method and of floors, on one or more targets and backbones.
-        method: `method` of the rows to subtract from.
-        floors: `method` of the rows to subtract, each by itself.
-        figure: "rank1" or "mAP".
-
-    Returns:
-        The columns of `gains`, and `over`: the floor.
-
-    Raises:
-        ValueError: if there is no floor, or none can be compared with the method.
-    """
-    floors = list(dict.fromkeys(floors))
-    if not floors:
-        raise ValueError("There is no floor to compare with: name at least one.")
-    known = [s for s in scores if s.rows["method"].iloc[0] in (method, *floors)]
-    return _differences(known, floors, figure)
-
-
-def _differences(scores: Iterable[Score], references: list[str], figure: str) -> pd.DataFrame:
-    groups: dict[tuple, list[pd.DataFrame]] = {}
-    for score in scores:
-        groups.setdefault(tuple(score.rows.iloc[0][_PAIRED]), []).append(score.per_query)
-    means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
-    rows = [
-        dict(zip(_PAIRED, who, strict=True))
-        | {"over": reference, "seeds": len(groups[who])}
-        | _difference(answer, means[base])
-        for who, answer in means.items()
-        for reference in references
-        if who[0] not in references and (base := (reference, *who[1:])) in means
-    ]
-    if not rows:
-        names = " or ".join(f"'{reference}'" for reference in references)
-        raise ValueError(f"Nothing can be compared with {names}: it was not scored here.")
-    return pd.DataFrame(rows)
-
-
-def _difference(answer: pd.Series, base: pd.Series) -> dict[str, float]:
-    """Mean of paired differences with its interval over people, percentage points."""
-    difference = answer - base
-    people = difference.index.get_level_values("subject")
-    low, high = metric.bootstrap(difference.to_numpy(), people)
-    figures = {"value": difference.mean(), "low": low, "high": high}
-    return {key: 100 * value for key, value in figures.items()}
-
-
-def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:
-    """Mean over seeds of each query's answer, by run, image and person."""
-    answers = pd.concat(
-        part.assign(answer=part["ap"] if figure == "mAP" else part["first_hit"] == 1.0)
-        for part in parts
-    )
-    return answers.groupby(["run", "path", "subject"])["answer"].mean().astype(float)
-
-
-def questions(answers: pd.DataFrame) -> pd.DataFrame:
-    """How often the answers of `Study.ask` are right, with an interval that resamples people.
-
-    Args:
-        answers: what `Study.ask` returned.
-
-    Returns:
-        A row a backbone, set and question: backbone, weights, set, synthetic, question, n_images,
-        and in percent correct (metric.balanced_accuracy), low, high, and chance: what guessing
-        reaches, and what always the same answer does. No rows for no answers.
-    """
-    rows = []
-    for who, part in answers.groupby(_ASKED, sort=False):
-        right = part["truth"] == part["answer"]
-        found = metric.balanced_accuracy(right, part["truth"], part["subject"])
-        figures = dict(zip(("correct", "low", "high"), found, strict=True))
-        figures["chance"] = 1 / part["offered"].iloc[0]
-        percent = {key: 100 * value for key, value in figures.items()}
-        rows.append(dict(zip(_ASKED, who, strict=True)) | {"n_images": len(part)} | percent)
-    columns = [*_ASKED, "n_images", "correct", "low", "high", "chance"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def _asked(chosen: list[caption.Question], table: pd.DataFrame, name: str) -> list[tuple]:

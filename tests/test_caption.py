@@ -76,6 +76,25 @@ def test_every_measure_of_the_renderer_has_its_words(known):
     assert all(len(words) == 6 for words in caption.SCALES.values())
 
 
+def test_the_true_sentences_are_those_that_captions_say(known):
+    names = list(caption.CHOICES)
+    for facts in known:
+        true = dict(zip(names, caption.choices(facts), strict=True))
+        told = " ".join(said(facts, 120))
+        assert caption.CHOICES["view"][true["view"]].endswith(f"{facts['hand']} hand")
+        for name, answer in true.items():
+            if facts["aspect"] == "palmar" and name in caption.BACK_ONLY | {"polish", "freckles"}:
+                assert answer == -1
+            elif name in ("thumb_length", "palm_width", "moles", "complexion"):
+                assert caption.CHOICES[name][answer].removeprefix("a photo of a hand with ") in told
+
+
+def test_choices_part_people_and_no_two_sentences_are_equal(known):
+    assert len({tuple(caption.choices(facts)) for facts in known}) == len(known)
+    for sentences in caption.CHOICES.values():
+        assert len(set(sentences)) == len(sentences) > 1
+
+
 def test_questions_ask_about_columns_of_the_table():
     for question in caption.QUESTIONS:
         assert question.column in ("view", "nail_polish", "accessories")

@@ -216,7 +216,7 @@ def test_rows_come_apart_by_target_and_say_synthetic():
 
 
 def above(*bars, **other):
-    """Rows of study.margins: (floor, value, low, high) each."""
+    """Rows of evidence.margins: (floor, value, low, high) each."""
     made = [row("CLIP-ZS", value=v, low=lo, high=hi, **other) for _, v, lo, hi in bars]
     return pd.DataFrame(made).assign(over=[name for name, *_ in bars], seeds=1)
 
@@ -262,7 +262,7 @@ def test_a_floor_that_wins_somewhere_is_named_with_how_often():
 
 
 def asked(*figures, **other):
-    """Rows of study.questions: (question, correct, low, high, chance) each."""
+    """Rows of evidence.questions: (question, correct, low, high, chance) each."""
     names = ["question", "correct", "low", "high", "chance"]
     made = pd.DataFrame(figures, columns=names)
     plain = {"backbone": "mini-ViT", "weights": "mini", "set": "11k", "synthetic": True}

@@ -31,10 +31,16 @@ SPEAKERS = {"findings", "plot", "present"}  # notebooks call them with what stud
 MAY_IMPORT = {
     "method": {"backbone", "loss"},  # and each other
     "study": set(ROOMS) - FRONT_DOOR - SPEAKERS - {"pretrain"},
+    "evidence": {"metric"},
     "pretrain": {"backbone", "caption", "embed", "image", "method", "metric", "recipes", "record"}
     | {"synthetic", "train"},
 }
-NOTEBOOKS_MAY_IMPORT = SPEAKERS | {"study", "pretrain", "record"}  # the summary reads records only
+NOTEBOOKS_MAY_IMPORT = SPEAKERS | {
+    "study",
+    "evidence",
+    "pretrain",
+    "record",
+}  # the summary reads records only
 LIGHT = [
     "caption",
     "data",

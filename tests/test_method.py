@@ -320,3 +320,27 @@ def test_pre_training_moves_both_encoders_and_the_temperature():
     for part in (clip.visual.proj, clip.text_projection, clip.token_embedding.weight):
         assert part.grad.abs().max() > 0
     assert clip.logit_scale.grad.abs() > 0
+
+
+def test_the_choice_loss_is_a_loop_over_pictures_and_facts():
+    tokens = [
+        backbone.tokenise(["a left hand", "a right hand"]),
+        backbone.tokenise(["a short thumb", "a thumb", "a long thumb"]),
+    ]
+    net = built("clip_pretrain", choices=tokens)
+    true = torch.tensor([[0, 2], [1, -1], [1, 0], [-1, -1]])
+    words = backbone.tokenise(["a left hand", "a palm", "a ring", "bare nails"])
+    images, _ = batch(4)
+    found = net.losses(images, torch.cat([true, words], dim=1))["choice"].item()
+    pictures = net.embed(images).double()
+    scale = net.backbone.clip.logit_scale.double().exp()
+    per_fact = []
+    for fact, sentences in enumerate(tokens):
+        texts, parts = net.backbone.encode_words(sentences).double(), []
+        for picture, answer in zip(pictures, true[:, fact].tolist(), strict=True):
+            if answer < 0:
+                continue
+            odds = torch.stack([scale * torch.cosine_similarity(picture, t, dim=0) for t in texts])
+            parts.append(odds.exp().sum().log() - odds[answer])
+        per_fact.append(sum(parts) / len(parts))
+    assert found == pytest.approx((sum(per_fact) / 2).item(), abs=1e-5)

@@ -47,11 +47,11 @@ def run(folder, epochs=1, **how):
 
 
 def test_a_shard_holds_its_people_and_what_is_known_of_each(tmp_path):
-    shard = next(pretrain.Hands(tmp_path, 5).stream([1]))
+    shard = next(pretrain.Hands(tmp_path, 5, "wild").stream([1]))
     assert shard.images.shape == (16, pretrain.HEIGHT, pretrain.HEIGHT * 4 // 3, 3)
     assert sorted({facts["subject"] for facts in shard.facts}) == [2, 3]
     who = synthetic.person(5, 3)
-    drawn = synthetic.photograph(who, "palmar left", 1, size=pretrain.HEIGHT, seed=5)
+    drawn = synthetic.photograph(who, "palmar left", 1, size=pretrain.HEIGHT, seed=5, camera="wild")
     assert np.array_equal(shard.images[-1], drawn[0])
     assert shard.facts[-1] == {"subject": 3, "view": "palmar left"} | json.loads(
         json.dumps(drawn[1])
@@ -59,7 +59,7 @@ def test_a_shard_holds_its_people_and_what_is_known_of_each(tmp_path):
 
 
 def test_shards_are_drawn_once_and_come_in_the_order_asked_for(tmp_path):
-    hands = pretrain.Hands(tmp_path, 5)
+    hands = pretrain.Hands(tmp_path, 5, "wild")
     first = [shard.facts[0]["subject"] for shard in hands.stream([2, 0, 1])]
     times = [path.stat().st_mtime_ns for path in sorted(hands.folder.iterdir())]
     assert first == [4, 0, 2]
@@ -111,7 +111,7 @@ def test_more_shards_an_epoch_than_there_are_is_refused(tmp_path):
 
 
 def test_another_generator_chooses_other_shards_and_other_words(tmp_path):
-    hands = pretrain.Hands(tmp_path, 5)
+    hands = pretrain.Hands(tmp_path, 5, "wild")
     words = [
         next(pretrain._groups(hands, [0], torch.Generator().manual_seed(seed)))[1]
         for seed in (1, 1, 2)

@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from handid import backbone, caption, embed, image, metric, protocol, record, study, train
+from handid import backbone, caption, embed, evidence, image, metric, protocol, record, study, train
 
 TARGET = "11k dorsal right"
 ONE_EPOCH = {"epochs": 1}
 
 
 def open_study(work, **changes):
-    plain = {"people": 6, "images_per_view": 3, "runs": 2, "device": "cpu"}
+    plain = {"people": 6, "images_per_view": 3, "runs": 2, "device": "cpu", "weights": "random"}
     return study.Study(work=str(work), **(plain | changes))
 
 
@@ -293,7 +293,7 @@ def test_changed_code_embeds_again(lab, monkeypatch):
 
 def test_a_comparison_with_what_was_not_scored_is_refused(lab, tuned):
     with pytest.raises(ValueError, match="Nothing can be compared with 'CLIP-ZS'"):
-        study.gains([lab.score(tuned)], "CLIP-ZS")
+        evidence.gains([lab.score(tuned)], "CLIP-ZS")
 
 
 def test_no_queries_to_show_is_refused(lab, tuned):
@@ -312,25 +312,27 @@ def test_gains_are_paired_differences_over_the_mean_of_seeds(lab, tuned):
     other = lab.experiment("clip_ft_mini", "mini-ViT", TARGET, changes=ONE_EPOCH, seed=7)
     zero = lab.experiment("clip_zero_shot", "mini-ViT", TARGET)
     scores = lab.scores([zero, tuned, other])
-    row = study.gains(scores, "CLIP-ZS").iloc[0]
+    row = evidence.gains(scores, "CLIP-ZS").iloc[0]
     a, b, c = (s.rows.set_index("metric").loc["rank1", "value"] for s in scores)
     assert row["method"] == "CLIP-FT" and row["seeds"] == 2
     assert row["value"] == pytest.approx((b + c) / 2 - a)
     assert row["low"] <= row["value"] <= row["high"]
     m, n, o = (s.rows.set_index("metric").loc["mAP", "value"] for s in scores)
-    assert study.gains(scores, "CLIP-ZS", "mAP")["value"].iloc[0] == pytest.approx((n + o) / 2 - m)
+    assert evidence.gains(scores, "CLIP-ZS", "mAP")["value"].iloc[0] == pytest.approx(
+        (n + o) / 2 - m
+    )
 
 
 def test_margins_are_gains_over_each_floor(lab, tuned):
     made = [lab.experiment(n, "mini-ViT", TARGET) for n in ("raw_pixels", "colour_histogram")]
     zero = lab.experiment("clip_zero_shot", "mini-ViT", TARGET)
     scores = lab.scores([zero, tuned, *made])
-    found = study.margins(scores, "CLIP-ZS", ["Raw pixels", "Colour histogram"])
+    found = evidence.margins(scores, "CLIP-ZS", ["Raw pixels", "Colour histogram"])
     assert found["method"].tolist() == ["CLIP-ZS"] * 2
     assert found["over"].tolist() == ["Raw pixels", "Colour histogram"]
     assert found["synthetic"].all() and (found["seeds"] == 1).all()
     for _, row in found.iterrows():
-        gain = study.gains(scores, row["over"]).set_index("method").loc["CLIP-ZS"]
+        gain = evidence.gains(scores, row["over"]).set_index("method").loc["CLIP-ZS"]
         assert tuple(row[["value", "low", "high"]]) == tuple(gain[["value", "low", "high"]])
 
 
@@ -343,7 +345,7 @@ def test_margins_are_gains_over_each_floor(lab, tuned):
 )
 def test_margins_without_a_floor_are_refused(lab, tuned, floors, sentence):
     with pytest.raises(ValueError, match=sentence):
-        study.margins([lab.score(tuned)], "CLIP-FT", floors)
+        evidence.margins([lab.score(tuned)], "CLIP-FT", floors)
 
 
 # --- questions ----------------------------------------------------------------------------------
@@ -397,7 +399,7 @@ def test_a_question_is_asked_of_the_views_that_show_it(lab, answers):
 
 
 def test_right_answers_are_balanced_percent_with_an_interval_and_chance(answers):
-    found = study.questions(answers).set_index("question")
+    found = evidence.questions(answers).set_index("question")
     view = answers[answers["column"] == "view"]
     right = (view["truth"] == view["answer"]).groupby(view["truth"]).mean()
     row = found.loc["Which view is it?"]
@@ -409,7 +411,7 @@ def test_right_answers_are_balanced_percent_with_an_interval_and_chance(answers)
 
 
 def test_perfect_answers_are_right_in_every_photograph(answers):
-    found = study.questions(answers.assign(answer=answers["truth"]))
+    found = evidence.questions(answers.assign(answer=answers["truth"]))
     assert (found[["correct", "low", "high"]] == 100).all(axis=None)
 
 
@@ -422,8 +424,8 @@ def test_what_a_set_cannot_be_asked_is_left_out_in_one_sentence(lab):
         "HD is not asked: 'Which view is it?' (the photographs show 0 of its answers), "
         "'Man or woman?' (the table has no column gender)."
     )
-    assert answers.empty and study.questions(answers).empty
-    assert list(study.questions(answers)) == [*study.questions(lab.ask(questions=QUESTIONS))]
+    assert answers.empty and evidence.questions(answers).empty
+    assert list(evidence.questions(answers)) == [*evidence.questions(lab.ask(questions=QUESTIONS))]
 
 
 def test_answers_that_no_photograph_shows_are_not_offered(lab):
@@ -435,7 +437,7 @@ def test_answers_that_no_photograph_shows_are_not_offered(lab):
 def test_the_real_questions_can_be_asked(lab):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of six people, none may wear a ring
-        found = study.questions(lab.ask())
+        found = evidence.questions(lab.ask())
     assert "Which view is it?" in set(found["question"])
 
 

@@ -419,7 +419,7 @@ def test_unknown_views_cameras_and_shots_are_refused():
         ValueError, match="view 'dorsal' does not exist: choose one of dorsal right"
     ):
         photograph(who, "dorsal", 0)
-    with pytest.raises(ValueError, match="camera 'phone' does not exist: choose 11k or hd"):
+    with pytest.raises(ValueError, match="camera 'phone' does not exist: choose 11k, hd, wild"):
         photograph(who, VIEWS[0], 0, camera="phone")
     with pytest.raises(ValueError, match="shot is -1"):
         photograph(who, VIEWS[0], -1)
@@ -544,3 +544,15 @@ def test_who_straightens_the_hand_recognises_its_lines():
     people = [person(0, subject) for subject in range(20)]
     first, second = (np.array([straightened(who, shot) for who in people]) for shot in (0, 1))
     assert np.mean((first @ second.T).argmax(axis=1) == np.arange(20)) > 0.7  # chance is 0.05
+
+
+def test_a_wild_camera_varies_more_than_a_session_does():
+    spread = {}
+    for camera in ("11k", "wild"):
+        scenes = [synthetic._stage(person(0, 1), VIEWS[0], shot, 0, camera) for shot in range(200)]
+        measures = ("centre", "length", "turn", "gains", "light")
+        spread[camera] = {
+            m: np.std([getattr(s, m) for s in scenes], axis=0).mean() for m in measures
+        }
+    for measure, wild in spread["wild"].items():
+        assert 0.2 * wild < spread["11k"][measure] < 0.8 * wild

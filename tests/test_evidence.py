@@ -1,0 +1,77 @@
+"""Differences between scores: paired by query, averaged over seeds, resampled by people."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from handid import evidence, metric
+
+
+def score(method, first_hits, seed=0, target="11k palmar left"):
+    """A study.Score of two queries a person; first_hits are 1-based ranks."""
+    row = {"method": method, "backbone": "mini-ViT", "train_set": target, "test_set": target}
+    per_query = pd.DataFrame({
+        "run": 0,
+        "path": [f"{i}.jpg" for i in range(len(first_hits))],
+        "subject": [i // 2 for i in range(len(first_hits))],
+        "first_hit": first_hits,
+        "ap": [1 / hit for hit in first_hits],
+    })  # fmt: skip
+    rows = pd.DataFrame([row | {"synthetic": True, "seed": seed}])
+    return SimpleNamespace(rows=rows, per_query=per_query)
+
+
+BASE = score("CLIP-ZS", [1, 2, 2, 4, 1, 1])
+ONE, TWO = score("CLIP-FT", [1, 1, 2, 1, 1, 2]), score("CLIP-FT", [1, 1, 1, 1, 1, 1], seed=1)
+
+
+def test_a_gain_is_the_mean_paired_difference_in_points():
+    (row,) = evidence.gains([BASE, ONE], "CLIP-ZS").to_dict("records")
+    assert (row["method"], row["seeds"]) == ("CLIP-FT", 1)
+    assert row["value"] == pytest.approx(100 * (4 - 3) / 6)
+    (row,) = evidence.gains([BASE, ONE], "CLIP-ZS", "mAP").to_dict("records")
+    assert row["value"] == pytest.approx(100 * (np.mean([1, 1, 0.5, 1, 1, 0.5]) - 4.25 / 6))
+
+
+def test_seeds_are_averaged_a_query_and_people_resampled():
+    (row,) = evidence.gains([BASE, ONE, TWO], "CLIP-ZS").to_dict("records")
+    each = np.array([1, 1, 0.5, 1, 1, 0.5]) - np.array([1, 0, 0, 0, 1, 1])
+    assert row["seeds"] == 2 and row["value"] == pytest.approx(100 * each.mean())
+    low, high = metric.bootstrap(each, [0, 0, 1, 1, 2, 2])
+    assert (row["low"], row["high"]) == pytest.approx((100 * low, 100 * high))
+
+
+def test_the_order_of_queries_does_not_matter():
+    shuffled = SimpleNamespace(
+        rows=ONE.rows, per_query=ONE.per_query.sample(frac=1, random_state=1)
+    )
+    pd.testing.assert_frame_equal(
+        evidence.gains([BASE, ONE], "CLIP-ZS"), evidence.gains([BASE, shuffled], "CLIP-ZS")
+    )
+
+
+def test_margins_stand_over_each_floor():
+    pixels = score("Raw pixels", [3, 3, 3, 3, 1, 3])
+    found = evidence.margins([BASE, ONE, pixels], "CLIP-FT", ["CLIP-ZS", "Raw pixels"])
+    assert found.set_index("over")["value"].to_dict() == pytest.approx(
+        {"CLIP-ZS": 100 / 6, "Raw pixels": 300 / 6}
+    )
+
+
+def test_what_answers_other_queries_is_not_compared():
+    other = score("CLIP-FT", [1, 1, 1, 1, 1, 1], target="HD")
+    with pytest.raises(ValueError, match="Nothing can be compared with 'CLIP-ZS'"):
+        evidence.gains([BASE, other], "CLIP-ZS")
+
+
+def test_questions_count_each_true_answer_alike():
+    common = {"backbone": "mini-ViT", "weights": "mini", "set": "11k", "synthetic": True}
+    truth = ["ring"] * 2 + ["none"] * 8
+    answers = pd.DataFrame({"truth": truth, "answer": ["none"] * 10, "subject": [0, 1] * 5})
+    answers = answers.assign(question="Is there a ring?", offered=2, **common)
+    (row,) = evidence.questions(answers).to_dict("records")
+    assert (row["correct"], row["chance"], row["n_images"]) == (50.0, 50.0, 10)
+    (row,) = evidence.questions(answers.assign(answer=truth)).to_dict("records")
+    assert (row["correct"], row["low"], row["high"]) == (100.0, 100.0, 100.0)
