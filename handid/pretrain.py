@@ -176,7 +176,8 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     strangers = Hands(hands.folder.parent, WATCHED, "11k", workers)
     validate = _watch(strangers, base.image_size, plan)
     history = train.fit(network, plan, batches, validate, folder, engine, seed=seed)
-    return _finish(name, base, hands, folder, history, engine)
+    made = {"people": shards * SHARD_PEOPLE, "population": hands.population, "seed": seed}
+    return _finish(name, base, hands, folder, history, made, engine)
 
 
 def _groups(hands: Hands, chosen: list[int], generator: torch.Generator) -> Iterator[tuple]:
@@ -213,11 +214,13 @@ def _watch(hands: Hands, size: int, plan: recipes.Recipe):
     return validate
 
 
-def _finish(name, base, hands, folder, history, engine) -> Pretraining:
+def _finish(name, base, hands, folder, history, made, engine) -> Pretraining:  # noqa: PLR0913
     """Write the small weights and their card."""
     weights = folder / f"{name}.safetensors"
     card = {
         "sha256": backbone.save(base, _words(hands), weights),
+        **made,
+        "pictures": made["people"] * SHOTS * len(synthetic.VIEWS),
         "epochs": len(history),
         "images_seen": int((history["seconds"] * history["images_per_second"]).sum().round()),
         "training_hours": round(float(history["seconds"].sum()) / 3600, 2),

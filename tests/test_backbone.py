@@ -2,16 +2,21 @@
 
 import hashlib
 import json
+from pathlib import Path
 
+import numpy as np
 import open_clip
+import pandas as pd
 import pytest
 import torch
 from open_clip.transformer import QuickGELU
+from PIL import Image
 from safetensors.torch import save_file
 
-from handid import backbone
+from handid import backbone, caption, image, synthetic
 
 MINIS = ("mini-ViT", "mini-RN")
+GOLDEN = Path(__file__).parent / "golden_mini.json"
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +258,42 @@ def test_a_shipped_file_that_was_changed_is_refused(tmp_path, monkeypatch, minis
     (tmp_path / "mini-ViT.json").write_text(json.dumps({"sha256": "0" * 64}))
     with pytest.raises(ValueError, match="differs from the file that was shipped: install again"):
         backbone.build("mini-ViT", "mini")
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_what_ships_is_small_and_comes_with_its_card(name):
+    file, card = backbone.SHIPPED_FOLDER / f"{name}.safetensors", backbone.shipped()[name]
+    assert file.stat().st_size <= 16_000_000
+    assert card["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert {"people", "pictures", "seed", "images_seen", "training_hours", "on"} <= card.keys()
+    history = pd.read_csv(file.with_suffix(".csv"))
+    assert len(history) == card["epochs"]
+    assert history["total"].iloc[-1] < history["total"][history["stage"] == "captions"].iloc[0]
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_the_shipped_weights_give_the_golden_vectors(name):
+    golden = json.loads(GOLDEN.read_text())[name]
+    net = backbone.build(name, "mini", last_stride=2)
+    ramp = torch.linspace(-2, 2, 3 * 128 * 128).reshape(1, 3, 128, 128)
+    with torch.inference_mode():
+        picture = net(ramp)["proj"][0, :8]
+        sentence = net.encode_text(["a photo of the back of a right hand with long fingers"])[0, :8]
+    assert picture.tolist() == pytest.approx(golden["picture"], abs=2e-3)
+    assert sentence.tolist() == pytest.approx(golden["sentence"], abs=2e-3)
+
+
+def test_the_shipped_mini_tells_the_view_of_strangers_hands_in_words():
+    net = backbone.build("mini-ViT", "mini")
+    drawn = [
+        synthetic.photograph(synthetic.person(77, subject), view, 0)[0]
+        for subject in range(8)
+        for view in synthetic.VIEWS
+    ]
+    pictures = [image.fit(Image.fromarray(one), ("squash", net.image_size)) for one in drawn]
+    said = list(caption.CHOICES["view"])
+    with torch.inference_mode():
+        seen = net(image.normalise(torch.from_numpy(np.stack(pictures)), "clip"))["proj"]
+        told = torch.nn.functional.normalize(net.encode_text(said), dim=1)
+        answers = (seen @ told.T).argmax(dim=1)
+    assert (answers == torch.arange(4).repeat(8)).float().mean() >= 0.8

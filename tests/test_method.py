@@ -343,4 +343,4 @@ def test_the_choice_loss_is_a_loop_over_pictures_and_facts():
             odds = torch.stack([scale * torch.cosine_similarity(picture, t, dim=0) for t in texts])
             parts.append(odds.exp().sum().log() - odds[answer])
         per_fact.append(sum(parts) / len(parts))
-    assert found == pytest.approx((sum(per_fact) / 2).item(), abs=1e-5)
+    assert found == pytest.approx(sum(per_fact).item(), abs=1e-5)  # the first, and one other

@@ -192,7 +192,14 @@ def test_clip_handid_has_the_controls_of_the_study():
     ]
 
 
-@pytest.mark.parametrize("name", ["clip_zero_shot", "clip_zero_shot_squash"])
+def test_the_plain_recipe_is_the_squashed_one_without_its_mirror_image():
+    squash, plain = (recipes.load(f"clip_zero_shot_{end}", "vit") for end in ("squash", "plain"))
+    assert (squash.flip_average, plain.flip_average) == (True, False)
+    differ = ("name", "title", "flip_average")
+    assert but(squash, *differ) == but(plain, *differ)
+
+
+@pytest.mark.parametrize("name", [f"clip_zero_shot{end}" for end in ("", "_squash", "_plain")])
 def test_zero_shot_has_its_random_network_as_a_control(name):
     plain, changed = (recipes.load(name, "vit", control=c) for c in ("", "random_weights"))
     assert (plain.weights, changed.weights) == ("study", "random")

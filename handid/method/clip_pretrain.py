@@ -1,7 +1,10 @@
 """CLIP's own pre-training: a picture and its caption find each other among those of a batch.
 
 Few pictures teach much if each is also asked about every single fact: which of five sentences about
-its thumb is true? That is the same loss against sentences that differ in one word.
+its thumb is true? Asked in words, that is the same loss against sentences that differ in one word.
+But the text encoder too begins from nothing, and sentences that look alike to it teach a picture
+little: so a linear head, thrown away later, asks the same without words; in a stage named "facts"
+it asks alone, and no text is read.
 """
 
 import math
@@ -20,12 +23,13 @@ class ClipPretrain(Method):
     """Both encoders and the temperature, trained with the symmetric contrastive loss.
 
     Source of the first two losses: Radford et al. 2021, Learning Transferable Visual Models From
-    Natural Language Supervision, section 2.3 and figure 3. The third is ours.
+    Natural Language Supervision, section 2.3 and figure 3. The others are ours.
 
     Args:
         backbone: a CLIP; its text encoder trains here, as nowhere else.
         n_identities: not used, there are no classes.
-        choices: C lists of token numbers [n, L]: sentences of which one is true of a picture.
+        choices: C lists of token numbers [n, L]: sentences of which one is true of a picture. The
+            first weighs as much as all others together: what is most plainly to be seen.
     """
 
     def __init__(self, backbone: nn.Module, n_identities: int, *, choices: list[Tensor] = ()):
@@ -36,48 +40,64 @@ class ClipPretrain(Method):
         padded = [functional.pad(one, (0, longest - one.shape[1])) for one in choices]
         words = torch.cat(padded) if padded else torch.empty(0, 0, dtype=torch.long)
         self.register_buffer("words", words, persistent=False)
+        self.reads = True
+        width = backbone.dims["proj"]
+        self.head = nn.Linear(width, sum(self.sizes)) if self.sizes else nn.Identity()
         for parameter in backbone.parameters():
             parameter.requires_grad_(True)
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`image_to_text`, `text_to_image`: over the batch; `choice`: over each fact's sentences.
+        """`image_to_text`, `text_to_image`: over the batch; `choice`, `fact`: over each fact.
 
         Args:
             images: [B, 3, H, W], normalised.
             labels: [B, C + L]: the true sentence of each choice, -1 for none, then the tokens of
                 the caption.
         """
-        temperature = torch.exp(-self.backbone.clip.logit_scale.clamp(max=_SHARPEST))
         true, words = labels[:, : len(self.sizes)], labels[:, len(self.sizes) :]
-        pictures, sentences = self.backbone(images)["proj"], self.backbone.encode_words(words)
-        own = torch.arange(len(images), device=images.device)
+        pictures = self.backbone(images)["proj"]
+        plain = functional.normalize(pictures.float(), dim=1) * pictures.shape[1] ** 0.5
+        facts = {"fact": self._answers(self.head(plain), true)} if self.sizes else {}
+        return facts | self._in_words(pictures, true, words) if self.reads else facts
+
+    def _in_words(self, pictures: Tensor, true: Tensor, words: Tensor) -> dict[str, Tensor]:
+        """Captions against pictures, and the facts asked in words."""
+        temperature = torch.exp(-self.backbone.clip.logit_scale.clamp(max=_SHARPEST))
+        sentences = self.backbone.encode_words(words)
+        own = torch.arange(len(pictures), device=pictures.device)
         losses = {
             "image_to_text": loss.supervised_contrastive(pictures, sentences, own, temperature) / 2,
             "text_to_image": loss.supervised_contrastive(sentences, pictures, own, temperature) / 2,
         }
-        return losses | self._choice(pictures, true, temperature) if self.sizes else losses
+        if self.sizes:
+            asked = functional.normalize(self.backbone.encode_words(self.words).float(), dim=1)
+            scores = functional.normalize(pictures.float(), dim=1) @ asked.T / temperature
+            losses["choice"] = self._answers(scores, true)
+        return losses
 
-    def _choice(self, pictures: Tensor, true: Tensor, temperature: Tensor) -> dict[str, Tensor]:
-        """Mean over the choices of the cross-entropy between the sentences of each."""
-        sentences = functional.normalize(self.backbone.encode_words(self.words).float(), dim=1)
-        scores = functional.normalize(pictures.float(), dim=1) @ sentences.T / temperature
+    def _answers(self, scores: Tensor, true: Tensor) -> Tensor:
+        """Cross-entropy between the sentences of the first fact, plus the mean of the others'."""
         parts = [
-            functional.cross_entropy(part, answer, ignore_index=-1, reduction="sum")
+            functional.cross_entropy(part.float(), answer, ignore_index=-1, reduction="sum")
             / (answer >= 0).sum().clamp(min=1)
             for part, answer in zip(scores.split(self.sizes, dim=1), true.T, strict=True)
         ]
-        return {"choice": torch.stack(parts).mean()}
+        return parts[0] + torch.stack(parts[1:]).mean()
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, dims["proj"]]."""
         return self.backbone(images)["proj"]
 
     def parameter_groups(self, recipe) -> list[dict]:
-        """Everything at the backbone's rate; no decay of what is no matrix (CLIP, section 2.5)."""
-        rate, parameters = recipe.learning_rate.backbone, list(self.parameters())
-        matrices = [p for p in parameters if p.ndim > 1]
-        others = [p for p in parameters if p.ndim <= 1]
+        """Image encoder and the rest, each at its rate; only matrices decay (CLIP, section 2.5)."""
+        self.reads = recipe.name != "facts"
+        image = self.backbone.image_parameters()
+        inside = {id(parameter) for parameter in image}
+        rest = [p for p in self.parameters() if id(p) not in inside]
+        rates = recipe.learning_rate
         return [
-            {"params": matrices, "lr": rate},
-            {"params": others, "lr": rate, "weight_decay": 0.0},
+            {"params": [p for p in part if (p.ndim > 1) == decays], "lr": rate}
+            | ({} if decays else {"weight_decay": 0.0})
+            for part, rate in ((image, rates.backbone), (rest, rates.new))
+            for decays in (True, False)
         ]
