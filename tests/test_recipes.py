@@ -11,7 +11,7 @@ from handid import method, recipes
 
 FOLDER = Path(recipes.__file__).parent
 PUBLISHED = ("clip_ft", "clip_handid")
-FAMILIES = ("vit", "resnet")
+FAMILIES = ("vit", "resnet")  # CLIP's
 SOURCE = re.compile(r"\b(paper|code|ours)\b")
 
 
@@ -80,6 +80,11 @@ def test_every_hyper_parameter_of_a_published_recipe_names_its_source(name):
     bare = [line for line in valued if not SOURCE.search(line.partition("#")[2])]
     assert len(valued) >= 20
     assert bare == []
+
+
+def test_a_recipe_without_a_value_for_a_family_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="Recipe 'clip_ft' is not for backbones of family 'cnn'"):
+        recipes.load("clip_ft", "cnn")
 
 
 def test_clip_handid_differs_from_clip_ft_in_nothing_but_the_text_guidance():
