@@ -87,6 +87,7 @@ class Backbone(nn.Module):
         dims: width of each image feature: `feat` (before the projection) and `proj` (after it).
         token_width: width of a word embedding, which is what a pseudo-token must have.
         channels: of the map that a ResNet gives; 0 for a ViT, which gives none.
+        sides: its side in cells, as the only number of a list; empty for a ViT.
     """
 
     def __init__(self, name: str, last_stride: int = 1):
@@ -101,6 +102,8 @@ class Backbone(nn.Module):
         feat = width if self.family == "vit" else 32 * width
         self.dims = {"feat": feat, "proj": config["embed_dim"]}
         self.channels = 0 if self.family == "vit" else feat
+        side = self.image_size // (32 if last_stride == 2 else 16)
+        self.sides = [] if self.family == "vit" else [side]
         self.token_width = config["text_cfg"]["width"]
         for parameter in self._text_parameters():
             parameter.requires_grad_(False)

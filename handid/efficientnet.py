@@ -40,7 +40,8 @@ def _unit(wide: tuple[int, int], kernel: int, stride: int = 1, *, groups: int = 
     """Convolution, batch norm and ReLU6, as a list of layers."""
     kind, padding = (_SameConv, 0) if stride > 1 else (nn.Conv2d, kernel // 2)
     conv = kind(*wide, kernel, stride, padding, groups=groups, bias=False)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out")
+    fan_out = kernel**2 * wide[1] // groups  # torch's own forgets the groups: signals would vanish
+    nn.init.normal_(conv.weight, std=(2 / fan_out) ** 0.5)
     norm = nn.BatchNorm2d(wide[1], eps=1e-3)  # TensorFlow's epsilon
     return [conv, norm, nn.ReLU6(inplace=True)] if act else [conv, norm]
 

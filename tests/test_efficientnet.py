@@ -90,3 +90,11 @@ def test_a_changed_file_is_refused_before_it_is_read(monkeypatch, tmp_path):
     monkeypatch.setattr(efficientnet, "find_spec", lambda name: Found)
     with pytest.raises(ValueError, match="is not the published file"):
         efficientnet.weights_file()
+
+
+def test_random_weights_keep_the_size_of_a_signal():
+    """In evaluation, where no batch norm helps; sixteen blocks could shrink it to nothing."""
+    net = backbone.build("EfficientNet-Lite0", image_size=64)
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert 0.05 < net.map(images).std() < 20

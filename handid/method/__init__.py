@@ -15,6 +15,9 @@ METHODS = {
     "clip_pretrain": "ClipPretrain",
     "raw_pixels": "RawPixels",
     "colour_histogram": "ColourHistogram",
+    "cnn_baseline": "CnnBaseline",
+    "gpa_net": "GpaNet",
+    "mba_net": "MbaNet",
 }
 
 
