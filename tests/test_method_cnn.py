@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from handid import backbone, loss, method, recipes
+from handid import backbone, loss, method, recipes, train
 from handid.method._attention import ChannelAttention, PositionAttention
 from handid.method.mba_net import SpatialAttention
+from handid.method.rga_net import Relation, RelationAwareAttention
 
 SIZE = 64  # pixels: a 4 x 4 map, or 2 x 2 with stride 2
-METHODS = ("cnn_baseline", "gpa_net", "mba_net")
+METHODS = ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net")
 FOLDER = Path(recipes.__file__).parent
 
 
@@ -41,7 +42,7 @@ def numbers(module):
 @pytest.mark.parametrize("name", METHODS)
 def test_losses_are_finite_scalars_and_reach_all_that_trains(name):
     net = built(name).train()
-    stage = recipes.load(name, "cnn").stages[0]
+    stage = recipes.load(name, "cnn").stages[-1]
     parts = net.losses(*batch())
     assert all(p.ndim == 0 and p.isfinite() for p in parts.values())
     sum(parts.values()).backward()
@@ -53,13 +54,13 @@ def test_losses_are_finite_scalars_and_reach_all_that_trains(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_encoder_and_the_new_layers_train_at_their_own_rates(name):
     net = built(name)
-    stage = recipes.load(name, "cnn").stages[0]
+    stage = recipes.load(name, "cnn").stages[-1]
     image_group, new = net.parameter_groups(stage)
     rates = stage.learning_rate
     assert (image_group["lr"], new["lr"]) == (rates.backbone, rates.new)
     groups = [{id(p) for p in group["params"]} for group in (image_group, new)]
     assert not groups[0] & groups[1] and groups[1]
-    assert {id(p) for p in net.parameters()} == groups[0] | groups[1]
+    assert {id(p) for p in net.parameters() if p.requires_grad} == groups[0] | groups[1]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -72,7 +73,7 @@ def test_embeddings_are_finite_rows_that_do_not_depend_on_the_batch(name):
         assert torch.allclose(found[:1], net.embed(images[:1]), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [n for n in METHODS if n != "abd_net"])  # its start is larger
 def test_a_fresh_method_is_undecided(name):
     net = built(name).eval()
     logs = [
@@ -134,6 +135,25 @@ def test_gpa_nets_recipe_holds_the_papers_values():
     twin = recipes.load("cnn_baseline", "cnn")  # "are kept the same"
     assert twin.stages == plan.stages and twin.augment == plan.augment
     assert (twin.image_size, twin.last_stride) == (384, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_a_full_size_step_trains_on_the_cpu(name):
+    plan = recipes.load(name, "cnn")
+    net = base("ResNet50", plan.image_size, plan.last_stride)
+    net = method.build(name, net, 72, **plan.options).train()
+    optimiser = torch.optim.SGD(net.parameter_groups(plan.stages[-1]))
+    before = [p.clone() for p in net.parameters() if p.requires_grad]
+    parts = net.losses(*batch(4, plan.image_size))
+    sum(plan.stages[-1].loss_weights.get(k, 1.0) * part for k, part in parts.items()).backward()
+    optimiser.step()
+    moved = [p for p in net.parameters() if p.requires_grad]
+    same = [torch.equal(a, b) for a, b in zip(before, moved, strict=True)]
+    assert sum(same) <= len(same) // 2  # gamma 0 keeps what is behind it still in the first step
+    assert all(p.isfinite().all() for p in moved)
+    with torch.inference_mode():
+        assert net.eval().embed(batch(1, plan.image_size)[0]).isfinite().all()
 
 
 # --- the baselines ------------------------------------------------------------------------------
@@ -415,3 +435,215 @@ def test_what_does_not_fit_mba_net_is_refused_in_one_sentence():
         method.build("mba_net", backbone.build("mini-RN"), 2)
     with pytest.raises(ValueError, match="built for maps of 4 x 4 cells, not 5 x 5"):
         built("mba_net").embed(batch(2, 80)[0])
+
+
+# --- ABD-Net ------------------------------------------------------------------------------------
+
+
+def test_abd_net_has_the_public_codes_sizes():
+    net = built("abd_net", base("ResNet50", 64), 72).eval()
+    with torch.inference_mode():
+        assert net.embed(batch(1)[0]).shape == (1, 3072)  # 1024, and 1024 for each of two parts
+    last = numbers(net.backbone.stages[3])
+    half, key = 512, 64
+    head = 9 * 1024 * half + 9 * half * half + 2 * 2 * half + half * 1024 + 1024
+    position = 2 * (half * key + key) + half * half + half + 1
+    new = 2048 * 1024 + 1024 + 2 * 1024  # global neck
+    new += 2048 * 1024 + 2 * 1024 + 3 * head + position + 1  # reduction, three heads, attention
+    new += 1024 * 1024 + 1024 + 3 * (1024 * 72 + 72) + 1  # merge, classifiers, shallow gamma
+    assert numbers(net) == 23_508_032 + last + new
+    assert net.classifiers[0].weight.std().item() == pytest.approx(0.01, rel=0.05)
+
+
+def test_the_two_branches_train_last_stages_of_their_own_that_start_alike():
+    net = built("abd_net")
+    one, other = net.backbone.stages[3], net.last_stage
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b) and a is not b
+
+
+def test_the_parts_of_abd_net_are_stripes_through_one_set_of_heads():
+    net = built("abd_net").eval()
+    for head in net.attend.values():
+        for parameter in head.parameters():
+            parameter.data.uniform_(0, 0.05)
+    images = batch(2)[0]
+    with torch.inference_mode():
+        found, maps = net.features(images)
+        first, second, third, _ = net.backbone.stages
+        grid = net.reduce(net.last_stage(third(second(net.shallow(first(images))))))
+        for number, part in enumerate((grid[:, :, :2], grid[:, :, 2:])):
+            summed = net.merge(sum(head(part) for head in net.attend.values()))
+            assert torch.allclose(found[1 + number], summed.mean((2, 3)), atol=1e-5)
+    assert {name: len(parts) for name, parts in maps.items()} == {
+        **{"shallow": 1, "before": 2, "channel": 2, "position": 2, "after": 2}
+    }
+
+
+def test_the_losses_of_abd_net_are_means_over_its_features():
+    net = built("abd_net").eval()
+    images, labels = batch()
+    parts, (found, _) = net.losses(images, labels), net.features(images)
+    triplet = sum(loss.batch_hard_triplet(one, labels, 1.2) for one in found) / 3
+    assert parts["triplet"].item() == pytest.approx(triplet.item(), rel=1e-4)
+    identity = [
+        loss.label_smoothed_cross_entropy(layer(one), labels, 0.1)
+        for layer, one in zip(net.classifiers, found, strict=True)
+    ]
+    assert parts["identity"].item() == pytest.approx(sum(identity).item() / 3, rel=1e-4)
+
+
+def test_orthogonality_reaches_every_convolution_and_in_the_control_the_first_alone():
+    for convs, reaches in (
+        ("all", lambda name: True),
+        ("first", lambda name: "stages.0.0." in name),
+    ):
+        net = built("abd_net", orthogonal_convs=convs)
+        net.weight_gaps().backward()
+        layers = [(n, m) for n, m in net.named_modules() if isinstance(m, torch.nn.Conv2d)]
+        got = [name for name, layer in layers if layer.weight.grad is not None]
+        assert len(layers) > 60 and got == [n for n, _ in layers if reaches(f"{n}.")]
+    control = recipes.load("abd_net", "cnn", control="public_code").options
+    assert control["orthogonal_convs"] == "first"
+
+
+def test_resnet50_has_53_convolutions_and_the_control_takes_the_stem():
+    net = built("abd_net", base("ResNet50", 32))
+    inside = [m for m in net.backbone.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(inside) == 53 and inside[0] is net.backbone.net.conv1
+    control = built("abd_net", base("ResNet50", 32), orthogonal_convs="first")
+    control.weight_gaps().backward()
+    assert control.backbone.net.conv1.weight.grad.abs().max() > 0
+
+
+def test_maps_of_orthogonal_channels_cost_nothing():
+    net = built("abd_net")
+    flat = torch.linalg.qr(torch.randn(16, 16, generator=torch.Generator().manual_seed(0)))[0]
+    even = {"shallow": [flat[:4].view(1, 4, 4, 4)], "after": [flat[4:8].view(1, 4, 4, 4)] * 2}
+    assert net.feature_gaps(even).abs().item() < 1e-5
+    torch.manual_seed(0)
+    uneven = {"after": [torch.rand(1, 4, 4, 4)]}
+    assert net.feature_gaps(uneven).item() > 1
+
+
+def test_in_fixbase_only_what_is_new_trains():
+    fixbase, early, late = recipes.load("abd_net", "cnn").stages
+    net = built("abd_net")
+    (new,) = net.parameter_groups(fixbase)
+    old = {id(p) for p in [*net.backbone.parameters(), *net.last_stage.parameters()]}
+    assert new["params"] and not {id(p) for p in new["params"]} & old
+    assert (fixbase.epochs, early.epochs + late.epochs) == (10, 80)
+    assert [s.loss_weights["orthogonal_features"] for s in (fixbase, early, late)] == [0, 0, 3.2e-5]
+    # Times 0.1 at 20 and 40 of the 80 epochs.
+    rates = [early.learning_rate.new * train.rate_factor(early, e) for e in range(23)]
+    rates += [late.learning_rate.new * train.rate_factor(late, e) for e in range(57)]
+    expected = [3e-4] * 20 + [3e-5] * 20 + [3e-6] * 40
+    assert rates == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"parts": 3}, "map of 4 x 4 cells cannot be cut into 3 equal stripes: use a divisor of 4"),
+        ({"parts": 0}, "cannot be cut into 0 equal"),
+        ({"parts": 1.5}, "cannot be cut into 1.5 equal"),
+        ({"orthogonal_convs": "stem"}, "Unknown orthogonal_convs 'stem': choose all, first"),
+    ],
+)
+def test_what_abd_net_cannot_do_is_refused_before_training(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        built("abd_net", **options)
+
+
+# --- RGA-Net ------------------------------------------------------------------------------------
+
+
+def relation_by_loop(module, one):
+    """Weights of the nodes of [features, nodes], node by node."""
+
+    def unit(layers, column):
+        conv, layer = layers[0], layers[1]
+        mixed = conv.weight[:, :, 0] @ column
+        scaled = (mixed - layer.running_mean) / (layer.running_var + layer.eps).sqrt()
+        return (scaled * layer.weight + layer.bias).clamp(min=0)
+
+    nodes = [one[:, m] for m in range(one.shape[1])]
+    theta, phi = ([unit(layers, node) for node in nodes] for layers in (module.theta, module.phi))
+    weights = []
+    for m, node in enumerate(nodes):
+        out = [theta[m] @ other for other in phi]  # row m of G
+        back = [other @ phi[m] for other in theta]  # column m of G
+        relations = unit(module.relations, torch.stack([*out, *back]))
+        own = unit(module.own, node).mean()
+        narrow = unit(module.weigh[:2], torch.cat([own[None], relations]))
+        last, layer = module.weigh[3], module.weigh[4]
+        score = (last.weight[:, :, 0] @ narrow - layer.running_mean) * layer.weight
+        score = score / (layer.running_var + layer.eps).sqrt() + layer.bias
+        weights.append(1 / (1 + torch.exp(-score)))
+    return torch.stack(weights, 1)
+
+
+@pytest.mark.parametrize(("features", "nodes"), [(16, 9), (9, 16), (16, 1)])
+def test_relations_are_the_loop(features, nodes):
+    module = drawn(Relation(features, nodes))
+    module.weigh[4].running_mean += 3  # a sigmoid that is not saturated
+    generator = torch.Generator().manual_seed(3)
+    maps = torch.randn(2, features, nodes, generator=generator, dtype=torch.float64) / 4
+    with torch.inference_mode():
+        expected = torch.stack([relation_by_loop(module, one) for one in maps])
+        assert torch.allclose(module(maps), expected, atol=1e-12)
+
+
+def test_channel_attention_sees_the_map_that_spatial_attention_left():
+    module, maps = drawn(RelationAwareAttention(16, 3)), some_map()
+    with torch.inference_mode():
+        expected = []
+        for one in maps:
+            flat = one.flatten(1)
+            flat = flat * relation_by_loop(module.spatial, flat)
+            flat = flat * relation_by_loop(module.channel, flat.T).T
+            expected.append(flat.view_as(one))
+        assert torch.allclose(module(maps), torch.stack(expected), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "millions"), [(256, 128, 6.3), (224, 224, 10.1), (384, 384, 60.5)]
+)
+def test_rga_adds_as_many_parameters_as_the_public_code(height, width, millions):
+    added = 0
+    with torch.device("meta"):
+        for channels, stride in zip((256, 512, 1024, 2048), (4, 8, 16, 16), strict=True):
+            places = (height // stride) * (width // stride)
+            added += numbers(Relation(channels, places)) + numbers(Relation(places, channels))
+    assert added / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+def test_rga_net_has_the_public_codes_sizes():
+    net = built("rga_net", base("ResNet50", 64), 72).eval()
+    with torch.inference_mode():
+        assert net.embed(batch(1)[0]).shape == (1, 2048)
+    rest = numbers(net) - 23_508_032 - numbers(net.attend)
+    assert rest == 2 * 2048 + 2048 * 72
+    assert not net.neck.bias.requires_grad and net.classifier.bias is None
+
+
+def test_the_triplet_loss_is_before_the_neck_and_the_embedding_after_it():
+    net, images = built("rga_net").eval(), batch()[0]
+    net.neck.running_mean.fill_(0.1)
+    labels = batch()[1]
+    with torch.inference_mode():
+        vectors = net.pooled(images)
+        triplet = loss.batch_hard_triplet(vectors, labels, 0.3)
+        assert net.losses(images, labels)["triplet"].item() == pytest.approx(triplet.item())
+        assert torch.allclose(net.embed(images), net.neck(vectors))
+        net.after_neck = False
+        assert torch.allclose(net.embed(images), vectors)
+
+
+@pytest.mark.parametrize("size", [48, 75])
+def test_rga_net_takes_any_input_size_and_then_no_other(size):
+    net = built("rga_net", base(size=size)).eval()
+    with torch.inference_mode():
+        assert net.embed(batch(1, size)[0]).shape == (1, 1280)
+        with pytest.raises(ValueError, match="give it images of the size it was built for"):
+            net.embed(batch(1, 96)[0])

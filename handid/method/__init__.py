@@ -18,6 +18,8 @@ METHODS = {
     "cnn_baseline": "CnnBaseline",
     "gpa_net": "GpaNet",
     "mba_net": "MbaNet",
+    "abd_net": "AbdNet",
+    "rga_net": "RgaNet",
 }
 
 

@@ -46,7 +46,7 @@ class CnnMethod(Method):
         """The pre-trained layers at the backbone's rate, everything new at its own."""
         image = self.image_parameters()
         old = {id(parameter) for parameter in [*image, *self.backbone.parameters()]}
-        new = [parameter for parameter in self.parameters() if id(parameter) not in old]
+        new = [p for p in self.parameters() if id(p) not in old and p.requires_grad]
         rates = recipe.learning_rate
         return [{"params": image, "lr": rates.backbone}, {"params": new, "lr": rates.new}]
 
