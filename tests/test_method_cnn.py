@@ -88,6 +88,30 @@ def test_a_backbone_without_a_map_is_refused_in_one_sentence(name):
         method.build(name, backbone.build("mini-ViT"), 2)
 
 
+@pytest.mark.parametrize("name", ["clip_zero_shot", "clip_handid"])
+def test_what_needs_a_clip_is_refused_on_an_imagenet_encoder(name):
+    with pytest.raises(ValueError, match="needs a CLIP, and EfficientNet-Lite0 is none"):
+        method.build(name, base(), 2)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_half_precision_leaves_the_losses_in_float32(name):
+    net = built(name).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        parts = net.losses(*batch())
+    assert all(part.isfinite() and part.dtype == torch.float32 for part in parts.values())
+    sum(parts.values()).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_what_no_map_needs_is_frozen_and_not_kept():
+    net = built("gpa_net", base("VGG19-bn", 32))
+    kept = train._trained_tensors(net)
+    assert not [key for key in kept if ".classifier." in key]
+    assert [key for key in train._trained_tensors(built("cnn_baseline", base("VGG19-bn", 32)))
+            if ".classifier." in key]  # fmt: skip
+
+
 # --- recipes ------------------------------------------------------------------------------------
 
 
@@ -362,6 +386,22 @@ def test_only_the_relative_terms_move_with_the_map():
             there = module.positions(query.roll((1, 2), (2, 3)), value.roll((1, 2), (2, 3)))
             here = module.positions(query, value).roll((1, 2), (2, 3))
         assert torch.allclose(there[..., 4:6, 5:7], here[..., 4:6, 5:7]) == moves
+
+
+@pytest.mark.parametrize("kind", ["channel", "position", "spatial", "relation"])
+def test_half_precision_hardly_changes_attention(kind):
+    modules = {
+        "channel": ChannelAttention(),
+        "position": PositionAttention(16),
+        "spatial": SpatialAttention(16, 3),
+        "relation": RelationAwareAttention(16, 3),
+    }
+    module, maps = drawn(modules[kind]).float(), 5 * some_map().float()
+    with torch.inference_mode():
+        single = module(maps)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = module(maps)
+    assert (half - single).norm() / single.norm() < 0.02
 
 
 def test_attention_starts_as_the_identity_and_gamma_has_a_gradient():

@@ -248,7 +248,7 @@ def refusal(name, changes=None):
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():
     message = refusal("clip_fd")
-    assert message.startswith("Unknown recipe 'clip_fd': choose one of clip_ft, ")
+    assert message.startswith("Unknown recipe 'clip_fd': choose one of abd_net, ")
     assert all(name in message for name in recipes.names())
 
 

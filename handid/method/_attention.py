@@ -21,9 +21,8 @@ class ChannelAttention(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C, h, w]."""
-        with torch.autocast(grid.device.type, enabled=False):  # sums over N products: large
-            x = grid.flatten(2)
-            x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        with exact(grid):
+            x = widened(grid.flatten(2))
             energy = x @ x.mT  # [B, C, C]
             weights = (energy.amax(2, keepdim=True) - energy).softmax(dim=2)
             found = (weights @ x).view_as(grid)
@@ -51,14 +50,25 @@ class PositionAttention(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C, h, w]."""
-        query, key, value = self.query(grid), self.key(grid), self.value(grid)
-        weights = (query.flatten(2).mT @ key.flatten(2)).softmax(dim=2)  # [B, N, N]
-        found = (value.flatten(2) @ weights.mT).view_as(grid)
-        return self.gamma * (found + self.positions(query, value)) + grid
+        query, key, value = (widened(part(grid)) for part in (self.query, self.key, self.value))
+        with exact(grid):
+            weights = (query.flatten(2).mT @ key.flatten(2)).softmax(dim=2)  # [B, N, N]
+            found = (value.flatten(2) @ weights.mT).view_as(grid)
+            return self.gamma * (found + self.positions(query, value)) + grid
 
     def positions(self, query: Tensor, value: Tensor) -> Tensor | float:
         """What the places themselves add; nothing here."""
         return 0.0
+
+
+def exact(grid: Tensor) -> torch.autocast:
+    """A context without half precision, which sums of so many products would not survive."""
+    return torch.autocast(grid.device.type, enabled=False)
+
+
+def widened(x: Tensor) -> Tensor:
+    """Half precision as float32; float32 and float64 as they are."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _embedding(inside: int, outside: int, normed: bool) -> nn.Module:

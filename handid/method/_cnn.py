@@ -10,14 +10,14 @@ class CnnMethod(Method):
     """A method on the feature map of a backbone.
 
     Args:
-        backbone: see `needs`.
+        backbone: see `needs`; what is not needed of it is frozen.
         label_smoothing: share that is spread over all identities, 0 to 1.
 
     Raises:
         ValueError: if the backbone gives no map, or none between its stages where `needs` says so.
     """
 
-    needs = "map"  # or "stages": handid.imagenet's
+    needs = "map"  # or "feature": the whole encoder; or "stages": handid.imagenet's
 
     def __init__(self, backbone: nn.Module, label_smoothing: float):
         super().__init__()
@@ -33,6 +33,9 @@ class CnnMethod(Method):
                 "choose ResNet50, VGG19-bn or EfficientNet-Lite0."
             )
         self.backbone, self.label_smoothing = backbone, label_smoothing
+        used = {id(parameter) for parameter in CnnMethod.image_parameters(self)}
+        for parameter in backbone.parameters():  # a head that no map needs is not kept on disk
+            parameter.requires_grad_(id(parameter) in used)
 
     def cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         """[B, K] logits -> label-smoothed cross-entropy, a scalar."""
@@ -40,7 +43,8 @@ class CnnMethod(Method):
 
     def image_parameters(self) -> list[nn.Parameter]:
         """What was pre-trained and trains at the backbone's rate."""
-        return self.backbone.map_parameters()
+        whole = self.needs == "feature"
+        return self.backbone.image_parameters() if whole else self.backbone.map_parameters()
 
     def parameter_groups(self, recipe) -> list[dict]:
         """The pre-trained layers at the backbone's rate, everything new at its own."""

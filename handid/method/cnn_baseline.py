@@ -17,6 +17,8 @@ class CnnBaseline(CnnMethod):
         label_smoothing: epsilon of eq. 2, 0 to 1.
     """
 
+    needs = "feature"  # VGG19-bn's is that of fully connected layers
+
     def __init__(self, backbone: nn.Module, n_identities: int, *, label_smoothing: float = 0.1):
         super().__init__(backbone, label_smoothing)
         self.classifier = classifier(backbone.dims["feat"], n_identities)
@@ -28,7 +30,3 @@ class CnnBaseline(CnnMethod):
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, dims["feat"]]."""
         return self.backbone(images)["feat"]
-
-    def image_parameters(self) -> list[nn.Parameter]:
-        """The whole image encoder: VGG19-bn's feature needs its fully connected layers."""
-        return self.backbone.image_parameters()

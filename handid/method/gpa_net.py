@@ -72,8 +72,8 @@ class GpaNet(CnnMethod):
         """`global`, and `local`: lambda times the sum over the parts (eq. 1)."""
         vectors = self.pooled(images).unbind(1)
         each = [
-            self.cross_entropy(head(vector), labels)
-            for head, vector in zip(self.heads, vectors, strict=True)
+            self.cross_entropy(layers(vector), labels)
+            for layers, vector in zip(self.heads, vectors, strict=True)
         ]
         found = {"global": each.pop(0)} if self.has_global else {}
         return {**found, "local": self.local_weight * sum(each)} if self.has_local else found

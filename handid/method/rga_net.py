@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from handid import loss
+from handid.method._attention import exact, widened
 from handid.method._cnn import CnnMethod, classifier
 
 RATIO = 8  # each embedding has one eighth of the channels; the public code's three ratios
@@ -58,9 +59,10 @@ class RelationAwareAttention(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C, h, w]."""
-        x = grid.flatten(2)
-        x = x * self.spatial(x)
-        return (x * self.channel(x.mT).mT).view_as(grid)
+        with exact(grid):
+            x = widened(grid.flatten(2))
+            x = x * self.spatial(x)
+            return (x * self.channel(x.mT).mT).view_as(grid)
 
 
 class RgaNet(CnnMethod):
