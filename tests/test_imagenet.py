@@ -112,6 +112,15 @@ def test_torchvisions_weights_are_asked_for_by_their_name(monkeypatch):
     assert {str(models.get_weight(name)) for name in known} == known
 
 
+def test_weights_that_cannot_be_fetched_are_told_in_one_sentence(monkeypatch):
+    def offline(name):
+        raise OSError("no network")
+
+    monkeypatch.setattr(imagenet.models, "get_weight", offline)
+    with pytest.raises(ValueError, match=r"cannot be fetched \(no network\): give a weights file"):
+        backbone.build("ResNet50", "imagenet")
+
+
 def test_a_pickle_that_would_run_something_is_refused(tmp_path):
     class Runs:
         def __reduce__(self):

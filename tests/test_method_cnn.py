@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from handid import backbone, loss, method, recipes, train
+from handid import backbone, loss, method, recipes, study, train
 from handid.method._attention import ChannelAttention, PositionAttention
 from handid.method.mba_net import SpatialAttention
 from handid.method.rga_net import Relation, RelationAwareAttention
@@ -687,3 +687,24 @@ def test_rga_net_takes_any_input_size_and_then_no_other(size):
         assert net.embed(batch(1, size)[0]).shape == (1, 1280)
         with pytest.raises(ValueError, match="give it images of the size it was built for"):
             net.embed(batch(1, 96)[0])
+
+
+# --- end to end ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_study_trains_scores_and_finds_it_again(name, make_11k, tmp_path):
+    lab = study.Study(
+        work=str(tmp_path / "work"),
+        data_11k=str(make_11k(tmp_path / "11k", subjects=6, images=3)),
+        backbones=["EfficientNet-Lite0"],
+        runs=2,
+        device="cpu",
+    )
+    small = {"epochs": 1, "image_size": SIZE, "batch_size": 4}
+    (made,) = lab.experiments(f"{name}_mini", changes=small)
+    score = lab.score(made)
+    assert len(made.history) == len(made.recipe.stages)
+    assert score.rows["value"].between(0, 100).all()
+    again = lab.experiments(f"{name}_mini", changes=small)
+    assert lab.score(again[0]).rows.equals(score.rows)
