@@ -1,7 +1,7 @@
 """MBA-Net: three branches of one network: global, with spatial and with channel attention.
 
-The paper is not to be had; its abstract asks for relative positional encoding. The public code's
-is not relative, which is kept as the control `public_code`.
+Of the paper we have the abstract, which promises relative positional encoding. The public code's
+is not relative; it is kept as the control `public_code`.
 """
 
 import torch
