@@ -699,6 +699,7 @@ def test_a_study_trains_scores_and_finds_it_again(name, make_11k, tmp_path):
         work=str(tmp_path / "work"),
         data_11k=str(make_11k(tmp_path / "11k", subjects=6, images=3)),
         backbones=["EfficientNet-Lite0"],
+        weights="random",
         runs=2,
         device="cpu",
     )

@@ -67,12 +67,18 @@ class AbdNet(CnnMethod):
         if orthogonal_convs not in ("all", "first"):
             raise ValueError(f"Unknown orthogonal_convs '{orthogonal_convs}': choose all, first.")
         self.parts, self.margin, self.convs = parts, margin, orthogonal_convs
+        self.add_layers(width, n_identities)
+        self.apply_initial_weights()
+        self.last_stage = deepcopy(backbone.stages[3])
+
+    def add_layers(self, width: int, n_identities: int) -> None:
+        """What is new: the shallow attention, both branches and their classifiers."""
+        inside = self.backbone.channels
         self.shallow = ChannelAttention()
         self.global_neck = nn.Sequential(
-            *(nn.Linear(backbone.channels, width), nn.BatchNorm1d(width)),
-            *(nn.ReLU(), nn.Dropout(0.5)),
+            nn.Linear(inside, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.5)
         )
-        reduce = nn.Conv2d(backbone.channels, width, 1, bias=False)
+        reduce = nn.Conv2d(inside, width, 1, bias=False)
         self.reduce = nn.Sequential(reduce, nn.BatchNorm2d(width), nn.ReLU())
         attentions = {
             "before": nn.Identity(),
@@ -81,10 +87,8 @@ class AbdNet(CnnMethod):
         }
         self.attend = nn.ModuleDict({k: AttentionHead(width, a) for k, a in attentions.items()})
         self.merge = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(width, width, 1))
-        heads = 1 + parts
+        heads = 1 + self.parts
         self.classifiers = nn.ModuleList(nn.Linear(width, n_identities) for _ in range(heads))
-        self.apply_initial_weights()
-        self.last_stage = deepcopy(backbone.stages[3])
 
     def apply_initial_weights(self) -> None:
         """The public code's start of everything that is new."""
