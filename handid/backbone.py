@@ -1,5 +1,7 @@
 """CLIP's two encoders behind one face: image features at two levels, prompts with a pseudo-token.
 
+`build` makes ImageNet's encoders too; those stand in handid.imagenet.
+
 The architectures are open_clip's; what the hand papers change in them (RN50's last stride, the
 features they take, a learned vector in the place of a word) stands here. No training, no losses.
 """
@@ -18,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from handid import disk
+from handid import disk, imagenet
 
 PROMPT = "A photo of a {} hand"
 SHIPPED_FOLDER = Path(__file__).parent / "weights"
@@ -63,15 +65,16 @@ ARCHITECTURES = {
 }
 
 
-def architecture(name: str) -> Architecture:
-    """The architecture of that name.
+def architecture(name: str) -> Architecture | imagenet.Architecture:
+    """The architecture of that name, CLIP's or ImageNet's.
 
     Raises:
         ValueError: listing the known names.
     """
-    if name not in ARCHITECTURES:
-        raise ValueError(f"Unknown backbone '{name}': choose one of {', '.join(ARCHITECTURES)}.")
-    return ARCHITECTURES[name]
+    known = {**ARCHITECTURES, **imagenet.ARCHITECTURES}
+    if name not in known:
+        raise ValueError(f"Unknown backbone '{name}': choose one of {', '.join(known)}.")
+    return known[name]
 
 
 class Backbone(nn.Module):
@@ -83,6 +86,8 @@ class Backbone(nn.Module):
         image_size: side of the square input, pixels.
         dims: width of each image feature: `feat` (before the projection) and `proj` (after it).
         token_width: width of a word embedding, which is what a pseudo-token must have.
+        channels: of the map that a ResNet gives; 0 for a ViT, which gives none.
+        sides: its side in cells, as the only number of a list; empty for a ViT.
     """
 
     def __init__(self, name: str, last_stride: int = 1):
@@ -96,6 +101,9 @@ class Backbone(nn.Module):
         width = config["vision_cfg"]["width"]
         feat = width if self.family == "vit" else 32 * width
         self.dims = {"feat": feat, "proj": config["embed_dim"]}
+        self.channels = 0 if self.family == "vit" else feat
+        side = self.image_size // (32 if last_stride == 2 else 16)
+        self.sides = [] if self.family == "vit" else [side]
         self.token_width = config["text_cfg"]["width"]
         for parameter in self._text_parameters():
             parameter.requires_grad_(False)
@@ -122,10 +130,21 @@ class Backbone(nn.Module):
         if self.family == "vit":
             feat, _ = visual._pool(visual.transformer(visual._embeds(images)))
             return {"feat": feat, "proj": feat @ visual.proj}
+        grid = self.map(images)
+        return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+
+    def map(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, channels, h, w]: a ResNet's last layer."""
+        visual = self.clip.visual
         grid = visual.stem(images)
         for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
             grid = layer(grid)
-        return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+        return grid
+
+    def map_parameters(self) -> list[nn.Parameter]:
+        """What a ResNet's `map` is computed from: the image encoder without its attention pool."""
+        pool = {id(parameter) for parameter in self.clip.visual.attnpool.parameters()}
+        return [p for p in self.image_parameters() if id(p) not in pool]
 
     def encode_prompt(self, pseudo_tokens: Tensor, prompt: str = PROMPT) -> Tensor:
         """Text features of a prompt in which a vector takes the place of one word.
@@ -198,35 +217,58 @@ def _resize_grid(table: Tensor, factor: int) -> Tensor:
     return torch.cat([table[:1], grid.flatten(2)[0].T])
 
 
-def build(name: str, weights: str = "random", *, last_stride: int = 1, seed: int = 0) -> Backbone:
+def build(
+    name: str,
+    weights: str = "random",
+    *,
+    last_stride: int = 1,
+    image_size: int = 0,
+    seed: int = 0,
+) -> Backbone | imagenet.ImageNetBackbone:
     """A backbone with its weights.
 
     Args:
-        name: a key of ARCHITECTURES.
+        name: a key of ARCHITECTURES, or of imagenet.ARCHITECTURES.
         weights: "random" (drawn from `seed`), "mini" (this package's own, see MODEL_CARD.md; of the
             minis only), "openai" (fetched and checked by open_clip), or a
             file: a safetensors state dict of open_clip's CLIP, or OpenAI's own .pt archive; or a
-            folder with such a file for each backbone, named ViT-B-16 or RN50.
+            folder with such a file for each backbone, named ViT-B-16 or RN50. For ImageNet's
+            encoders see imagenet.read_state.
         last_stride: stride of a ResNet's last layer: 1 as in the papers' fine-tuned models, 2 as
             OpenAI trained it and as the papers' zero-shot rows keep it.
+        image_size: side of the square input, pixels; 0 for the backbone's own, and nothing else for
+            CLIP, whose positions are learned.
         seed: of the random weights.
 
     Raises:
-        ValueError: unknown name or weights, or a file that holds another architecture.
+        ValueError: unknown name or weights, a file that holds another architecture, or another
+            image size than CLIP's own.
     """
-    architecture(name)
+    own = architecture(name).image_size
+    if name in ARCHITECTURES and image_size not in (0, own):
+        raise ValueError(f"{name} takes images of {own} pixels, not {image_size}.")
     weights = weights_file(name, weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone = Backbone(name, last_stride=last_stride)
+        if name in imagenet.ARCHITECTURES:
+            backbone = imagenet.ImageNetBackbone(name, last_stride, image_size)
+        else:
+            backbone = Backbone(name, last_stride=last_stride)
     if weights != "random":
-        state = _read_state(name, weights)
-        grid = "visual.attnpool.positional_embedding"
-        if backbone.family == "resnet" and last_stride == 1 and grid in state:
-            state[grid] = _resize_grid(state[grid], 2)
-        _check_fits(state, backbone.clip.state_dict(), f"{name} (weights '{weights}')")
-        backbone.clip.load_state_dict(state)
+        _load(backbone, weights, last_stride)
     return backbone.eval()
+
+
+def _load(backbone: Backbone | imagenet.ImageNetBackbone, weights: str, last_stride: int) -> None:
+    if backbone.family == "cnn":
+        network, state = backbone.net, imagenet.read_state(backbone, weights)
+    else:
+        network, state = backbone.clip, _read_state(backbone.name, weights)
+    grid = "visual.attnpool.positional_embedding"
+    if backbone.family == "resnet" and last_stride == 1 and grid in state:
+        state[grid] = _resize_grid(state[grid], 2)
+    _check_fits(state, network.state_dict(), f"{backbone.name} (weights '{weights}')")
+    network.load_state_dict(state)
 
 
 def _read_state(name: str, weights: str) -> dict[str, Tensor]:
@@ -312,7 +354,8 @@ def weights_file(name: str, weights: str) -> str:
     folder, stem = Path(weights), name.replace("/", "-")
     if not folder.is_dir():
         return weights
-    found = [path for end in (".safetensors", ".pt") if (path := folder / (stem + end)).is_file()]
+    ends = (".safetensors", ".pt", ".pth")
+    found = [path for end in ends if (path := folder / (stem + end)).is_file()]
     if not found:
         raise ValueError(f"The weights folder {folder} has no {stem}.safetensors and no {stem}.pt.")
     return str(found[0])

@@ -88,6 +88,75 @@ def supervised_contrastive(
         return -per_anchor.mean()
 
 
+def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Triplet loss of each row with its farthest positive and its nearest negative in the batch.
+
+    Mean over rows of max(0, margin + d_positive - d_negative), d the Euclidean distance of the
+    embeddings as they come. A row without a negative counts as 0. Source: Hermans et al. 2017,
+    eq. 5; margin and unnormalised distance as in the public codes of ABD-Net and RGA-Net.
+
+    Args:
+        embeddings: [B, D], any length.
+        labels: [B] whole numbers; equal means same identity.
+        margin: in the unit of the embeddings, at least 0.
+
+    Returns:
+        Scalar: mean over B rows, at least 0.
+
+    Raises:
+        ValueError: if shapes do not fit, the batch is empty or the margin is negative.
+    """
+    if embeddings.ndim != 2 or len(embeddings) == 0 or labels.shape != embeddings.shape[:1]:
+        raise ValueError(
+            f"embeddings {tuple(embeddings.shape)} and labels {tuple(labels.shape)} do not fit: "
+            "expected (B, D) and (B,), B at least 1"
+        )
+    if not margin >= 0:
+        raise ValueError(f"margin={margin} must be at least 0")
+    with torch.autocast(embeddings.device.type, enabled=False):
+        x = _at_least_float32(embeddings)
+        squared = (x[:, None] - x[None, :]).square().sum(2)  # [B, B]
+        distances = squared.clamp(min=1e-12).sqrt()  # a root has no gradient at 0
+        same = labels[:, None] == labels[None, :]
+        farthest = distances.masked_fill(~same, 0).amax(1)
+        nearest = distances.masked_fill(same, torch.inf).amin(1)
+        return F.relu(margin + farthest - nearest).mean()
+
+
+def spectral_gap(matrices: Tensor, steps: int = 1) -> Tensor:
+    """How far the rows of matrices are from orthogonal: largest less smallest eigenvalue of A A'.
+
+    Both are Rayleigh quotients after a few power iterations from a random vector, of A A' and of
+    A A' - largest * I; more steps come nearer to the eigenvalues. 0 for orthogonal rows of one
+    length. Source: ABD-Net (Chen et al. 2019), its orthogonality on features (a row a channel) and
+    on weights (a row a filter); one step as in its public code, whose gradient goes through the
+    iteration too.
+
+    Args:
+        matrices: [..., R, M], R rows of M numbers each.
+        steps: power iterations, at least 1.
+
+    Returns:
+        [...] gaps, in the unit of the matrices squared; differentiable.
+    """
+    with torch.autocast(matrices.device.type, enabled=False):
+        rows = _at_least_float32(matrices)
+        largest = _rayleigh(rows, rows.new_zeros(rows.shape[:-2]), steps)
+        return -_rayleigh(rows, largest, steps)
+
+
+def _rayleigh(rows: Tensor, shift: Tensor, steps: int) -> Tensor:
+    """[...] dominant eigenvalues of A A' - shift * I, whose square matrix is never made."""
+
+    def times(vector: Tensor) -> Tensor:
+        return rows @ (rows.mT @ vector) - shift[..., None, None] * vector
+
+    vector = torch.randn(*rows.shape[:-1], 1, device=rows.device, dtype=rows.dtype)
+    for _ in range(steps):
+        vector = F.normalize(times(vector), dim=-2)
+    return (vector * times(vector)).sum((-2, -1))
+
+
 def _at_least_float32(embeddings):
     """Half precision widened; float32 and float64 as they are."""
     return embeddings.float() if embeddings.dtype in (torch.float16, torch.bfloat16) else embeddings

@@ -35,10 +35,13 @@ from handid import (
 
 METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
 _TRAINING_ROOMS = (
-    *("data.py", "protocol.py", "image.py", "backbone.py", "method", "loss.py", "train.py"),
-    *("embed.py", "metric.py", "recipes/__init__.py", "study.py"),
+    *("data.py", "protocol.py", "image.py", "backbone.py", "imagenet.py", "efficientnet.py"),
+    *("method", "loss.py", "train.py", "embed.py", "metric.py", "recipes/__init__.py", "study.py"),
 )
-_EMBEDDING_ROOMS = ("image.py", "backbone.py", "method", "embed.py", "study.py")
+_EMBEDDING_ROOMS = (
+    *("image.py", "backbone.py", "imagenet.py", "efficientnet.py", "method", "embed.py"),
+    "study.py",
+)
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -328,7 +331,7 @@ class Study:
             return
         plan, device = made.recipe, self.engine.device
         rows, held_out = protocol.validation(self._halves(made.target)[0], made.seed)
-        size = backbone.architecture(made.backbone).image_size
+        size = _image_size(made)
         side = round(size * plan.augment.resize)
         source = image.pixels(rows["path"], self._pixels, (plan.geometry, side), progress=False)
         images = torch.from_numpy(source).to(device)
@@ -367,7 +370,10 @@ class Study:
 
     def _build(self, made: Experiment, n_identities: int) -> nn.Module:
         base = backbone.build(
-            made.backbone, self._weights(made.recipe), last_stride=made.recipe.last_stride
+            made.backbone,
+            self._weights(made.recipe),
+            last_stride=made.recipe.last_stride,
+            image_size=made.recipe.image_size,
         )
         options = made.recipe.options
         return method.build(made.recipe.method, base, n_identities, **options)
@@ -381,10 +387,8 @@ class Study:
         return network.to(self.engine.device).eval()
 
     def _load(self, made: Experiment, rows: pd.DataFrame) -> np.ndarray:
-        size = backbone.architecture(made.backbone).image_size
-        return image.pixels(
-            rows["path"], self._pixels, (made.recipe.geometry, size), progress=False
-        )
+        geometry = (made.recipe.geometry, _image_size(made))
+        return image.pixels(rows["path"], self._pixels, geometry, progress=False)
 
     def _embed(self, made: Experiment, network: nn.Module, images: np.ndarray, **how):
         def prepare(batch):
@@ -440,7 +444,8 @@ class Study:
         images = self._load(made, rows)
         plan, code = made.recipe, record.code_fingerprint(*_EMBEDDING_ROOMS)
         # The weights are in the cache's key by their content.
-        salt = json.dumps([plan.mean_std, plan.last_stride, self.settings.precision, code])
+        how = [plan.options, plan.mean_std, plan.last_stride, self.settings.precision]
+        salt = json.dumps([*how, code])
         folder = self.work / "cache" / "embeddings"
         return self._embed(made, network, images, folder=folder, salt=salt)
 
@@ -716,6 +721,10 @@ def _view_of(target: str) -> str:
 
 def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     return table.index.get_indexer(rows.index)
+
+
+def _image_size(made: Experiment) -> int:
+    return made.recipe.image_size or backbone.architecture(made.backbone).image_size
 
 
 def _train_side(image_size: int) -> int:

@@ -30,6 +30,8 @@ FRONT_DOOR = {"plan", "batch", "report"}
 SPEAKERS = {"findings", "plot", "present"}  # notebooks call them with what study gave
 MAY_IMPORT = {
     "method": {"backbone", "loss"},  # and each other
+    "backbone": {"imagenet"},
+    "imagenet": {"efficientnet"},
     "study": set(ROOMS) - FRONT_DOOR - SPEAKERS - {"pretrain"},
     "evidence": {"metric"},
     "pretrain": {"backbone", "caption", "embed", "image", "method", "metric", "recipes", "record"}

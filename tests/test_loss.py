@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from pytorch_metric_learning.distances import CosineSimilarity
-from pytorch_metric_learning.losses import SupConLoss
+from pytorch_metric_learning.distances import CosineSimilarity, LpDistance
+from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
+from pytorch_metric_learning.miners import BatchHardMiner
+from pytorch_metric_learning.reducers import MeanReducer
 
 from handid import loss
 
@@ -236,3 +238,110 @@ def test_logits_and_smoothing_that_do_not_fit_are_refused():
     for smoothing in (-0.1, 1.0, float("nan")):
         with pytest.raises(ValueError, match="smoothing=.* is out of range"):
             loss.label_smoothed_cross_entropy(torch.ones(1, 3), torch.tensor([0]), smoothing)
+
+
+# --- triplets and orthogonality -----------------------------------------------------------------
+
+
+def triplet_by_loop(rows, labels, margin):
+    """Hermans et al. 2017, Eq. (5), pair by pair."""
+    total = 0.0
+    for i, own in enumerate(labels):
+        distances = [math.dist(rows[i], other) for other in rows]
+        near = [d for d, label in zip(distances, labels, strict=True) if label != own]
+        far = [d for d, label in zip(distances, labels, strict=True) if label == own]
+        total += max(0.0, margin + max(far) - min(near)) if near else 0.0
+    return total / len(rows)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.3, 5.0])
+def test_the_triplet_loss_is_the_loop_and_another_librarys(batch, margin):
+    rows, _, labels = batch
+    value = loss.batch_hard_triplet(rows, labels, margin)
+    assert value.item() == pytest.approx(triplet_by_loop(rows.tolist(), labels.tolist(), margin))
+    plain = LpDistance(normalize_embeddings=False)
+    chosen = BatchHardMiner(distance=plain)(rows[:9], labels[:9])  # it skips rows without positive
+    theirs = TripletMarginLoss(margin, distance=plain, reducer=MeanReducer())
+    ours = loss.batch_hard_triplet(rows[:9], labels[:9], margin)
+    assert ours.item() == pytest.approx(theirs(rows[:9], labels[:9], chosen).item(), rel=1e-6)
+
+
+def test_a_triplet_worked_by_hand_and_one_without_a_negative():
+    rows = torch.tensor([[0.0], [3.0], [4.0]], requires_grad=True)
+    # Rows 0 and 1 are one person: 3 - 4 + 2 = 1, 3 - 1 + 2 = 4; row 2 has itself: 0 - 1 + 2 = 1.
+    value = loss.batch_hard_triplet(rows, torch.tensor([0, 0, 1]), 2.0)
+    assert value.item() == pytest.approx(6 / 3, abs=1e-5)
+    alone = loss.batch_hard_triplet(rows, torch.tensor([0, 0, 0]), 2.0)
+    alone.backward()
+    assert alone.item() == 0 and rows.grad.isfinite().all()
+
+
+def test_the_triplet_losses_gradient_is_that_of_finite_differences(batch):
+    rows, _, labels = batch
+    rows = rows.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: loss.batch_hard_triplet(x, labels, 1.0), rows)
+
+
+def test_triplets_that_do_not_fit_are_refused():
+    rows, labels = torch.zeros(2, 3), torch.tensor([0, 1])
+    for arguments, sentence in (
+        ((rows, labels[:1], 0.3), "do not fit"),
+        ((rows[:0], labels[:0], 0.3), "B at least 1"),
+        ((rows, labels, -1.0), "margin=-1.0 must be at least 0"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            loss.batch_hard_triplet(*arguments)
+
+
+def gap_by_loop(matrix, start, again):
+    """One power iteration each, number by number; see spectral_gap."""
+    size = len(matrix)
+    gram = [
+        [sum(a * b for a, b in zip(matrix[i], matrix[j], strict=True)) for j in range(size)]
+        for i in range(size)
+    ]
+
+    def rayleigh(vector, shift):
+        for _ in range(2):
+            before = vector
+            vector = [
+                sum(gram[i][j] * before[j] for j in range(size)) - shift * before[i]
+                for i in range(size)
+            ]
+        dot = sum(a * b for a, b in zip(before, vector, strict=True))
+        return dot / sum(a * a for a in before)
+
+    largest = rayleigh(start, 0.0)
+    return largest - (rayleigh(again, largest) + largest)
+
+
+def test_one_step_of_the_gap_is_the_loop():
+    matrices = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(0)).double()
+    torch.manual_seed(1)
+    found = loss.spectral_gap(matrices)
+    torch.manual_seed(1)
+    starts = [torch.randn(3, 4, 1, dtype=torch.float64)[..., 0].tolist() for _ in range(2)]
+    for row in range(3):
+        expected = gap_by_loop(matrices[row].tolist(), starts[0][row], starts[1][row])
+        assert found[row].item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 6), (5, 6, 4), (8, 3)])
+def test_many_steps_of_the_gap_give_the_eigenvalues(shape):
+    matrices = torch.randn(*shape, generator=torch.Generator().manual_seed(0)).double()
+    values = torch.linalg.eigvalsh(matrices @ matrices.mT)
+    found = loss.spectral_gap(matrices, steps=3000)
+    assert torch.allclose(found, values[..., -1] - values[..., 0], rtol=1e-4)
+
+
+def test_orthogonal_rows_have_no_gap_and_falling_along_its_gradient_closes_it():
+    square = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0)))[0]
+    assert loss.spectral_gap(3 * square[:4]).abs().item() < 1e-4
+    assert loss.spectral_gap(torch.zeros(2, 3)).item() == 0
+    rows = torch.randn(4, 6, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    before = loss.spectral_gap(rows, steps=200).item()
+    torch.manual_seed(0)
+    for _ in range(100):
+        (slope,) = torch.autograd.grad(loss.spectral_gap(rows, steps=20), rows)
+        rows = (rows - 0.01 * slope).detach().requires_grad_()
+    assert loss.spectral_gap(rows, steps=200).item() < before / 4

@@ -15,7 +15,13 @@ METHODS = {
     "clip_pretrain": "ClipPretrain",
     "raw_pixels": "RawPixels",
     "colour_histogram": "ColourHistogram",
+    "cnn_baseline": "CnnBaseline",
+    "gpa_net": "GpaNet",
+    "mba_net": "MbaNet",
+    "abd_net": "AbdNet",
+    "rga_net": "RgaNet",
 }
+_ON_CLIP_ALONE = ("clip_zero_shot", "clip_handid", "clip_pretrain")
 
 
 class Method(nn.Module):
@@ -53,10 +59,13 @@ def build(name: str, backbone: nn.Module, n_identities: int, **options) -> Metho
         options: the method's own keyword arguments.
 
     Raises:
-        ValueError: listing what is known, for an unknown method or option.
+        ValueError: listing what is known, for an unknown method or option; for a backbone that
+            does not give what the method needs.
     """
     if name not in METHODS:
         raise ValueError(f"Unknown method '{name}': choose one of {', '.join(METHODS)}.")
+    if name in _ON_CLIP_ALONE and getattr(backbone, "family", "") == "cnn":
+        raise ValueError(f"Method '{name}' needs a CLIP, and {backbone.name} is none.")
     kind = getattr(import_module(f"handid.method.{name}"), METHODS[name])
     known = [*inspect.signature(kind).parameters][2:]
     unknown = [option for option in options if option not in known]

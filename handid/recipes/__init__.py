@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-FAMILIES = ("vit", "resnet")
+FAMILIES = ("vit", "resnet", "cnn")
 _FOLDER = Path(__file__).parent
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -78,6 +78,7 @@ class Recipe(_Strict):
     """A method with everything that makes its numbers: options, images, stages, test.
 
     `weights` are those that the study names, or "random": an untrained network, as a control.
+    `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Recipe(_Strict):
     controls: dict[str, dict[str, Any]] = {}
     weights: Literal["study", "random"] = "study"
     last_stride: Literal[1, 2] = 1
+    image_size: Annotated[int, Field(ge=0)] = 0
     mean_std: Literal["imagenet", "clip", "half"]
     geometry: Literal["squash", "crop"]
     flip_average: bool
@@ -105,7 +107,7 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
 
     Args:
         name: a file in this folder, without its suffix.
-        family: "vit" or "resnet": chooses where a value differs by family.
+        family: "vit" or "resnet" (CLIP's), or "cnn" (ImageNet's): chooses where a value differs.
         changes: values to replace: fields of Recipe, of every Stage, of Augment, or of the
             method's options. A changed `epochs` stretches warm-up and milestones with it.
         control: one of the recipe's named controls, whose changes come first; its name goes into
@@ -119,7 +121,7 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
     if family not in FAMILIES:
         raise ValueError(f"Unknown family '{family}': use {' or '.join(FAMILIES)}.")
     content = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    content = {"name": name, **_for_family(content, family)}
+    content = {"name": name, **_of_family(name, content, family)}
     changes = _of_control(content, control) | (changes or {})
     epochs = changes.pop("epochs", None)
     for key, value in changes.items():
@@ -148,6 +150,13 @@ def _of_control(content: dict, control: str) -> dict:
         )
     content["title"] = f"{content['title']} {control}".strip()
     return dict(known.get(control, {}))
+
+
+def _of_family(name: str, content: dict, family: str) -> dict:
+    try:
+        return _for_family(content, family)
+    except KeyError:
+        raise ValueError(f"Recipe '{name}' is not for backbones of family '{family}'.") from None
 
 
 def _for_family(value: Any, family: str) -> Any:

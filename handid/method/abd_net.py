@@ -1,0 +1,161 @@
+"""ABD-Net: attention over channels and positions, part by part, and rows kept orthogonal."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from handid import loss
+from handid.method._attention import ChannelAttention, PositionAttention
+from handid.method._cnn import CnnMethod
+
+
+class AttentionHead(nn.Sequential):
+    """[B, C, h, w] -> [B, C, h, w] through half as many channels, attention in the middle."""
+
+    def __init__(self, channels: int, attention: nn.Module):
+        half = channels // 2
+        super().__init__(
+            *(nn.Conv2d(channels, half, 3, padding=1, bias=False), nn.BatchNorm2d(half), nn.ReLU()),
+            attention,
+            *(nn.Conv2d(half, half, 3, padding=1, bias=False), nn.BatchNorm2d(half), nn.ReLU()),
+            *(nn.Dropout2d(0.1), nn.Conv2d(half, channels, 1)),
+        )
+
+
+class AbdNet(CnnMethod):
+    """A global branch, and a branch of horizontal parts with three attention heads summed.
+
+    Source: Chen et al. 2019 as in its public code (facts/methods.md 6). There, the orthogonality of
+    weights meets the first convolution alone, by a slip; here it meets all, as its text says, and
+    the slip is the control `public_code`.
+
+    Args:
+        backbone: with `stages`; the last one is copied, so that each branch trains its own.
+        n_identities: classes.
+        parts: stripes of the map, top to bottom.
+        width: of every feature.
+        margin: of the triplet loss, in the unit of the features.
+        orthogonal_convs: "all", or "first".
+        label_smoothing: epsilon, 0 to 1.
+
+    Raises:
+        ValueError: one sentence for parts that do not divide the map, an unknown option, or a
+            backbone without stages.
+    """
+
+    needs = "stages"
+
+    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        parts: int = 2,
+        width: int = 1024,
+        margin: float = 1.2,
+        orthogonal_convs: str = "all",
+        label_smoothing: float = 0.1,
+    ):
+        super().__init__(backbone, label_smoothing)
+        side = backbone.sides[-1]
+        if not isinstance(parts, int) or parts < 1 or side % parts:
+            raise ValueError(
+                f"{backbone.name}'s map of {side} x {side} cells cannot be cut into {parts} equal "
+                f"stripes: use a divisor of {side} or another image size."
+            )
+        if orthogonal_convs not in ("all", "first"):
+            raise ValueError(f"Unknown orthogonal_convs '{orthogonal_convs}': choose all, first.")
+        self.parts, self.margin, self.convs = parts, margin, orthogonal_convs
+        self.add_layers(width, n_identities)
+        self.apply_initial_weights()
+        self.last_stage = deepcopy(backbone.stages[3])
+
+    def add_layers(self, width: int, n_identities: int) -> None:
+        """What is new: the shallow attention, both branches and their classifiers."""
+        inside = self.backbone.channels
+        self.shallow = ChannelAttention()
+        self.global_neck = nn.Sequential(
+            nn.Linear(inside, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.5)
+        )
+        reduce = nn.Conv2d(inside, width, 1, bias=False)
+        self.reduce = nn.Sequential(reduce, nn.BatchNorm2d(width), nn.ReLU())
+        attentions = {
+            "before": nn.Identity(),
+            "channel": ChannelAttention(),
+            "position": PositionAttention(width // 2),
+        }
+        self.attend = nn.ModuleDict({k: AttentionHead(width, a) for k, a in attentions.items()})
+        self.merge = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(width, width, 1))
+        heads = 1 + self.parts
+        self.classifiers = nn.ModuleList(nn.Linear(width, n_identities) for _ in range(heads))
+
+    def apply_initial_weights(self) -> None:
+        """The public code's start of everything that is new."""
+        for name, module in self.named_modules():
+            if name.startswith("backbone."):
+                continue
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 1.0, 0.02)
+            if getattr(module, "bias", None) is not None:
+                nn.init.zeros_(module.bias)
+
+    def features(self, images: Tensor) -> tuple[list[Tensor], dict[str, list[Tensor]]]:
+        """[B, 3, H, W] -> 1 + parts features [B, width]; and the maps that are kept diverse."""
+        first, second, third, last = self.backbone.stages
+        grid = self.shallow(first(images))
+        maps = {"shallow": [grid], **{name: [] for name in (*self.attend, "after")}}
+        grid = third(second(grid))
+        found = [self.global_neck(last(grid).mean((2, 3)))]
+        for stripe in self.reduce(self.last_stage(grid)).chunk(self.parts, dim=2):
+            seen = {name: head(stripe) for name, head in self.attend.items()}
+            seen["after"] = self.merge(sum(seen.values()))
+            found.append(seen["after"].mean((2, 3)))
+            for name, one in seen.items():
+                maps[name].append(one)
+        return found, maps
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`identity` and `triplet`, means over the features; `orthogonal_features`, `_weights`."""
+        found, maps = self.features(images)
+        logits = [layer(one) for layer, one in zip(self.classifiers, found, strict=True)]
+        identity = [self.cross_entropy(one, labels) for one in logits]
+        triplet = [loss.batch_hard_triplet(one, labels, self.margin) for one in found]
+        return {
+            "identity": sum(identity) / len(found),
+            "triplet": sum(triplet) / len(found),
+            "orthogonal_features": self.feature_gaps(maps),
+            "orthogonal_weights": self.weight_gaps(),
+        }
+
+    def feature_gaps(self, maps: dict[str, list[Tensor]]) -> Tensor:
+        """Spectral gaps of channels, mean over images and parts, summed over the kinds of map."""
+        total = 0.0
+        for name, parts in maps.items():
+            gaps = [loss.spectral_gap(one.flatten(2)).mean() for one in parts]
+            weight = 0.01 if name == "shallow" else 1.0  # as in the public code
+            total = total + weight * sum(gaps) / len(gaps)
+        return total
+
+    def weight_gaps(self) -> Tensor:
+        """Squared spectral gaps of the filters, summed over the convolutions."""
+        convs = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
+        convs = convs if self.convs == "all" else convs[:1]
+        return sum(loss.spectral_gap(conv.weight.flatten(1)).square() for conv in convs)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, (1 + parts) * width]: 3072."""
+        return torch.cat(self.features(images)[0], dim=1)
+
+    def image_parameters(self) -> list[nn.Parameter]:
+        """Both last stages are pre-trained."""
+        return [*super().image_parameters(), *self.last_stage.parameters()]
+
+    def parameter_groups(self, recipe) -> list[dict]:
+        """All; in the stage `fixbase` the pre-trained layers rest."""
+        image, new = super().parameter_groups(recipe)
+        return [new] if recipe.name == "fixbase" else [image, new]

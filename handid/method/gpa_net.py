@@ -1,0 +1,96 @@
+"""GPA-Net: a global feature and those of parts of the map, each with a classifier of its own."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from handid.method._cnn import CnnMethod, head
+
+BRANCHES = ("both", "global", "local")
+
+
+class GpaNet(CnnMethod):
+    """The map's average and the averages of its parts; one head a vector.
+
+    Source: GPA-Net, section 2. The paper mentions no activation in the heads, so there is none, and
+    does not say how they start ("appropriate"): see `head`. One part alone is the whole map, which
+    then is the global branch alone, as in table 3.
+
+    Args:
+        backbone: with `map`, `channels` and `sides`.
+        n_identities: classes.
+        horizontal_parts: Hp: rows of parts, which cut the height.
+        vertical_parts: Vp: columns of parts, which cut the width.
+        branches: "both", "global" or "local" (table 4).
+        width: of the reduced vectors r.
+        dropout: probability, in the heads.
+        local_weight: lambda of eq. 1.
+        label_smoothing: epsilon of eq. 2, 0 to 1.
+
+    Raises:
+        ValueError: one sentence for parts that are no whole numbers or do not divide the map, an
+            unknown branch, or a backbone without a map.
+    """
+
+    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        horizontal_parts: int = 3,
+        vertical_parts: int = 1,
+        branches: str = "both",
+        width: int = 512,
+        dropout: float = 0.5,
+        local_weight: float = 1.0,
+        label_smoothing: float = 0.1,
+    ):
+        super().__init__(backbone, label_smoothing)
+        self.parts, self.local_weight = (horizontal_parts, vertical_parts), local_weight
+        count = _count(self.parts, backbone)
+        if branches not in BRANCHES:
+            raise ValueError(f"Unknown branches '{branches}': choose {', '.join(BRANCHES)}.")
+        if branches == "local" and count == 1:
+            raise ValueError("The local branch needs at least two parts: one is the whole map.")
+        self.has_global, self.has_local = branches != "local", branches != "global" and count > 1
+        vectors = self.has_global + count * self.has_local
+        self.heads = nn.ModuleList(
+            head(backbone.channels, width, n_identities, dropout) for _ in range(vectors)
+        )
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, V, channels]: global vector first, then parts row by row."""
+        grid, vectors = self.backbone.map(images), []
+        if self.has_global:
+            vectors.append(grid.mean((2, 3))[:, None])
+        if self.has_local:
+            cell = [side // part for side, part in zip(grid.shape[2:], self.parts, strict=True)]
+            vectors.append(functional.avg_pool2d(grid, cell).flatten(2).mT)
+        return torch.cat(vectors, dim=1)
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`global`, and `local`: lambda times the sum over the parts (eq. 1)."""
+        vectors = self.pooled(images).unbind(1)
+        each = [
+            self.cross_entropy(layers(vector), labels)
+            for layers, vector in zip(self.heads, vectors, strict=True)
+        ]
+        found = {"global": each.pop(0)} if self.has_global else {}
+        return {**found, "local": self.local_weight * sum(each)} if self.has_local else found
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, V * channels] before the heads: 8192 for ResNet50 and 3 parts."""
+        return self.pooled(images).flatten(1)
+
+
+def _count(parts: tuple[int, int], backbone: nn.Module) -> int:
+    rows, columns = parts
+    if not all(isinstance(number, int) and number >= 1 for number in parts):
+        raise ValueError(f"Cannot cut a map into {rows} x {columns} parts: use whole numbers.")
+    side = backbone.sides[-1]
+    if side % rows or side % columns:
+        raise ValueError(
+            f"{backbone.name}'s map of {side} x {side} cells cannot be cut into "
+            f"{rows} x {columns} equal parts: use divisors of {side} or another image size."
+        )
+    return rows * columns

@@ -1,0 +1,132 @@
+"""MBA-Net: three branches of one network: global, with spatial and with channel attention.
+
+Of the paper we have the abstract, which promises relative positional encoding. The public code's
+is not relative; it is kept as the control `public_code`.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from handid.method._attention import ChannelAttention, PositionAttention
+from handid.method._cnn import CnnMethod, head
+
+POSITIONS = ("relative", "flat", "none")
+
+
+class SpatialAttention(PositionAttention):
+    """Attention over positions with a term for where they are, for rows and for columns.
+
+    Relative, with tables R of 2L - 1 learned vectors, q the query and v the values:
+    E_rows(x, y) = sum over i of (q(x, y) . R_rows[i - x]) v(i, y), columns alike; out = gamma (V A'
+    + BN(E_rows) + BN(E_columns)) + X. No softmax over the terms of the places. Source: the public
+    code's own alternative, which it has commented out.
+
+    Flat is what the public code computes: the pairs (position, offset) of one axis are read as if
+    they were the N positions of the map, so that E(p) = sum over k of (q(p) . R[b - a]) v(k), k
+    being row a and column b: a term of k alone, the same wherever p is.
+
+    Args:
+        channels: C; of a query C / 8.
+        side: L of the square map, cells.
+        positions: "relative", "flat", or "none".
+    """
+
+    def __init__(self, channels: int, side: int, positions: str = "relative"):
+        super().__init__(channels, normed=True)
+        self.side, self.kind = side, positions
+        if positions != "none":
+            width = max(1, channels // 8)
+            self.rows = nn.Parameter(torch.randn(2 * side - 1, width))
+            self.columns = nn.Parameter(torch.randn(2 * side - 1, width))
+            self.row_norm, self.column_norm = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+
+    def positions(self, query: Tensor, value: Tensor) -> Tensor | float:
+        """[B, d, L, L] queries and [B, C, L, L] values -> [B, C, L, L]."""
+        if self.kind == "none":
+            return 0.0
+        if value.shape[2:] != (self.side, self.side):
+            raise ValueError(
+                f"MBA-Net was built for maps of {self.side} x {self.side} cells, not "
+                f"{value.shape[2]} x {value.shape[3]}: give it images of the size it was built for."
+            )
+        place = torch.arange(self.side, device=value.device)
+        offsets = place[None, :] - place[:, None] + self.side - 1  # [x, i]: i - x, from 0
+        terms = self._relative if self.kind == "relative" else self._flat
+        rows, columns = terms(query, value, self.rows[offsets], self.columns[offsets])
+        return self.row_norm(rows) + self.column_norm(columns)
+
+    def _relative(self, query: Tensor, value: Tensor, rows: Tensor, columns: Tensor):
+        scores = torch.einsum("bdxy,xid->bixy", query, rows)
+        down = torch.einsum("bixy,bciy->bcxy", scores, value)
+        scores = torch.einsum("bdxy,yid->bixy", query, columns)
+        return down, torch.einsum("bixy,bcxi->bcxy", scores, value)
+
+    def _flat(self, query: Tensor, value: Tensor, rows: Tensor, columns: Tensor):
+        for table in (rows, columns):
+            mixed = value.flatten(2) @ table.flatten(0, 1)  # [B, C, d]
+            yield (mixed @ query.flatten(2)).view_as(value)
+
+
+class MbaNet(CnnMethod):
+    """Global, spatial and channel branch, each through the same last stage to a head of its own.
+
+    Source: MBA-Net's public code (facts/methods.md 5): attention before and after the last stage,
+    whose weights and batch statistics the three branches share.
+
+    Args:
+        backbone: with `stages`, `widths` and `sides`.
+        n_identities: classes.
+        positions: see SpatialAttention.
+        width: of the heads.
+        dropout: probability, in the heads.
+        label_smoothing: epsilon, 0 to 1.
+
+    Raises:
+        ValueError: one sentence for unknown positions or a backbone without stages.
+    """
+
+    needs = "stages"
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        positions: str = "relative",
+        width: int = 2048,
+        dropout: float = 0.5,
+        label_smoothing: float = 0.1,
+    ):
+        super().__init__(backbone, label_smoothing)
+        if positions not in POSITIONS:
+            raise ValueError(f"Unknown positions '{positions}': choose {', '.join(POSITIONS)}.")
+        places = [*zip(backbone.widths[2:], backbone.sides[2:], strict=True)]
+        self.spatial = nn.ModuleList(SpatialAttention(*place, positions) for place in places)
+        self.channel = nn.ModuleList(ChannelAttention() for _ in places)
+        inside = backbone.channels
+        self.heads = nn.ModuleDict(
+            {name: head(inside, width, n_identities, dropout, nn.LeakyReLU(0.1))
+             for name in ("global", "spatial", "channel")}
+        )  # fmt: skip
+
+    def pooled(self, images: Tensor) -> dict[str, Tensor]:
+        """[B, 3, H, W] -> of each branch [B, channels], the average of its last map."""
+        *trunk, last = self.backbone.stages
+        grid = images
+        for stage in trunk:
+            grid = stage(grid)
+        maps = {"global": last(grid)}
+        for name, (before, after) in (("spatial", self.spatial), ("channel", self.channel)):
+            maps[name] = after(last(before(grid)))
+        return {name: found.mean((2, 3)) for name, found in maps.items()}
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`global`, `spatial` and `channel`: cross-entropy of each head."""
+        return {
+            name: self.cross_entropy(self.heads[name](vector), labels)
+            for name, vector in self.pooled(images).items()
+        }
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, 3 * channels] before the heads: 6144 for ResNet50."""
+        return torch.cat([*self.pooled(images).values()], dim=1)

@@ -1,0 +1,122 @@
+"""RGA-Net: after every stage, attention by how each place, then each channel, relates to all."""
+
+import torch
+from torch import Tensor, nn
+
+from handid import loss
+from handid.method._attention import exact, widened
+from handid.method._cnn import CnnMethod, classifier
+
+RATIO = 8  # each embedding has one eighth of the channels; the public code's three ratios
+
+
+class Relation(nn.Module):
+    """A weight a node, from its relations to all nodes and from itself (Zhang et al. 2020).
+
+    The same module for both kinds: nodes are positions with channels as features, or channels with
+    positions as features. G = theta' phi; a node's relations are its row and its column of G.
+
+    Args:
+        features: numbers a node has.
+        nodes: M; the relations of a node are 2M numbers, hence it is fixed.
+    """
+
+    def __init__(self, features: int, nodes: int):
+        super().__init__()
+        inner, wide = max(1, features // RATIO), 1 + max(1, nodes // RATIO)
+        self.features, self.nodes = features, nodes
+        self.theta, self.phi, self.own = (_unit(features, inner) for _ in range(3))
+        self.relations = _unit(2 * nodes, wide - 1)
+        narrow = max(1, wide // RATIO)
+        last = nn.Conv1d(narrow, 1, 1, bias=False)
+        self.weigh = nn.Sequential(*_unit(wide, narrow), last, nn.BatchNorm1d(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, features, nodes] -> [B, 1, nodes], 0 to 1."""
+        if x.shape[1:] != (self.features, self.nodes):
+            raise ValueError(
+                f"RGA-Net was built for {self.features} x {self.nodes} maps, not "
+                f"{x.shape[1]} x {x.shape[2]}: give it images of the size it was built for."
+            )
+        graph = self.theta(x).mT @ self.phi(x)  # [B, nodes, nodes]
+        relations = self.relations(torch.cat([graph.mT, graph], dim=1))
+        own = self.own(x).mean(1, keepdim=True)
+        return self.weigh(torch.cat([own, relations], dim=1)).sigmoid()
+
+
+class RelationAwareAttention(nn.Module):
+    """Spatial, then channel attention of one map.
+
+    Args:
+        channels: C.
+        side: of the square map, cells.
+    """
+
+    def __init__(self, channels: int, side: int):
+        super().__init__()
+        self.spatial = Relation(channels, side**2)
+        self.channel = Relation(side**2, channels)
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, C, h, w]."""
+        with exact(grid):
+            x = widened(grid.flatten(2))
+            x = x * self.spatial(x)
+            return (x * self.channel(x.mT).mT).view_as(grid)
+
+
+class RgaNet(CnnMethod):
+    """Relation-aware attention after each of four stages, average, BN neck, classifier.
+
+    Source: Zhang et al. 2020 as in its public code, "RGA-SC" (facts/methods.md 7).
+
+    Args:
+        backbone: with `stages`, `widths` and `sides`, which fix the input size.
+        n_identities: classes.
+        margin: of the triplet loss, in the unit of the features.
+        after_neck: embed after the neck's batch norm, or before (the paper reports both).
+        label_smoothing: epsilon, 0 to 1.
+    """
+
+    needs = "stages"
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        margin: float = 0.3,
+        after_neck: bool = True,
+        label_smoothing: float = 0.1,
+    ):
+        super().__init__(backbone, label_smoothing)
+        self.margin, self.after_neck = margin, after_neck
+        places = zip(backbone.widths, backbone.sides, strict=True)
+        self.attend = nn.ModuleList(RelationAwareAttention(*place) for place in places)
+        self.neck = nn.BatchNorm1d(backbone.channels)
+        self.neck.bias.requires_grad_(False)  # stays 0, as in the public code
+        self.classifier = classifier(backbone.channels, n_identities, bias=False)
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, channels], before the neck."""
+        for stage, attend in zip(self.backbone.stages, self.attend, strict=True):
+            images = attend(stage(images))
+        return images.mean((2, 3))
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`identity` after the neck, `triplet` before it."""
+        vectors = self.pooled(images)
+        return {
+            "identity": self.cross_entropy(self.classifier(self.neck(vectors)), labels),
+            "triplet": loss.batch_hard_triplet(vectors, labels, self.margin),
+        }
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, channels]: 2048 for ResNet50."""
+        vectors = self.pooled(images)
+        return self.neck(vectors) if self.after_neck else vectors
+
+
+def _unit(inside: int, outside: int) -> nn.Sequential:
+    conv = nn.Conv1d(inside, outside, 1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm1d(outside), nn.ReLU())
