@@ -42,6 +42,14 @@ def test_an_unknown_option_is_refused_with_the_known_ones():
         method.build("clip_handid", None, 2, tau=1.0)
 
 
+def test_zero_shot_takes_either_level_and_refuses_others():
+    net, images = built("clip_zero_shot", level="feat").eval(), batch(2)[0]
+    assert torch.equal(net.embed(images), net.backbone(images)["feat"])
+    assert torch.equal(built("clip_zero_shot").eval().embed(images), net.backbone(images)["proj"])
+    with pytest.raises(ValueError, match="Unknown level 'text': use feat or proj"):
+        built("clip_zero_shot", level="text")
+
+
 def test_an_unknown_control_is_refused():
     with pytest.raises(ValueError, match="Unknown control 'none_at_all'"):
         built("clip_handid", control="none_at_all")

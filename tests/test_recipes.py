@@ -205,6 +205,13 @@ def test_the_plain_recipe_is_the_squashed_one_without_its_mirror_image():
     assert but(squash, *differ) == but(plain, *differ)
 
 
+def test_the_feature_recipe_is_the_plain_one_at_the_other_level():
+    plain, feature = (recipes.load(f"clip_zero_shot_{end}", "vit") for end in ("plain", "feat"))
+    assert feature.options == {"level": "feat"}
+    differ = ("name", "title", "options", "controls")
+    assert but(plain, *differ) == but(feature, *differ)
+
+
 @pytest.mark.parametrize("name", [f"clip_zero_shot{end}" for end in ("", "_squash", "_plain")])
 def test_zero_shot_has_its_random_network_as_a_control(name):
     plain, changed = (recipes.load(name, "vit", control=c) for c in ("", "random_weights"))

@@ -6,19 +6,27 @@ from handid.method import Method
 
 
 class ClipZeroShot(Method):
-    """CLIP's projected image feature as the embedding (CLIP-HandID, "CLIP-ZS")."""
+    """CLIP's image feature as the embedding (CLIP-HandID, "CLIP-ZS").
 
-    def __init__(self, backbone: nn.Module, n_identities: int):
+    Args:
+        backbone: a CLIP with `forward` -> {"feat", "proj"}.
+        n_identities: not used, nothing is trained.
+        level: "proj", the projected feature, as published; or "feat", the one before it.
+    """
+
+    def __init__(self, backbone: nn.Module, n_identities: int, *, level: str = "proj"):
         super().__init__()
-        self.backbone = backbone
+        if level not in backbone.dims:
+            raise ValueError(f"Unknown level '{level}': use {' or '.join(backbone.dims)}.")
+        self.backbone, self.level = backbone, level
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """No losses: there is nothing to train."""
         return {}
 
     def embed(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, dims["proj"]], 512 for ViT-B/16 and 1024 for RN50."""
-        return self.backbone(images)["proj"]
+        """[B, 3, H, W] -> [B, dims[level]]; "proj" is 512 for ViT-B/16 and 1024 for RN50."""
+        return self.backbone(images)[self.level]
 
     def parameter_groups(self, recipe) -> list[dict]:
         """Nothing trains."""
