@@ -163,6 +163,7 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{record.digest(content)}"
     base = backbone.build(name, "random", last_stride=plan.last_stride, seed=seed)
     choices = [backbone.tokenise(list(sentences)) for sentences in caption.CHOICES.values()]
+    torch.manual_seed(seed)  # of the head
     network = method.build(plan.method, base, n_identities=0, choices=choices)
     window = image.Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
 

@@ -371,7 +371,7 @@ def test_moles_are_counted_where_they_are_seen(monkeypatch):
         pictures.append(image.astype(int))
     assert seen == [0, 2]  # the one far off the hand is not counted
     darker = (pictures[0] - pictures[1]).max(axis=2) > 20
-    assert 4 <= darker.sum() < 100
+    assert 4 <= darker.sum() < 200
     monkeypatch.undo()
     synthetic._atlas.cache_clear()
 
