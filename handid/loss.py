@@ -88,6 +88,37 @@ def supervised_contrastive(
         return -per_anchor.mean()
 
 
+def likeness(features: Tensor, wanted: Tensor) -> Tensor:
+    """How far the pairs of a batch are from being as alike as a teacher's features say.
+
+    Mean squared difference between the two sets' cosine similarities of different rows. The
+    teacher's features are first centred and scaled over the batch: what all share is no likeness.
+    Source: Tung and Mori 2019, Similarity-Preserving Knowledge Distillation, with all pairs' own
+    rows left out.
+
+    Args:
+        features: [B, D] of the one that learns, any length.
+        wanted: [B, E] of the teacher.
+
+    Returns:
+        Scalar, from 0 to 4.
+
+    Raises:
+        ValueError: if the shapes do not fit or there is no pair.
+    """
+    if features.ndim != 2 or wanted.ndim != 2 or len(features) != len(wanted) or len(features) < 2:
+        raise ValueError(
+            f"features {tuple(features.shape)} and wanted {tuple(wanted.shape)} do not fit: "
+            "expected (B, D) and (B, E), B at least 2"
+        )
+    with torch.autocast(features.device.type, enabled=False):
+        wanted = _at_least_float32(wanted)
+        wanted = (wanted - wanted.mean(0)) / wanted.std(0).clamp(min=1e-6)
+        ours, theirs = (F.normalize(_at_least_float32(x), dim=1) for x in (features, wanted))
+        different = ~torch.eye(len(ours), dtype=torch.bool, device=ours.device)
+        return F.mse_loss((ours @ ours.T)[different], (theirs @ theirs.T)[different])
+
+
 def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Triplet loss of each row with its farthest positive and its nearest negative in the batch.
 

@@ -159,12 +159,14 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     plan = recipes.load("clip_pretrain", backbone.architecture(name).family, changes)
     hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, "wild", workers)
     code = record.code_fingerprint("method/clip_pretrain.py", "caption.py", "synthetic.py")
+    teacher, taught = _teacher(plan.teacher, engine)
     content = [name, plan.model_dump(), shards, shards_an_epoch, seed, engine.precision, code]
+    content += [taught]
     folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{record.digest(content)}"
     base = backbone.build(name, "random", last_stride=plan.last_stride, seed=seed)
     choices = [backbone.tokenise(list(sentences)) for sentences in caption.CHOICES.values()]
     torch.manual_seed(seed)  # of the head
-    network = method.build(plan.method, base, n_identities=0, choices=choices)
+    network = method.build(plan.method, base, n_identities=0, choices=choices, teacher=teacher)
     window = image.Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
 
     def batches(stage, generator):
@@ -177,8 +179,16 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     strangers = Hands(hands.folder.parent, WATCHED, "11k", workers)
     validate = _watch(strangers, base.image_size, plan)
     history = train.fit(network, plan, batches, validate, folder, engine, seed=seed)
-    made = {"people": shards * SHARD_PEOPLE, "population": hands.population, "seed": seed}
+    made = {"people": shards * SHARD_PEOPLE, "population": hands.population, "seed": seed} | taught
     return _finish(name, base, hands, folder, history, made, engine)
+
+
+def _teacher(name: str, engine: train.Engine) -> tuple[nn.Module | None, dict]:
+    """A backbone with the weights that ship, and what the card says of it."""
+    if not name:
+        return None, {}
+    teacher = backbone.build(name, "mini", last_stride=2).to(engine.device)
+    return teacher, {"teacher": name, "teacher_sha256": backbone.shipped()[name]["sha256"]}
 
 
 def _groups(hands: Hands, chosen: list[int], generator: torch.Generator) -> Iterator[tuple]:

@@ -28,6 +28,8 @@ _OPTIMISERS = {
     "adamw": torch.optim.AdamW,
     "sgd": lambda groups, **kw: torch.optim.SGD(groups, momentum=0.9, nesterov=True, **kw),
 }
+# Scales an orthogonalised step as large as AdamW's, so that one rate serves both.
+_MUON = {"adjust_lr_fn": "match_rms_adamw"}
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,10 @@ class _Loop:
 
     def __init__(self, method: nn.Module, stage, engine: Engine, saved: dict[str, Tensor]):
         self.method, self.stage, self.engine = method, stage, engine
-        self.groups = [group for group in method.parameter_groups(stage) if group["params"]]
-        kind = _OPTIMISERS[stage.optimiser]
-        self.optimiser = kind(self.groups, weight_decay=stage.weight_decay)
-        self.peaks = [group["lr"] for group in self.optimiser.param_groups]
+        groups = [group for group in method.parameter_groups(stage) if group["params"]]
+        self.moved = [parameter for group in groups for parameter in group["params"]]
+        self.optimisers = _optimisers(stage, groups)
+        self.peaks = [group["lr"] for group in self._groups]
         device = torch.device(engine.device).type
         self.scaler = torch.amp.GradScaler(device, enabled=engine.precision == "fp16")
         self.losses = torch.compile(method.losses) if engine.compile else method.losses
@@ -180,7 +182,7 @@ class _Loop:
         torch.manual_seed(seed)  # dropout
         generator = torch.Generator().manual_seed(seed)  # order and augmentation
         factor = rate_factor(self.stage, epoch)
-        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
+        for group, peak in zip(self._groups, self.peaks, strict=True):
             group["lr"] = peak * factor
         self.method.train()
         start, images_seen, sums, steps = time.perf_counter(), 0, {}, 0
@@ -196,7 +198,7 @@ class _Loop:
                 "precision fp32 or bf16; the checkpoint of the epoch before is kept."
             )
         seconds = time.perf_counter() - start
-        rate = self.optimiser.param_groups[0]["lr"]
+        rate = self._groups[0]["lr"]
         speed = {"seconds": seconds, "images_per_second": images_seen / seconds}
         return {"learning_rate": rate, **means, **speed}
 
@@ -210,38 +212,56 @@ class _Loop:
             )
         weights = self.stage.loss_weights
         total = sum(weights.get(name, 1.0) * part for name, part in parts.items())
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()
         if self.stage.clip_gradients:
-            self.scaler.unscale_(self.optimiser)
-            moved = [p for group in self.groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(moved, self.stage.clip_gradients)
-        self.scaler.step(self.optimiser)
+            for optimiser in self.optimisers:
+                self.scaler.unscale_(optimiser)
+            nn.utils.clip_grad_norm_(self.moved, self.stage.clip_gradients)
+        for optimiser in self.optimisers:
+            self.scaler.step(optimiser)
         self.scaler.update()
         return {**parts, "total": total}
 
+    @property
+    def _groups(self) -> list[dict]:
+        return [group for optimiser in self.optimisers for group in optimiser.param_groups]
+
     def state_tensors(self) -> dict[str, Tensor]:
         """The optimiser's state as named tensors; the scaler's as one number."""
-        state = self.optimiser.state_dict()["state"]
         tensors = {
-            f"optimiser.{index}.{key}": value
-            for index, entry in state.items()
+            f"optimiser.{number}.{index}.{key}": value
+            for number, optimiser in enumerate(self.optimisers)
+            for index, entry in optimiser.state_dict()["state"].items()
             for key, value in entry.items()
         }
         return {**tensors, "scaler.scale": torch.tensor(self.scaler.get_scale())}
 
     def _load_optimiser(self, saved: dict[str, Tensor]) -> None:
-        state: dict[int, dict[str, Tensor]] = {}
+        states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimisers]
         for name, value in saved.items():
             if name.startswith("optimiser."):
-                _, index, key = name.split(".", 2)
-                state.setdefault(int(index), {})[key] = value
-        if state:
-            fresh = self.optimiser.state_dict()
-            self.optimiser.load_state_dict({**fresh, "state": state})
+                _, number, index, key = name.split(".", 3)
+                states[int(number)].setdefault(int(index), {})[key] = value
+        for optimiser, state in zip(self.optimisers, states, strict=True):
+            if state:
+                optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
         if self.scaler.is_enabled() and "scaler.scale" in saved:
             fresh = self.scaler.state_dict()
             self.scaler.load_state_dict({**fresh, "scale": float(saved["scaler.scale"])})
+
+
+def _optimisers(stage, groups: list[dict]) -> list[torch.optim.Optimizer]:
+    """The stage's; for "muon" two: Muon for groups that the method marks `matrix`, and AdamW."""
+    marks = [group.pop("matrix", False) for group in groups]
+    if stage.optimiser != "muon":
+        return [_OPTIMISERS[stage.optimiser](groups, weight_decay=stage.weight_decay)]
+    own = [group for group, matrix in zip(groups, marks, strict=True) if matrix]
+    rest = [group for group, matrix in zip(groups, marks, strict=True) if not matrix]
+    pairs = [(torch.optim.Muon, own, _MUON), (torch.optim.AdamW, rest, {})]
+    decay = stage.weight_decay
+    return [kind(part, weight_decay=decay, **more) for kind, part, more in pairs if part]
 
 
 def _epoch_seed(seed: int, stage: int, epoch: int) -> int:

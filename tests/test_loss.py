@@ -345,3 +345,37 @@ def test_orthogonal_rows_have_no_gap_and_falling_along_its_gradient_closes_it():
         (slope,) = torch.autograd.grad(loss.spectral_gap(rows, steps=20), rows)
         rows = (rows - 0.01 * slope).detach().requires_grad_()
     assert loss.spectral_gap(rows, steps=200).item() < before / 4
+
+
+# --- likeness to a teacher ----------------------------------------------------------------------
+
+
+def test_likeness_is_the_loop_over_pairs():
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs = torch.randn(5, 3, generator=generator), torch.rand(5, 7, generator=generator)
+    wide = theirs.double()
+    columns = [(c - sum(c) / 5) / math.sqrt(sum((c - sum(c) / 5) ** 2) / 4) for c in wide.T]
+    wide = torch.stack(columns, dim=1)
+    gaps = []
+    for i in range(5):
+        for j in range(5):
+            if i != j:
+                a, b = ours[i].double(), ours[j].double()
+                mine = (a @ b) / a.norm() / b.norm()
+                wanted = (wide[i] @ wide[j]) / wide[i].norm() / wide[j].norm()
+                gaps.append((mine - wanted) ** 2)
+    assert loss.likeness(ours, theirs).item() == pytest.approx(
+        (sum(gaps) / len(gaps)).item(), abs=1e-6
+    )
+
+
+def test_likeness_is_zero_for_the_teachers_own_features_and_whatever_their_length():
+    theirs = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+    own = (theirs - theirs.mean(0)) / theirs.std(0)
+    assert loss.likeness(3 * own, theirs).item() == pytest.approx(0, abs=1e-10)
+    assert loss.likeness(own.flip(0), theirs) > 0.01
+
+
+def test_likeness_without_a_pair_is_refused():
+    with pytest.raises(ValueError, match="B at least 2"):
+        loss.likeness(torch.ones(1, 3), torch.ones(1, 3))

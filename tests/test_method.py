@@ -333,6 +333,29 @@ def test_pre_training_moves_both_encoders_and_the_temperature():
     assert clip.logit_scale.grad.abs() > 0
 
 
+def test_a_teacher_is_learned_from_and_stays_as_it_is():
+    teacher = backbone.build("mini-RN", "random", seed=1, last_stride=2)
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    net = built("clip_pretrain", teacher=teacher).train()
+    images, _ = batch(4)
+    words = backbone.tokenise(["a left hand", "a palm", "a long thumb and a ring", "bare nails"])
+    net.losses(images, words)["likeness"].backward()
+    assert net.backbone.clip.visual.conv1.weight.grad.abs().max() > 0
+    assert not [name for name, _ in net.named_parameters() if "teacher" in name]
+    assert all(torch.equal(value, teacher.state_dict()[name]) for name, value in before.items())
+
+
+def test_only_matrices_inside_transformer_blocks_are_marked():
+    net = built("clip_pretrain")
+    stage = recipes.load("clip_pretrain", "vit").stages[0]
+    groups = net.parameter_groups(stage)
+    assert sum(len(group["params"]) for group in groups) == len([*net.parameters()])
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    marked = [names[id(p)] for group in groups if group["matrix"] for p in group["params"]]
+    blocks = 6 + 4  # of the image and of the text encoder, each with four matrices
+    assert len(marked) == 4 * blocks and all(".resblocks." in name for name in marked)
+
+
 def test_the_choice_loss_is_a_loop_over_pictures_and_facts():
     tokens = [
         backbone.tokenise(["a left hand", "a right hand"]),

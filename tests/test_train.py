@@ -150,6 +150,59 @@ def test_an_epoch_is_plain_adam_on_the_weighted_sum(tmp_path):
         assert torch.equal(value, ours.state_dict()[name]), name
 
 
+class Marked(Toy):
+    """A toy that says which of its parameters are matrices to be orthogonalised."""
+
+    def parameter_groups(self, recipe):
+        rest = [self.backbone.bias, *self.head.parameters()]
+        return [
+            {"params": rest, "lr": recipe.learning_rate.new},
+            {
+                "params": [self.backbone.weight],
+                "lr": recipe.learning_rate.backbone,
+                "matrix": True,
+            },
+        ]
+
+
+def marked():
+    torch.manual_seed(0)
+    return Marked()
+
+
+def test_muon_moves_the_marked_matrices_and_adamw_the_rest(tmp_path):
+    ours, theirs = marked(), marked()
+    recipe = plan(stage(epochs=1, optimiser="muon"))
+    fit(ours, recipe, tmp_path)
+    seed = train._epoch_seed(1, 0, 0)
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    theirs.train()
+    rest, matrices = ([*group["params"]] for group in theirs.parameter_groups(recipe.stages[0]))
+    decay = {"weight_decay": 5e-4}
+    both = (
+        torch.optim.Muon(matrices, lr=1e-3, adjust_lr_fn="match_rms_adamw", **decay),
+        torch.optim.AdamW(rest, lr=1e-2, **decay),
+    )
+    for images, labels in batches(None, generator):
+        theirs.zero_grad()
+        sum(theirs.losses(images, labels).values()).backward()
+        for optimiser in both:
+            optimiser.step()
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(value, ours.state_dict()[name]), name
+
+
+def test_a_resumed_muon_ends_with_the_same_bits(tmp_path):
+    recipe = plan(stage(optimiser="muon"))
+    straight, broken, resumed = marked(), marked(), marked()
+    fit(straight, recipe, tmp_path / "a")
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, recipe, tmp_path / "b", EVERY_EPOCH, source=stopping_after(2))
+    fit(resumed, recipe, tmp_path / "b", EVERY_EPOCH)
+    assert same(straight, resumed)
+
+
 def test_what_is_frozen_stays(tmp_path):
     net = toy()
     before = net.frozen.weight.clone()
@@ -157,7 +210,7 @@ def test_what_is_frozen_stays(tmp_path):
     assert torch.equal(before, net.frozen.weight)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd", "muon"])
 def test_every_optimiser_lowers_the_loss(tmp_path, optimiser):
     rates = {"backbone": 1e-2, "new": 1e-2}
     history = fit(toy(), plan(stage(epochs=25, optimiser=optimiser, learning_rate=rates)), tmp_path)

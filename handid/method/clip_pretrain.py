@@ -5,6 +5,10 @@ its thumb is true? Asked in words, that is the same loss against sentences that 
 But the text encoder too begins from nothing, and sentences that look alike to it teach a picture
 little: so a linear head, thrown away later, asks the same without words; in a stage named "facts"
 it asks alone, and no text is read.
+
+A vision transformer learns shape and texture from few pictures slowly, a convolutional network fast
+(Touvron et al. 2021 let the one learn from the other). So it may have a teacher: an encoder already
+pre-trained, whose judgement of which pictures are alike it learns to share.
 """
 
 import math
@@ -30,9 +34,17 @@ class ClipPretrain(Method):
         n_identities: not used, there are no classes.
         choices: C lists of token numbers [n, L]: sentences of which one is true of a picture. The
             first weighs as much as all others together: what is most plainly to be seen.
+        teacher: a frozen backbone of the same image size to learn from, or None.
     """
 
-    def __init__(self, backbone: nn.Module, n_identities: int, *, choices: list[Tensor] = ()):
+    def __init__(
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        choices: list[Tensor] = (),
+        teacher: nn.Module | None = None,
+    ):
         super().__init__()
         self.backbone = backbone
         self.sizes = [len(sentences) for sentences in choices]
@@ -45,9 +57,13 @@ class ClipPretrain(Method):
         self.head = nn.Linear(width, sum(self.sizes)) if self.sizes else nn.Identity()
         for parameter in backbone.parameters():
             parameter.requires_grad_(True)
+        self._teacher = [teacher.requires_grad_(False).eval()] if teacher else []  # no part of us
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`image_to_text`, `text_to_image`: over the batch; `choice`, `fact`: over each fact.
+        """The contrastive pair, `choice` and `fact`, and with a teacher `likeness`.
+
+        `image_to_text` and `text_to_image` are means over the batch, `choice` and `fact` over each
+        fact, `likeness` over pairs of pictures. In a stage named "facts", only the last two.
 
         Args:
             images: [B, 3, H, W], normalised.
@@ -57,8 +73,12 @@ class ClipPretrain(Method):
         true, words = labels[:, : len(self.sizes)], labels[:, len(self.sizes) :]
         pictures = self.backbone(images)["proj"]
         plain = functional.normalize(pictures.float(), dim=1) * pictures.shape[1] ** 0.5
-        facts = {"fact": self._answers(self.head(plain), true)} if self.sizes else {}
-        return facts | self._in_words(pictures, true, words) if self.reads else facts
+        losses = {"fact": self._answers(self.head(plain), true)} if self.sizes else {}
+        for teacher in self._teacher:
+            with torch.no_grad():
+                wanted = teacher(images)["feat"]
+            losses["likeness"] = loss.likeness(pictures, wanted)
+        return losses | self._in_words(pictures, true, words) if self.reads else losses
 
     def _in_words(self, pictures: Tensor, true: Tensor, words: Tensor) -> dict[str, Tensor]:
         """Captions against pictures, and the facts asked in words."""
@@ -89,15 +109,19 @@ class ClipPretrain(Method):
         return self.backbone(images)["proj"]
 
     def parameter_groups(self, recipe) -> list[dict]:
-        """Image encoder and the rest, each at its rate; only matrices decay (CLIP, section 2.5)."""
+        """Image encoder and the rest, each at its rate; only matrices decay (CLIP, section 2.5).
+
+        Matrices inside transformer blocks are marked: an optimiser may treat them otherwise.
+        """
         self.reads = recipe.name != "facts"
-        image = self.backbone.image_parameters()
-        inside = {id(parameter) for parameter in image}
-        rest = [p for p in self.parameters() if id(p) not in inside]
-        rates = recipe.learning_rate
+        image = {id(parameter) for parameter in self.backbone.image_parameters()}
+        rates, groups = recipe.learning_rate, {}
+        for name, parameter in self.named_parameters():
+            decays = parameter.ndim > 1
+            kind = id(parameter) in image, decays, decays and ".resblocks." in name
+            groups.setdefault(kind, []).append(parameter)
         return [
-            {"params": [p for p in part if (p.ndim > 1) == decays], "lr": rate}
+            {"params": parameters, "lr": rates.backbone if inside else rates.new, "matrix": matrix}
             | ({} if decays else {"weight_decay": 0.0})
-            for part, rate in ((image, rates.backbone), (rest, rates.new))
-            for decays in (True, False)
+            for (inside, decays, matrix), parameters in groups.items()
         ]

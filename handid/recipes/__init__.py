@@ -34,7 +34,8 @@ class Stage(_Strict):
     The rate of epoch e (from 0) rises linearly from `warmup_factor` times the peak over
     `warmup_epochs`; with `schedule` "step" it is multiplied by `decay` at each of `milestones`,
     with "cosine" it falls along half a cosine after the warm-up. `clip_gradients` is the largest
-    norm of all gradients together, 0 for no limit.
+    norm of all gradients together, 0 for no limit. `optimiser` "muon" (Jordan et al. 2024) moves
+    the matrices that a method marks, and AdamW what is left.
     """
 
     name: str = "train"
@@ -42,7 +43,7 @@ class Stage(_Strict):
     batch_size: Annotated[int, Field(ge=2)]
     sampler: Literal["plain", "balanced"] = "plain"
     images_per_identity: Annotated[int, Field(ge=1)] = 4
-    optimiser: Literal["adam", "adamw", "sgd"]
+    optimiser: Literal["adam", "adamw", "sgd", "muon"]
     learning_rate: Rates
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
@@ -79,6 +80,7 @@ class Recipe(_Strict):
 
     `weights` are those that the study names, or "random": an untrained network, as a control.
     `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own.
+    `teacher` is a backbone to learn from, with the weights that ship; only pre-training has one.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Recipe(_Strict):
     options: dict[str, Any] = {}
     controls: dict[str, dict[str, Any]] = {}
     weights: Literal["study", "random"] = "study"
+    teacher: str = ""
     last_stride: Literal[1, 2] = 1
     image_size: Annotated[int, Field(ge=0)] = 0
     mean_std: Literal["imagenet", "clip", "half"]
