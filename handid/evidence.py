@@ -58,10 +58,45 @@ def margins(
     return _differences(known, floors, figure)
 
 
-def _differences(scores: Iterable, references: list[str], figure: str) -> pd.DataFrame:
+def transfer(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
+    """What it costs to train on another set than the one tested on, query by query.
+
+    Args:
+        scores: study.Score of methods, each tested on every set.
+        figure: "rank1" or "mAP".
+
+    Returns:
+        A row a method, backbone, test set and training set other than it: the columns of `gains`.
+
+    Raises:
+        ValueError: if no method was trained both on a test set and elsewhere.
+    """
+    groups = _groups(scores)
+    means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
+    rows = []
+    for (method, backbone, train_set, test_set, drawn), answer in means.items():
+        here = (method, backbone, test_set, test_set, drawn)
+        if train_set != test_set and here in means:
+            who = (method, backbone, train_set, test_set, drawn)
+            seeds = {"seeds": len(groups[who])}
+            rows.append(
+                dict(zip(PAIRED, who, strict=True)) | seeds | _difference(answer, means[here])
+            )
+    if not rows:
+        raise ValueError("No method was trained both on the tested set and on another one.")
+    return pd.DataFrame(rows)
+
+
+def _groups(scores: Iterable) -> dict[tuple, list[pd.DataFrame]]:
+    """Answers a query by what is compared, a table a seed."""
     groups: dict[tuple, list[pd.DataFrame]] = {}
     for score in scores:
         groups.setdefault(tuple(score.rows.iloc[0][PAIRED]), []).append(score.per_query)
+    return groups
+
+
+def _differences(scores: Iterable, references: list[str], figure: str) -> pd.DataFrame:
+    groups = _groups(scores)
     means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
     rows = [
         dict(zip(PAIRED, who, strict=True))

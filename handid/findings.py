@@ -17,7 +17,10 @@ METRIC_NAMES = {
     "mAP_trapezoid": "mAP (trapezoid)",
 }
 # The published backbone of each family, for rows of the embedded minis.
-COUNTERPART = {"mini-ViT": "ViT-B/16", "mini-RN": "RN50"}
+COUNTERPART = {"mini-ViT": "ViT-B/16", "mini-RN": "RN50", "EfficientNet-Lite0": "ResNet50"}
+# Where two sources print the same system, the first that does is shown. A source's single draws
+# are left out beside its mean.
+_SOURCES = ("CLIP-HandID paper", "GPA-Net paper", "CLIP-FH dissertation")
 # CLIP-HandID, section III-A (the same in GPA-Net and MBA-Net): the complete real sets.
 PUBLISHED_COUNTS = pd.DataFrame(
     [
@@ -260,17 +263,22 @@ def _right(row: pd.Series) -> str:
 def _published_mean(published: pd.DataFrame, row: pd.Series) -> pd.Series | None:
     """The published figure of a row's system, or of its full-size counterpart."""
     backbone = COUNTERPART.get(row["backbone"], row["backbone"])
+    # The papers call a network that is fine-tuned as it is by the network's name.
+    method = backbone if row["method"] == "CNN baseline" else row["method"]
     same = (
-        (published["method"] == row["method"])
+        (published["method"] == method)
         & (published["backbone"] == backbone)
         & (published["train_set"] == row["train_set"])
         & (published["test_set"] == row["test_set"])
         & (published["metric"] == row["metric"].removesuffix("_trapezoid"))
+        & ~published["note"].fillna("").str.startswith("split ")
     )
     if row["metric"].startswith("mAP"):
         wanted = "trapezoid" if row["metric"].endswith("trapezoid") else "standard"
         same &= published["ap_definition"] == wanted
-    found = published[same & (published["source"] == "CLIP-HandID paper")]
+    found = published[same].sort_values(
+        "source", key=lambda names: names.map(_SOURCES.index), kind="stable"
+    )
     return found.iloc[0] if len(found) else None
 
 
@@ -287,21 +295,26 @@ def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
     for who, group in _mean_over_seeds(rows).groupby(_WHO, sort=False):
         ours = group.set_index("metric")
         known = {m: _published_mean(published, row) for m, row in _by_metric(group)}
-        found = next((row for row in known.values() if row is not None), None)
+        found = [row for row in known.values() if row is not None]
         drawn = "synthetic " if ours["synthetic"].any() else ""
-        line = {"method": who[0], "backbone": who[1], "test set": f"{drawn}{who[3]}"}
+        line = {"method": who[0], "backbone": who[1]}
+        line |= {"train set": f"{drawn}{who[2]}", "test set": f"{drawn}{who[3]}"}
         for metric in _MAIN:
             line[METRIC_NAMES[metric]] = _interval(ours.loc[metric])
             row = known[metric]
             line[f"{METRIC_NAMES[metric]}, published"] = (
                 "" if row is None else f"{row['value']:.2f}"
             )
-        line["published for"] = (
-            "" if found is None else f"{found['backbone']}, real {found['test_set']}"
+        line["published for"] = "; ".join(
+            dict.fromkeys(
+                f"{row['backbone']}, real {row['test_set']} ({row['source']}, {row['table']})"
+                for row in found
+            )
         )
         table.append(line)
     filled = pd.DataFrame(table)
     same = [c for c in ("backbone", "test set") if filled[c].nunique() == 1]
+    same += ["train set"] if (filled["train set"] == filled["test set"]).all() else []
     return filled.loc[:, (filled != "").any()].drop(columns=same)
 
 
@@ -314,6 +327,31 @@ def published_for(shown: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     found = [(row["label"], _published_mean(published, row)) for _, row in shown.iterrows()]
     known = [{"label": label, "value": row["value"]} for label, row in found if row is not None]
     return pd.DataFrame(known, columns=["label", "value"])
+
+
+def parts_grid(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:
+    """GPA-Net's table 3 from rows whose method is "GPA-Net Hp=<rows> Vp=<columns>".
+
+    Args:
+        rows: tidy rows, ours or record.published()'s.
+        metric: which figure.
+
+    Returns:
+        [Hp, Vp] percent, mean over seeds; empty if no method is so named.
+    """
+    parts = rows["method"].str.extract(r"^GPA-Net Hp=(\d+) Vp=(\d+)$")
+    known = rows.assign(Hp=parts[0], Vp=parts[1])[rows["metric"].eq(metric) & parts[0].notna()]
+    return known.pivot_table(index="Hp", columns="Vp", values="value", aggfunc="mean")
+
+
+def describe_grid(grid: pd.DataFrame) -> str:
+    """The best and the worst cell of a grid, in words."""
+    cells = grid.stack()
+    best, worst = (" by ".join(cells_at) for cells_at in (cells.idxmax(), cells.idxmin()))
+    return (
+        f"{len(cells)} numbers of parts, {grid.index.name} rows by {grid.columns.name} columns: "
+        f"best {best} with {cells.max():.1f} %, worst {worst} with {cells.min():.1f} %."
+    )
 
 
 # --- counts -----------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ class ImageNetBackbone(nn.Module):
             self.sides.append(side)
         if side < 1:
             raise ValueError(f"{name} needs larger images than {self.image_size} pixels.")
+        self.to(memory_format=torch.channels_last)  # half as long again on CPUs otherwise
 
     def image_parameters(self) -> list[nn.Parameter]:
         """What a method may train."""

@@ -204,6 +204,32 @@ def confusion(table: pd.DataFrame, title: str) -> Figure:
 
 
 @_styled
+def grids(tables: dict[str, pd.DataFrame], title: str) -> Figure:
+    """Grids of one figure side by side, darker for more; each on its own scale.
+
+    Args:
+        tables: a panel's title -> [rows, columns] percent; index and columns are named.
+        title: of the figure; names the metric.
+    """
+    tallest = max(len(table) for table in tables.values())
+    figure, axes = _figure(1.3 + 0.5 * tallest, 1, len(tables))
+    for axis, (name, table) in zip(axes.flat, tables.items(), strict=True):
+        low, high = table.min().min(), table.max().max()
+        room = max(high - low, 1.0)
+        axis.imshow(table, cmap="Blues", vmin=low - room / 2, vmax=high + room, aspect="auto")
+        for (row, column), value in np.ndenumerate(table.to_numpy()):
+            weight = "bold" if value == high else "normal"
+            axis.text(column, row, f"{value:.1f}", ha="center", va="center", weight=weight)
+        axis.set_xticks(range(table.shape[1]), table.columns)
+        axis.set_yticks(range(len(table)), table.index)
+        axis.set(xlabel=table.columns.name, ylabel=table.index.name)
+        axis.set_title(name, fontweight="normal", fontsize=9.5)
+        axis.grid(False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+@_styled
 def cmc(curves: dict[str, np.ndarray], title: str, ranks: int = 20) -> Figure:
     """Cumulative match characteristic: share of queries found among the first k.
 

@@ -274,7 +274,7 @@ class Study:
         plan = recipes.load(recipe, family, changes, control)
         table = self.table(_set_of(target))
         content = {
-            "recipe": plan.model_dump(),
+            "recipe": plan.model_dump(exclude={"title"}),
             "backbone": backbone_name,
             "weights": _weights_id(backbone.weights_file(backbone_name, self._weights(plan))),
             "target": target,
@@ -404,6 +404,17 @@ class Study:
     def scores(self, made: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on its own target."""
         return [self.score(one) for one in made]
+
+    def across(self, made: Iterable[Experiment]) -> list[Score]:
+        """`score` of each experiment on every target, its own and the others.
+
+        An experiment without training is the same whatever its target: it is scored on its own.
+        """
+        return [
+            self.score(one, target)
+            for one in made
+            for target in (self.targets if one.recipe.stages else [one.target])
+        ]
 
     def score(self, made: Experiment, target: str | None = None) -> Score:
         """Evaluate an experiment on a target's test people, every image embedded once.
