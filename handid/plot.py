@@ -8,6 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -15,6 +16,15 @@ WIDTH = 8.0  # inches; the reports' text is about as wide
 RIGHT, WRONG = "#0072b2", "#d55e00"  # told apart by people with any colour vision
 _COLOURS = sns.color_palette("colorblind")
 _DASHES = ("-", "--", "-.", ":")
+# From nothing to a dark red, ever denser: a grey picture stays readable below it.
+_SHADES = LinearSegmentedColormap.from_list(
+    "shades", [(1.0, 0.75, 0.2, 0.0), (0.95, 0.45, 0.05, 0.65), (0.6, 0.0, 0.1, 0.9)]
+)
+_ORDERS = {
+    "map": "the map",
+    "untrained": "an untrained network's map",
+    "random": "chance: mean and range of draws",
+}
 _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -308,6 +318,67 @@ def _picture(axis: Axes, picture: np.ndarray, text: str, colour: str) -> None:
     axis.set_title(text, fontsize=8, color=colour, loc="center", pad=3)
     for spine in axis.spines.values():
         spine.set(visible=True, color=colour, linewidth=2.5)
+
+
+@_styled
+def similarity_maps(
+    queries: Sequence[np.ndarray],
+    matches: Sequence[np.ndarray],
+    labels: Sequence[str],
+    maps: Sequence[tuple[np.ndarray, np.ndarray]],
+    curves: dict[str, np.ndarray],
+    title: str,
+) -> Figure:
+    """A query a row, with its map and its match's; beside them all what removing places costs.
+
+    Args:
+        queries: [H, W, 3] uint8 each.
+        matches: the same.
+        labels: of each match.
+        maps: of each query and of its match [c, c], the similarity that hiding a place costs.
+        curves: by what gives the order of removal, "map", "untrained" and "random": [R, S]
+            similarities at evenly spaced shares, means over the queries; several are drawn as
+            their mean and their range.
+        title: of the figure.
+    """
+    rows = len(queries)
+    figure = Figure(figsize=(WIDTH, max(1.5 * rows + 0.9, 3.6)), layout="constrained")
+    grid = figure.add_gridspec(rows, 4, width_ratios=(1, 1, 1, 2.1))
+    top = max(1e-9, np.max(maps))  # of all, that one scale holds for every picture
+    cells = [[figure.add_subplot(grid[row, column]) for column in range(3)] for row in range(rows)]
+    for axes, query, match, label, pair in zip(cells, queries, matches, labels, maps, strict=True):
+        _picture(axes[0], query, "query", "#444444")
+        _laid_over(axes[1], query, pair[0], top, "query")
+        shade = _laid_over(axes[2], match, pair[1], top, label)
+    bar = figure.colorbar(shade, ax=[axis for axes in cells for axis in axes], location="bottom",
+                          aspect=40, shrink=0.8, pad=0.02)  # fmt: skip
+    bar.set_label("cosine similarity lost where a place is hidden")
+    bar.outline.set_visible(False)
+    _deletion(figure.add_subplot(grid[:, 3]), curves)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _laid_over(axis: Axes, picture: np.ndarray, values: np.ndarray, top: float, text: str):
+    """The picture in grey with a map over it: nothing where nothing is lost, dark where most is."""
+    height, width = picture.shape[:2]
+    _picture(axis, np.repeat(picture.mean(2, keepdims=True).astype(np.uint8), 3, 2), text, "#444444")
+    shade = axis.imshow(values, cmap=_SHADES, vmin=0, vmax=top, interpolation="bicubic",
+                        extent=(-0.5, width - 0.5, height - 0.5, -0.5))  # fmt: skip
+    return shade
+
+
+def _deletion(axis: Axes, curves: dict[str, np.ndarray]) -> None:
+    for number, (name, drawn) in enumerate(curves.items()):
+        shares, middle = np.linspace(0, 100, drawn.shape[1]), drawn.mean(axis=0)
+        colour = {"map": WRONG, "untrained": RIGHT}.get(name, "#777777")
+        label = _ORDERS.get(name, name)
+        axis.plot(shares, middle, _DASHES[number % 4], color=colour, lw=2, label=label)
+        if len(drawn) > 1:
+            axis.fill_between(shares, drawn.min(0), drawn.max(0), color=colour, alpha=0.25, lw=0)
+    axis.set(xlabel="removed of the query, %", ylabel="cosine similarity to the match")
+    axis.set_title("Removed in the order of", fontweight="normal", fontsize=9.5)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 
 @_styled
