@@ -489,6 +489,45 @@ def answer_people(people: pd.Series, who: str) -> str:
     )
 
 
+def deletion(areas: pd.DataFrame) -> pd.DataFrame:
+    """Area below the deletion curve by what gives the order, means over the queries.
+
+    Args:
+        areas: of study.Study.similarity_maps: columns `query`, `order`, `draw`, `area`.
+
+    Returns:
+        A row an order, "map" first: order, area, and lowest and highest of its draws.
+    """
+    draws = areas.groupby(["order", "draw"], sort=False)["area"].mean()
+    found = draws.groupby("order", sort=False).agg(area="mean", lowest="min", highest="max")
+    return found.reset_index()
+
+
+def answer_maps(areas: pd.DataFrame, who: str) -> str:
+    """Whether a map of similarity means anything: against chance, and against no training.
+
+    Args:
+        areas: as of `deletion`.
+        who: opens the answer: the method, and what is synthetic.
+    """
+    means = deletion(areas).set_index("order")
+    chance, untrained, size = means.loc["random"], *means.loc[["untrained", "map"], "area"]
+    draws = areas.loc[areas["order"] == "random"].groupby("draw")["area"].mean()
+    worse, several = int((draws > size).sum()), areas["query"].nunique()
+    passed = "**The map beats chance**" if worse == len(draws) else "**Chance is not beaten**"
+    each = areas[areas["draw"] == 0].pivot(index="query", columns="order", values="area")
+    below = int((each["map"] < each["untrained"]).sum())
+    return (
+        f"**{who}**: removing first what the map marks leaves a similarity of {size:.2f} on "
+        f"average over {several} queries; removing places at random leaves {chance['area']:.2f} "
+        f"({chance['lowest']:.2f} to {chance['highest']:.2f}). {passed}: it is below {worse} of "
+        f"{len(draws)} random orders. The same network before it learned anything gives a map that "
+        f"leaves {untrained:.2f}; the learned one is below it for {below} of {several} queries. "
+        "To beat chance a map need only find the hand; what training added shows in the second "
+        "comparison."
+    )
+
+
 def _range(row: pd.Series) -> str:
     return f"(95 % interval {row['low']:.1f} to {row['high']:.1f})"
 

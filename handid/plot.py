@@ -8,12 +8,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 WIDTH = 8.0  # inches; the reports' text is about as wide
 RIGHT, WRONG = "#0072b2", "#d55e00"  # told apart by people with any colour vision
+_FRAME = "#666666"
 _COLOURS = sns.color_palette("colorblind")
 _DASHES = ("-", "--", "-.", ":")
 # From nothing to a dark red, ever denser: a grey picture stays readable below it.
@@ -342,30 +344,30 @@ def similarity_maps(
         title: of the figure.
     """
     rows = len(queries)
-    figure = Figure(figsize=(WIDTH, max(1.5 * rows + 0.9, 3.6)), layout="constrained")
-    grid = figure.add_gridspec(rows, 4, width_ratios=(1, 1, 1, 2.1))
-    top = max(1e-9, np.max(maps))  # of all, that one scale holds for every picture
-    cells = [[figure.add_subplot(grid[row, column]) for column in range(3)] for row in range(rows)]
-    for axes, query, match, label, pair in zip(cells, queries, matches, labels, maps, strict=True):
-        _picture(axes[0], query, "query", "#444444")
-        _laid_over(axes[1], query, pair[0], top, "query")
-        shade = _laid_over(axes[2], match, pair[1], top, label)
-    bar = figure.colorbar(shade, ax=[axis for axes in cells for axis in axes], location="bottom",
-                          aspect=40, shrink=0.8, pad=0.02)  # fmt: skip
-    bar.set_label("cosine similarity lost where a place is hidden")
+    figure = Figure(figsize=(WIDTH, 1.72 * max(rows, 2) + 0.95), layout="constrained")
+    pictures, panel = figure.subfigures(1, 2, width_ratios=(3, 2))
+    axes = pictures.subplots(rows, 3, squeeze=False)
+    for row, query, match, label, pair in zip(axes, queries, matches, labels, maps, strict=True):
+        top = max(1e-9, np.max(pair))  # of the row: pairs differ too much for one scale
+        _picture(row[0], query, "query", _FRAME)
+        _laid_over(row[1], query, pair[0], top, f"hiding costs up to {np.max(pair[0]):.2f}")
+        _laid_over(row[2], match, pair[1], top, label)
+    shades = ScalarMappable(Normalize(0, 1), _SHADES)
+    bar = pictures.colorbar(shades, ax=axes, location="bottom", shrink=0.55, aspect=30, pad=0.02)
+    bar.set_ticks([0, 1], labels=["hiding it costs nothing", "costs most in the row"])
     bar.outline.set_visible(False)
-    _deletion(figure.add_subplot(grid[:, 3]), curves)
+    _deletion(panel.subplots(), curves)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
-def _laid_over(axis: Axes, picture: np.ndarray, values: np.ndarray, top: float, text: str):
-    """The picture in grey with a map over it: nothing where nothing is lost, dark where most is."""
+def _laid_over(axis: Axes, picture: np.ndarray, values: np.ndarray, top: float, text: str) -> None:
+    """The picture in grey below a map: clear where nothing is lost, dark where `top` is."""
     height, width = picture.shape[:2]
-    _picture(axis, np.repeat(picture.mean(2, keepdims=True).astype(np.uint8), 3, 2), text, "#444444")
-    shade = axis.imshow(values, cmap=_SHADES, vmin=0, vmax=top, interpolation="bicubic",
-                        extent=(-0.5, width - 0.5, height - 0.5, -0.5))  # fmt: skip
-    return shade
+    grey = picture.mean(2, keepdims=True).astype(np.uint8)
+    _picture(axis, np.repeat(grey, 3, axis=2), text, _FRAME)
+    area = (-0.5, width - 0.5, height - 0.5, -0.5)  # a cell of the map covers its pixels
+    axis.imshow(values, cmap=_SHADES, vmin=0, vmax=top, interpolation="bicubic", extent=area)
 
 
 def _deletion(axis: Axes, curves: dict[str, np.ndarray]) -> None:
@@ -376,9 +378,9 @@ def _deletion(axis: Axes, curves: dict[str, np.ndarray]) -> None:
         axis.plot(shares, middle, _DASHES[number % 4], color=colour, lw=2, label=label)
         if len(drawn) > 1:
             axis.fill_between(shares, drawn.min(0), drawn.max(0), color=colour, alpha=0.25, lw=0)
-    axis.set(xlabel="removed of the query, %", ylabel="cosine similarity to the match")
+    axis.set(xlabel="removed of the query's area, %", ylabel="cosine similarity to the match")
     axis.set_title("Removed in the order of", fontweight="normal", fontsize=9.5)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center")
 
 
 @_styled
