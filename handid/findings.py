@@ -514,18 +514,28 @@ def answer_maps(areas: pd.DataFrame, who: str) -> str:
     chance, untrained, size = means.loc["random"], *means.loc[["untrained", "map"], "area"]
     draws = areas.loc[areas["order"] == "random"].groupby("draw")["area"].mean()
     worse, several = int((draws > size).sum()), areas["query"].nunique()
-    passed = "**The map beats chance**" if worse == len(draws) else "**Chance is not beaten**"
     each = areas[areas["draw"] == 0].pivot(index="query", columns="order", values="area")
     below = int((each["map"] < each["untrained"]).sum())
+    queries = "1 query" if several == 1 else f"{several} queries"
     return (
         f"**{who}**: removing first what the map marks leaves a similarity of {size:.2f} on "
-        f"average over {several} queries; removing places at random leaves {chance['area']:.2f} "
-        f"({chance['lowest']:.2f} to {chance['highest']:.2f}). {passed}: it is below {worse} of "
-        f"{len(draws)} random orders. The same network before it learned anything gives a map that "
-        f"leaves {untrained:.2f}; the learned one is below it for {below} of {several} queries. "
-        "To beat chance a map need only find the hand; what training added shows in the second "
-        "comparison."
+        f"average ({queries}), removing places at random {chance['area']:.2f} "
+        f"({chance['lowest']:.2f} to {chance['highest']:.2f}). "
+        f"{_against_orders(worse, len(draws))} "
+        f"The map of the same network with random weights leaves {untrained:.2f}, more than the "
+        f"learned one's for {below} of {queries}. To beat chance, finding the hand is enough; what "
+        "training added shows against that second map."
     )
+
+
+def _against_orders(worse: int, draws: int) -> str:
+    """Whether a map beats random orders of removal, of which so many are worse."""
+    count = f"{worse} of {draws} random orders are worse"
+    if worse == draws:
+        return f"**The map beats chance**: {count}, which is luck once in {draws + 1}."
+    if worse > draws / 2:
+        return f"**Undecided**: {count}; for less than all of them, luck is too likely."
+    return f"**The map is no better than chance**: {count}."
 
 
 def _range(row: pd.Series) -> str:
