@@ -352,6 +352,8 @@ def similarity_maps(
         _picture(row[0], query, "query", _FRAME)
         _laid_over(row[1], query, pair[0], top, f"hiding costs up to {np.max(pair[0]):.2f}")
         _laid_over(row[2], match, pair[1], top, label)
+        for axis in row:
+            axis.set_anchor("N")  # where the panel is taller than the pictures
     shades = ScalarMappable(Normalize(0, 1), _SHADES)
     bar = pictures.colorbar(shades, ax=axes, location="bottom", shrink=0.55, aspect=30, pad=0.02)
     bar.set_ticks([0, 1], labels=["hiding it costs nothing", "costs most in the row"])
