@@ -91,10 +91,12 @@ def test_places_are_removed_in_the_order_given_and_become_background():
         seen.extend(views)
         return looks_at_all(views)
 
-    saliency.deletion_curves(embed, QUERY, QUERY, np.arange(49)[None])
+    last_row_first = np.roll(np.arange(49), 7)
+    saliency.deletion_curves(embed, QUERY, QUERY, last_row_first[None])
     for gone in range(8):  # each step takes a row of seven cells of 8 pixels
         wanted = QUERY.copy()
-        wanted[: 8 * gone] = 200
+        wanted[SIDE - 8 * (gone > 0) :] = 200
+        wanted[: 8 * max(0, gone - 1)] = 200
         assert sum(np.array_equal(view, wanted) for view in seen[:-1]) == 1
     assert len(seen) == 8 + 1
 
@@ -132,7 +134,14 @@ def test_a_true_map_beats_chance_and_the_map_of_another_network():
     found = saliency.explain(looks_at_one_place, looks_elsewhere, QUERY, QUERY, orders=5)
     areas = {name: saliency.area(curves) for name, curves in found.curves.items()}
     assert areas["map"] < areas["untrained"] and (areas["map"] < areas["random"]).all()
-    np.testing.assert_array_equal(found.query_map, found.match_map)  # a pair of the same picture
+
+
+def test_each_of_a_pair_has_its_own_map():
+    other = hand(1)
+    found = saliency.explain(looks_at_all, looks_at_nothing, QUERY, other, orders=1)
+    for drawn, pair in ((found.query_map, (QUERY, other)), (found.match_map, (other, QUERY))):
+        np.testing.assert_array_equal(drawn, saliency.occlusion_map(looks_at_all, *pair))
+    assert (found.query_map != found.match_map).any()
 
 
 def test_the_same_seed_gives_the_same_orders():
