@@ -527,6 +527,55 @@ def answer_people(people: pd.Series, who: str) -> str:
     )
 
 
+def deletion(areas: pd.DataFrame) -> pd.DataFrame:
+    """Area below the deletion curve by what gives the order, means over the queries.
+
+    Args:
+        areas: of study.Study.similarity_maps: columns `query`, `order`, `draw`, `area`.
+
+    Returns:
+        A row an order, "map" first: order, area, and lowest and highest of its draws.
+    """
+    draws = areas.groupby(["order", "draw"], sort=False)["area"].mean()
+    found = draws.groupby("order", sort=False).agg(area="mean", lowest="min", highest="max")
+    return found.reset_index()
+
+
+def answer_maps(areas: pd.DataFrame, who: str) -> str:
+    """Whether a map of similarity means anything: against chance, and against no training.
+
+    Args:
+        areas: as of `deletion`.
+        who: opens the answer: the method, and what is synthetic.
+    """
+    means = deletion(areas).set_index("order")
+    chance, untrained, size = means.loc["random"], *means.loc[["untrained", "map"], "area"]
+    draws = areas.loc[areas["order"] == "random"].groupby("draw")["area"].mean()
+    worse, several = int((draws > size).sum()), areas["query"].nunique()
+    each = areas[areas["draw"] == 0].pivot(index="query", columns="order", values="area")
+    below = int((each["map"] < each["untrained"]).sum())
+    queries = "1 query" if several == 1 else f"{several} queries"
+    return (
+        f"**{who}**: removing first what the map marks leaves a similarity of {size:.2f} on "
+        f"average ({queries}), removing places at random {chance['area']:.2f} "
+        f"({chance['lowest']:.2f} to {chance['highest']:.2f}). "
+        f"{_against_orders(worse, len(draws))} "
+        f"The map of the same network with random weights leaves {untrained:.2f}, more than the "
+        f"learned one's for {below} of {queries}. To beat chance, finding the hand is enough; what "
+        "training added shows against that second map."
+    )
+
+
+def _against_orders(worse: int, draws: int) -> str:
+    """Whether a map beats random orders of removal, of which so many are worse."""
+    count = f"{worse} of {draws} random orders are worse"
+    if worse == draws:
+        return f"**The map beats chance**: {count}, which is luck once in {draws + 1}."
+    if worse > draws / 2:
+        return f"**Undecided**: {count}; for less than all of them, luck is too likely."
+    return f"**The map is no better than chance**: {count}."
+
+
 def _range(row: pd.Series) -> str:
     return f"(95 % interval {row['low']:.1f} to {row['high']:.1f})"
 

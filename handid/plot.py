@@ -8,13 +8,25 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 WIDTH = 8.0  # inches; the reports' text is about as wide
 RIGHT, WRONG = "#0072b2", "#d55e00"  # told apart by people with any colour vision
+_FRAME = "#666666"
 _COLOURS = sns.color_palette("colorblind")
 _DASHES = ("-", "--", "-.", ":")
+# From nothing to a dark red, ever denser: a grey picture stays readable below it.
+_SHADES = LinearSegmentedColormap.from_list(
+    "shades", [(1.0, 0.75, 0.2, 0.0), (0.95, 0.45, 0.05, 0.65), (0.6, 0.0, 0.1, 0.9)]
+)
+_ORDERS = {
+    "map": "the map",
+    "untrained": "an untrained network's map",
+    "random": "chance: mean and range of draws",
+}
 _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -334,6 +346,69 @@ def _picture(axis: Axes, picture: np.ndarray, text: str, colour: str) -> None:
     axis.set_title(text, fontsize=8, color=colour, loc="center", pad=3)
     for spine in axis.spines.values():
         spine.set(visible=True, color=colour, linewidth=2.5)
+
+
+@_styled
+def similarity_maps(
+    queries: Sequence[np.ndarray],
+    matches: Sequence[np.ndarray],
+    labels: Sequence[str],
+    maps: Sequence[tuple[np.ndarray, np.ndarray]],
+    curves: dict[str, np.ndarray],
+    title: str,
+) -> Figure:
+    """A query a row, with its map and its match's; beside them all what removing places costs.
+
+    Args:
+        queries: [H, W, 3] uint8 each.
+        matches: the same.
+        labels: of each match.
+        maps: of each query and of its match [c, c], the similarity that hiding a place costs.
+        curves: by what gives the order of removal, "map", "untrained" and "random": [R, S]
+            similarities at evenly spaced shares, means over the queries; several are drawn as
+            their mean and their range.
+        title: of the figure.
+    """
+    rows = len(queries)
+    figure = Figure(figsize=(WIDTH, 1.72 * max(rows, 2) + 0.95), layout="constrained")
+    pictures, panel = figure.subfigures(1, 2, width_ratios=(3, 2))
+    axes = pictures.subplots(rows, 3, squeeze=False)
+    for row, query, match, label, pair in zip(axes, queries, matches, labels, maps, strict=True):
+        top = max(1e-9, np.max(pair))  # of the row: pairs differ too much for one scale
+        _picture(row[0], query, "query", _FRAME)
+        _laid_over(row[1], query, pair[0], top, f"hiding costs up to {np.max(pair[0]):.2f}")
+        _laid_over(row[2], match, pair[1], top, label)
+        for axis in row:
+            axis.set_anchor("N")  # where the panel is taller than the pictures
+    shades = ScalarMappable(Normalize(0, 1), _SHADES)
+    bar = pictures.colorbar(shades, ax=axes, location="bottom", shrink=0.55, aspect=30, pad=0.02)
+    bar.set_ticks([0, 1], labels=["hiding it costs nothing", "costs most in the row"])
+    bar.outline.set_visible(False)
+    _deletion(panel.subplots(), curves)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _laid_over(axis: Axes, picture: np.ndarray, values: np.ndarray, top: float, text: str) -> None:
+    """The picture in grey below a map: clear where nothing is lost, dark where `top` is."""
+    height, width = picture.shape[:2]
+    grey = picture.mean(2, keepdims=True).astype(np.uint8)
+    _picture(axis, np.repeat(grey, 3, axis=2), text, _FRAME)
+    area = (-0.5, width - 0.5, height - 0.5, -0.5)  # a cell of the map covers its pixels
+    axis.imshow(values, cmap=_SHADES, vmin=0, vmax=top, interpolation="bicubic", extent=area)
+
+
+def _deletion(axis: Axes, curves: dict[str, np.ndarray]) -> None:
+    for number, (name, drawn) in enumerate(curves.items()):
+        shares, middle = np.linspace(0, 100, drawn.shape[1]), drawn.mean(axis=0)
+        colour = {"map": WRONG, "untrained": RIGHT}.get(name, "#777777")
+        label = _ORDERS.get(name, name)
+        axis.plot(shares, middle, _DASHES[number % 4], color=colour, lw=2, label=label)
+        if len(drawn) > 1:
+            axis.fill_between(shares, drawn.min(0), drawn.max(0), color=colour, alpha=0.25, lw=0)
+    axis.set(xlabel="removed of the query's area, %", ylabel="cosine similarity to the match")
+    axis.set_title("Removed in the order of", fontweight="normal", fontsize=9.5)
+    axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center")
 
 
 @_styled

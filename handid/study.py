@@ -4,7 +4,7 @@ import json
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +29,7 @@ from handid import (
     protocol,
     recipes,
     record,
+    saliency,
     synthetic,
     train,
 )
@@ -505,18 +506,8 @@ class Study:
         """
         if queries < 1 or top < 1:
             raise ValueError(f"queries={queries} and top={top} must be at least 1.")
-        table = self.table(_set_of(made.target))
-        splits = list(protocol.monte_carlo(table, _view_of(made.target), runs=1))
-        query, gallery = splits[0]
-        embeddings = self._test_embeddings(made, table, splits)
-        best, similarity = metric.ranking(
-            embeddings[_positions(table, query)],
-            embeddings[_positions(table, gallery)],
-            query["identity"],
-            gallery["identity"],
-        )
-        best, similarity = best[:, :top], similarity[:, :top]  # [Q, top]
-        same = gallery["identity"].to_numpy()[best] == query["identity"].to_numpy()[:, None]
+        query, gallery, *ranked = self._ranking(made)
+        best, similarity, same = (part[:, :top] for part in ranked)
         mixed = np.random.default_rng(0).permutation(len(query))
         wrong, right = mixed[~same[mixed, 0]], mixed[same[mixed, 0]]
         n_right = min(len(right), queries - min(len(wrong), queries // 2))
@@ -530,6 +521,62 @@ class Study:
             ],
             [f"query {n + 1} of {len(chosen)}" for n in range(len(chosen))],
         )
+
+    def _ranking(self, made: Experiment) -> tuple:
+        """The first run's queries and gallery; metric.ranking of them, and where it is right."""
+        table = self.table(_set_of(made.target))
+        splits = list(protocol.monte_carlo(table, _view_of(made.target), runs=1))
+        embeddings = self._test_embeddings(made, table, splits)
+        query, gallery = splits[0]
+        best, similarity = metric.ranking(
+            embeddings[_positions(table, query)],
+            embeddings[_positions(table, gallery)],
+            query["identity"],
+            gallery["identity"],
+        )
+        same = gallery["identity"].to_numpy()[best] == query["identity"].to_numpy()[:, None]
+        return query, gallery, best, similarity, same  # the last three [Q, G]
+
+    def similarity_maps(
+        self, made: Experiment, *, queries: int = 4, orders: int = 19, show: bool = True
+    ) -> saliency.Maps:
+        """Where the similarity of some queries of the first run to their best right match is.
+
+        Queries that are answered right come first; see saliency.explain for maps and controls.
+
+        Args:
+            made: whose embeddings are compared.
+            queries: how many.
+            orders: random orders of removal, a query.
+            show: False puts a grey square in the place of every photograph.
+        """
+        if queries < 1:
+            raise ValueError(f"queries={queries} must be at least 1.")
+        query, gallery, best, similarity, same = self._ranking(made)
+        ranks = same.argmax(axis=1)  # of the best right match, from 0
+        mixed = np.random.default_rng(0).permutation(len(query))
+        chosen = mixed[np.argsort(ranks[mixed] > 0, kind="stable")][:queries]
+        shown, answers = (
+            self._load(made, rows)
+            for rows in (query.iloc[chosen], gallery.iloc[best[chosen, ranks[chosen]]])
+        )
+        embeds = [partial(self._embed, made, network) for network in self._with_untrained(made)]
+        found = [
+            saliency.explain(*embeds, *pair, orders=orders, seed=number)
+            for number, pair in enumerate(zip(shown, answers, strict=True))
+        ]
+        labels = [f"match, rank {ranks[q] + 1}  {similarity[q, ranks[q]]:.2f}" for q in chosen]
+        if not show:
+            shown, answers = (np.full_like(pictures, 200) for pictures in (shown, answers))
+        return saliency.Maps(list(shown), list(answers), labels, found)
+
+    def _with_untrained(self, made: Experiment) -> tuple[nn.Module, nn.Module]:
+        """The experiment's method, and the same one before it learned anything."""
+        blank = replace(made, recipe=made.recipe.model_copy(update={"weights": "random"}))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(made.seed)
+            untrained = self._build(blank, n_identities=2)  # no embedding knows how many
+        return self.load(made), untrained.to(self.engine.device)
 
     def pictures(self, paths: Iterable[str], show: bool = True, size: int = 128):
         """Small pictures for a figure, [size, size, 3] uint8 each; grey squares if not `show`."""

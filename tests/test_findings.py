@@ -581,3 +581,55 @@ def test_the_answer_on_pre_training_tells_each_cards_figures():
     for figure in ("245,760", "1.0 hours", "from 5.0 %", "to 45.7 %", "never seen a photograph"):
         assert figure in told
     assert findings.answer_pretraining(pd.DataFrame(), {}) == "No weights ship with this package."
+
+
+# --- similarity maps ----------------------------------------------------------------------------
+
+
+def areas(maps, untrained, random):
+    """Areas as study's maps give them: a value a query, and of random orders a list a query."""
+    orders = {"map": [[m] for m in maps], "untrained": [[u] for u in untrained], "random": random}
+    return pd.DataFrame(
+        [
+            {"query": query, "order": name, "draw": draw, "area": area}
+            for name, queries in orders.items()
+            for query, drawn in enumerate(queries)
+            for draw, area in enumerate(drawn)
+        ]
+    )
+
+
+AREAS = areas([0.2, 0.4], [0.5, 0.3], [[0.5, 0.7], [0.7, 0.7]])
+
+
+def test_deletion_areas_are_means_over_queries_with_the_range_of_the_draws():
+    found = findings.deletion(AREAS).set_index("order")
+    assert list(found.index) == ["map", "untrained", "random"]
+    np.testing.assert_allclose(found.loc["random"], [0.65, 0.6, 0.7])
+    np.testing.assert_allclose(found.loc["map"], 0.3)
+    np.testing.assert_allclose(found.loc["untrained"], 0.4)
+
+
+def test_a_map_that_beats_every_order_is_said_to_beat_chance():
+    said = findings.answer_maps(AREAS, "synthetic D: GPA-Net")
+    assert said.startswith("**synthetic D: GPA-Net**: ")
+    assert "leaves a similarity of 0.30 on average (2 queries)" in said
+    assert "at random 0.65 (0.60 to 0.70)" in said
+    assert (
+        "**The map beats chance**: 2 of 2 random orders are worse, which is luck once in 3" in said
+    )
+    assert "random weights leaves 0.40, more than the learned one's for 1 of 2 queries" in said
+
+
+@pytest.mark.parametrize(
+    ("drawn", "verdict"),
+    [
+        ([0.5, 0.5, 0.1], "**Undecided**: 2 of 3"),
+        ([0.5, 0.1, 0.1], "**The map is no better than chance**: 1 of 3"),
+        ([0.2, 0.2, 0.2], "**The map is no better than chance**: 0 of 3"),  # a tie is no win
+    ],
+)
+def test_a_map_that_some_orders_reach_does_not_beat_chance(drawn, verdict):
+    said = findings.answer_maps(areas([0.2], [0.2], [drawn]), "x")
+    assert verdict in said and "beats chance" not in said
+    assert "for 0 of 1 query." in said

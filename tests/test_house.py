@@ -54,7 +54,7 @@ LIGHT = [
     "recipes",
     "synthetic",
 ]
-LIGHT += ["batch", "plan", "plot", "report"]
+LIGHT += ["batch", "plan", "plot", "report", "saliency"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}
 

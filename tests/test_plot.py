@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -55,6 +56,14 @@ MATCHES = [
     [(picture(11), True, 0.912), (picture(12), False, 0.5)],
     [(picture(21), False, 0.7), (picture(22), False, 0.25)],
 ]
+PLACES = [(np.eye(4) / 10, np.eye(4) / 20), (np.full((4, 4), -0.1), np.eye(4))]
+REMOVED = {
+    "map": np.array([[0.9, 0.3, 0.1]]),
+    "untrained": np.array([[0.9, 0.6, 0.1]]),
+    "random": np.array([[0.9, 0.4, 0.1], [0.9, 0.8, 0.1]]),
+}
+RANKS = ["match, rank 1  0.91", "match, rank 4  0.50"]
+MAPS = (plot.similarity_maps, QUERIES, QUERIES[::-1], RANKS, PLACES, REMOVED)
 FIGURES = {
     "contact_sheet": (plot.contact_sheet, [picture(n) for n in range(8)], list("abcdefgh")),
     "images_per_person": (plot.images_per_person, COUNTS),
@@ -66,6 +75,7 @@ FIGURES = {
     "training": (plot.training, {"CLIP-FT": HISTORY, "CLIP-HandID": HISTORY / 2}),
     "loss_parts": (plot.loss_parts, HISTORY, ["total", "identity"]),
     "retrieval": (plot.retrieval, QUERIES, MATCHES),
+    "similarity_maps": MAPS,
     "by_person": (plot.by_person, PEOPLE),
 }
 EDGES = {
@@ -96,6 +106,12 @@ EDGES = {
     "loss_parts, one epoch": (plot.loss_parts, HISTORY[:1], ["total"]),
     "retrieval, one match": (plot.retrieval, QUERIES[:1], [MATCHES[0][:1]]),
     "retrieval, unequal": (plot.retrieval, QUERIES, [MATCHES[0], MATCHES[1][:1]]),
+    "similarity_maps, one query": (
+        *(plot.similarity_maps, QUERIES[:1], QUERIES[:1], RANKS[:1], PLACES[:1], REMOVED),
+    ),
+    "similarity_maps, nothing is lost": (
+        *(plot.similarity_maps, QUERIES, QUERIES, RANKS, [(np.zeros((4, 4)),) * 2] * 2, REMOVED),
+    ),
     "by_person, one person": (plot.by_person, PEOPLE[:1]),
 }
 
@@ -318,6 +334,32 @@ def test_retrieval_shows_the_pictures_in_the_order_of_their_ranks():
     figure = draw(FIGURES["retrieval"])
     shades = [int(axis.images[0].get_array()[0, 0, 0]) for axis in figure.axes]
     assert shades == [10, 11, 12, 20, 21, 22]
+
+
+def test_similarity_maps_lie_over_the_query_and_its_match_on_one_scale_a_row():
+    figure = draw(MAPS)
+    pictures = [axis for axis in figure.findobj(Axes) if axis.images and axis.get_title()]
+    shades = [int(axis.images[0].get_array()[0, 0, 0]) for axis in pictures]
+    assert shades == [10, 10, 20, 20, 20, 10]
+    titles = [axis.get_title() for axis in pictures]
+    assert titles[:3] == ["query", "hiding costs up to 0.10", RANKS[0]]
+    assert titles[4:] == ["hiding costs up to -0.10", RANKS[1]]
+    laid = [axis.images[1] for axis in pictures if len(axis.images) > 1]
+    np.testing.assert_array_equal(laid[1].get_array(), PLACES[0][1])
+    assert [one.get_clim() for one in laid] == [(0, 0.1)] * 2 + [(0, 1)] * 2
+    assert laid[0].get_extent() == [-0.5, 7.5, 7.5, -0.5]  # all of the picture's 8 x 8 pixels
+
+
+def test_deletion_curves_are_told_by_dashes_and_chance_is_a_mean_with_its_range():
+    figure = draw(MAPS)
+    (axis,) = [one for one in figure.findobj(Axes) if len(one.lines) == 3]
+    assert line(axis, 0) == [[0, 50, 100], [0.9, 0.3, 0.1]]
+    np.testing.assert_allclose(line(axis, 2)[1], [0.9, 0.6, 0.1])
+    (band,) = axis.collections
+    assert {0.4, 0.8} <= {round(y, 6) for _, y in band.get_paths()[0].vertices}
+    assert len({one.get_linestyle() for one in axis.lines}) == 3
+    assert "%" in axis.get_xlabel() and "cosine" in axis.get_ylabel()
+    assert {"the map", "an untrained network's map"} <= set(words(figure))
 
 
 def test_right_and_wrong_differ_in_lightness_too():

@@ -1,6 +1,7 @@
 """The verbs that notebooks call, on a handful of synthetic hands and on broken folders."""
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -532,6 +533,38 @@ def test_photographs_can_be_kept_out_of_a_report(lab, tuned):
     pictures = [*hidden.queries, *(cell[0] for row in hidden.matches for cell in row)]
     pictures += lab.sample("11k", people=2, show=False)[0]
     assert all((picture == 200).all() for picture in pictures)
+
+
+def test_similarity_maps_show_right_matches_and_judge_each_query(lab, tuned):
+    found = lab.similarity_maps(tuned, queries=2, orders=2)
+    again = lab.similarity_maps(tuned, queries=2, orders=2)
+    assert len(found.queries) == len(found.matches) == len(found.labels) == 2
+    ranks = [int(re.match(r"match, rank (\d+)  -?[01]\.\d\d$", text)[1]) for text in found.labels]
+    assert ranks == sorted(ranks, key=lambda rank: rank > 1)  # queries answered right come first
+    shapes = {name: curves.shape for name, curves in found.curves.items()}
+    assert shapes == {"map": (1, 8), "untrained": (1, 8), "random": (2, 8)}
+    for one, query, match, text in zip(
+        found.found, found.queries, found.matches, found.labels, strict=True
+    ):
+        whole = one.curves["map"][0, 0]  # nothing removed: the similarity that ranked the gallery
+        assert text.endswith(f"{whole:.2f}")
+        assert query.shape == match.shape == (128, 128, 3) and (query != match).any()
+    pd.testing.assert_frame_equal(found.areas, again.areas)
+
+
+def test_the_untrained_network_of_a_map_is_not_the_trained_one(lab, tuned):
+    trained, untrained = lab._with_untrained(tuned)
+    same = zip(trained.parameters(), untrained.parameters(), strict=False)
+    assert any(a.shape != b.shape or (a != b).any() for a, b in same)
+    assert not trained.training and not untrained.backbone.training
+
+
+def test_maps_of_no_query_are_refused_and_photographs_can_be_kept_out(lab, tuned):
+    with pytest.raises(ValueError, match="queries=0 must be at least 1"):
+        lab.similarity_maps(tuned, queries=0)
+    hidden = lab.similarity_maps(tuned, queries=1, orders=1, show=False)
+    assert all((picture == 200).all() for picture in [*hidden.queries, *hidden.matches])
+    assert hidden.found[0].query_map.any()
 
 
 @pytest.mark.real_data
