@@ -66,10 +66,8 @@ def transfer(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
         figure: "rank1" or "mAP".
 
     Returns:
-        A row a method, backbone, test set and training set other than it: the columns of `gains`.
-
-    Raises:
-        ValueError: if no method was trained both on a test set and elsewhere.
+        A row a method, backbone, test set and training set other than it: the columns of `gains`;
+        none where no method was trained both on the tested set and elsewhere.
     """
     groups = _groups(scores)
     means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
@@ -82,9 +80,7 @@ def transfer(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
             rows.append(
                 dict(zip(PAIRED, who, strict=True)) | seeds | _difference(answer, means[here])
             )
-    if not rows:
-        raise ValueError("No method was trained both on the tested set and on another one.")
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*PAIRED, "seeds", "value", "low", "high"])
 
 
 def _groups(scores: Iterable) -> dict[tuple, list[pd.DataFrame]]:

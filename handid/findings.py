@@ -4,6 +4,7 @@ A sentence never says more than its interval: a difference whose interval holds 
 undecided, whatever its sign.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -88,7 +89,7 @@ def setting(rows: pd.DataFrame) -> str:
     means = _mean_over_seeds(rows)
     known = {c: means[c].iloc[0] for c in ("backbone", *_COUNTS) if means[c].nunique() == 1}
     words = [str(known[c]) if c == "backbone" else f"{known[c]:,} {_COUNTS[c]}" for c in known]
-    return ", ".join(words).replace(" 1 seeds", " 1 seed")
+    return re.sub(r"\b1 seeds", "1 seed", ", ".join(words))
 
 
 def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
@@ -271,7 +272,8 @@ def _published_mean(published: pd.DataFrame, row: pd.Series) -> pd.Series | None
         & (published["train_set"] == row["train_set"])
         & (published["test_set"] == row["test_set"])
         & (published["metric"] == row["metric"].removesuffix("_trapezoid"))
-        & ~published["note"].fillna("").str.startswith("split ")
+        & ~published["note"].astype(str).str.startswith("split ")
+        & published["source"].isin(_SOURCES)
     )
     if row["metric"].startswith("mAP"):
         wanted = "trapezoid" if row["metric"].endswith("trapezoid") else "standard"
@@ -307,8 +309,7 @@ def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
             )
         line["published for"] = "; ".join(
             dict.fromkeys(
-                f"{row['backbone']}, real {row['test_set']} ({row['source']}, {row['table']})"
-                for row in found
+                f"{row['backbone']}, real {row['test_set']} ({row['source']})" for row in found
             )
         )
         table.append(line)
@@ -407,6 +408,8 @@ def answer_level(rows: pd.DataFrame, where: str) -> str:
 
 def answer_gain(gains: pd.DataFrame, what: str) -> str:
     """What each system adds to its reference, and whether this many people can tell."""
+    if gains.empty:
+        return f"**{what}**: there is nothing to compare with."
     lines = [f"**{what}**, in percentage points of rank-1:", ""]
     for _, row in gains.iterrows():
         lines.append(f"- {row['label']}: **{row['value']:+.1f}** {_range(row)}: {_verdict(row)}")

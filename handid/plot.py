@@ -60,6 +60,10 @@ def _figure(height: float, rows: int = 1, columns: int = 1, **how) -> tuple[Figu
     return figure, figure.subplots(rows, columns, squeeze=False, **how)
 
 
+def _title(figure: Figure, title: str) -> None:
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+
+
 @_styled
 def contact_sheet(
     images: Sequence[np.ndarray], labels: Sequence[str], title: str, columns: int = 6
@@ -79,7 +83,7 @@ def contact_sheet(
     for axis, picture, label in zip(axes.flat, images, labels, strict=False):
         axis.imshow(picture)
         axis.set_title(label, fontsize=8, fontweight="normal", loc="center", pad=3)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    _title(figure, title)
     return figure
 
 
@@ -103,7 +107,7 @@ def images_per_person(counts: pd.DataFrame, title: str) -> Figure:
         )
         axis.set(xlabel="photographs a person", ylabel="people")
         axis.set_title(view, fontweight="normal", fontsize=9.5)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    _title(figure, title)
     return figure
 
 
@@ -117,7 +121,7 @@ def scores(rows: pd.DataFrame, title: str, published: pd.DataFrame | None = None
         published: columns `label`, `value`: drawn as open diamonds in the row of that label.
     """
     labels = list(dict.fromkeys(rows["label"]))
-    figure, axes = _figure(0.9 + 0.34 * len(labels))
+    figure, axes = _figure(1.1 + 0.34 * len(labels))
     axis = axes[0, 0]
     heights = rows["label"].map({label: -i for i, label in enumerate(labels)})
     axis.hlines(heights, rows["low"], rows["high"], color=_COLOURS[0], lw=2)
@@ -130,10 +134,11 @@ def scores(rows: pd.DataFrame, title: str, published: pd.DataFrame | None = None
         known = published[published["label"].isin(labels)]
         y = known["label"].map({label: -i for i, label in enumerate(labels)})
         axis.plot(known["value"], y, "D", mfc="white", color=WRONG, label="published", ms=6)
-        axis.legend(loc="lower right")
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     axis.set_yticks([-i for i in range(len(labels))], labels)
-    axis.set(xlim=(0, 108), ylim=(0.6 - len(labels), 0.6), xlabel="percent", title=title)
+    axis.set(xlim=(0, 108), ylim=(0.6 - len(labels), 0.6), xlabel="percent")
     axis.grid(axis="y", visible=False)
+    _title(figure, title)
     return figure
 
 
@@ -145,7 +150,7 @@ def differences(rows: pd.DataFrame, title: str) -> Figure:
         rows: columns `label`, `value`, `low`, `high` (percentage points).
         title: of the figure; names metric and reference.
     """
-    figure, axes = _figure(0.9 + 0.34 * len(rows))
+    figure, axes = _figure(1.1 + 0.34 * len(rows))
     axis = axes[0, 0]
     heights = -np.arange(len(rows))
     axis.axvline(0, color="#444444", lw=1)
@@ -154,10 +159,11 @@ def differences(rows: pd.DataFrame, title: str) -> Figure:
     for value, high, height in zip(rows["value"], rows["high"], heights, strict=True):
         axis.annotate(f"{value:+.1f}", (high, height), (6, -3), textcoords="offset points")
     axis.set_yticks(heights, rows["label"])
-    axis.set(xlabel="percentage points; the bar is a 95 % interval over people", title=title)
+    axis.set(xlabel="percentage points; the bar is a 95 % interval over people")
     axis.set_ylim(0.4 - len(rows), 0.6)
     axis.margins(x=0.15)
     axis.grid(axis="y", visible=False)
+    _title(figure, title)
     return figure
 
 
@@ -237,7 +243,7 @@ def grids(tables: dict[str, pd.DataFrame], title: str) -> Figure:
         axis.set(xlabel=table.columns.name, ylabel=table.index.name)
         axis.set_title(name, fontweight="normal", fontsize=9.5)
         axis.grid(False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    _title(figure, title)
     return figure
 
 
@@ -275,7 +281,7 @@ def training(
         title: of the figure.
         validation: title of the right half: whose hands the validation ranks.
     """
-    figure, axes = _figure(2.9, 1, 2)
+    figure, axes = _figure(3.1, 1, 2)
     for number, (label, history) in enumerate(histories.items()):
         epochs, colour = np.arange(1, len(history) + 1), _COLOURS[number % len(_COLOURS)]
         line = {"color": colour, "lw": 1.8, "marker": "o", "ms": 3, "label": label}
@@ -284,8 +290,11 @@ def training(
         axes[0, 1].plot(epochs, 100 * history["validation"], **line)
     for axis in axes.flat:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0, 0].set(xlabel="epoch", ylabel="sum of losses, nats", title=title)
-    axes[0, 1].set(xlabel="epoch", ylabel="mAP, %", title=validation)
+    axes[0, 0].set(xlabel="epoch", ylabel="sum of losses, nats")
+    axes[0, 1].set(xlabel="epoch", ylabel="mAP, %")
+    for axis, name in zip(axes.flat, ("Training", validation), strict=True):
+        axis.set_title(name, fontweight="normal", fontsize=9.5)
+    _title(figure, title)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -335,7 +344,7 @@ def retrieval(
             _picture(axes[row, column], picture, f"{mark}  {similarity:.2f}", colour)
         for axis in axes[row, len(found) + 1 :]:
             axis.set_axis_off()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    _title(figure, title)
     return figure
 
 
@@ -385,7 +394,7 @@ def similarity_maps(
     bar.set_ticks([0, 1], labels=["hiding it costs nothing", "costs most in the row"])
     bar.outline.set_visible(False)
     _deletion(panel.subplots(), curves)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    _title(figure, title)
     return figure
 
 

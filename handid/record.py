@@ -114,6 +114,10 @@ def read_curves(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 def read_results(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
     """The rows that the named notebooks wrote; a row that two of them wrote comes once.
 
+    Args:
+        work: the products' folder.
+        notebooks: their stems, or only their numbers.
+
     Raises:
         FileNotFoundError: naming the notebook that has to run first.
         ValueError: if two of them were measured on different data or draws.
@@ -126,8 +130,8 @@ def _read(
 ) -> pd.DataFrame:
     parts = []
     for notebook in notebooks:
-        path = Path(work) / kind / f"{notebook}.csv"
-        if not path.exists():
+        path = next(iter(sorted((Path(work) / kind).glob(f"{notebook}*.csv"))), None)
+        if path is None:
             raise FileNotFoundError(
                 f"The results of notebook {notebook} are not there: run it first "
                 f"(with the same profile: run_notebooks.py --only {notebook[:2]})."

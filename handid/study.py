@@ -148,6 +148,10 @@ class Study:
         )
         self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
 
+    def having(self, **parameters) -> "Study":
+        """The same study with other values of some parameters."""
+        return Study(**self.settings.model_dump() | parameters)
+
     # --- data ---------------------------------------------------------------------------------
 
     @cached_property

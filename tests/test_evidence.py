@@ -75,3 +75,25 @@ def test_questions_count_each_true_answer_alike():
     assert (row["correct"], row["chance"], row["n_images"]) == (50.0, 50.0, 10)
     (row,) = evidence.questions(answers.assign(answer=truth)).to_dict("records")
     assert (row["correct"], row["low"], row["high"]) == (100.0, 100.0, 100.0)
+
+
+def trained_on(train_set, test_set, first_hits):
+    made = score("GPA-Net", first_hits, target=test_set)
+    made.rows["train_set"] = train_set
+    return made
+
+
+def test_what_another_training_set_costs_is_paired_on_the_tested_set():
+    scores = [
+        trained_on("HD", "HD", [1, 1, 1, 1]),
+        trained_on("11k", "HD", [1, 2, 1, 1]),
+        trained_on("11k", "11k", [1, 1, 2, 2]),
+        trained_on("HD", "11k", [1, 1, 1, 2]),
+    ]
+    found = evidence.transfer(scores).set_index(["train_set", "test_set"])["value"].to_dict()
+    assert found == pytest.approx({("11k", "HD"): -25.0, ("HD", "11k"): 25.0})
+
+
+def test_methods_that_were_trained_on_one_set_only_have_no_transfer():
+    found = evidence.transfer([trained_on("11k", "HD", [1, 2]), trained_on("11k", "11k", [1, 1])])
+    assert found.empty and {"value", "low", "high", "seeds"} <= set(found.columns)

@@ -381,11 +381,11 @@ def beside(*systems):
 
 
 def test_the_papers_figures_stand_beside_the_same_system_only():
-    name = f"ViT-B/16, real {D_R}"
+    name = f"ViT-B/16, real {D_R} (CLIP-HandID paper)"
     full = {"rank-1": "94.03", "mAP (trapezoid)": "95.28", "published for": name}
     assert beside({}) == [full]
     assert beside({"backbone": "RN50"}, {"train_set": D_L}) == [
-        {"rank-1": "22.00", "published for": f"RN50, real {D_R}"},
+        {"rank-1": "22.00", "published for": f"RN50, real {D_R} (CLIP-HandID paper)"},
         {"rank-1": "33.00", "published for": name},
     ]
     assert beside({}, {"test_set": D_L}, {"method": "CLIP-HandID"}) == [full, {}, {}]
@@ -397,11 +397,42 @@ def test_each_definition_of_map_stands_beside_its_own():
     assert untrained["mAP (standard)"] == "44.00" and "mAP (trapezoid)" not in untrained
 
 
+def test_a_second_source_fills_what_the_first_leaves_empty_and_single_draws_are_left_out():
+    more = [
+        paper("rank1", 1.0, source="GPA-Net paper"),
+        paper("mAP", 2.0, "standard", source="CLIP-FH dissertation", note="split 1 of 10"),
+        paper("mAP", 3.0, "standard", source="CLIP-FH dissertation", note="mean of 10 splits"),
+    ]
+    rows = tidy(*[row(metric=metric) for metric in METRICS])
+    found = findings.beside_published(rows, pd.concat([pd.DataFrame(more), PAPERS])).iloc[0]
+    assert found["rank-1, published"] == "94.03" and found["mAP (standard), published"] == "3.00"
+    for source in ("CLIP-HandID paper", "CLIP-FH dissertation"):
+        assert source in found["published for"]
+    assert "GPA-Net paper" not in found["published for"]
+
+
+def test_a_plain_network_stands_beside_the_row_that_bears_its_name():
+    published = pd.DataFrame([paper("rank1", 91.0, method="VGG19-bn", backbone="VGG19-bn")])
+    rows = tidy(*[row("CNN baseline", metric, backbone="VGG19-bn") for metric in METRICS])
+    assert findings.beside_published(rows, published)["rank-1, published"].tolist() == ["91.00"]
+
+
+def test_a_grid_of_parts_is_read_from_the_methods_names():
+    rows = tidy(
+        *[row(f"GPA-Net Hp={h} Vp={v}", "rank1", 10 * h + v) for h in (1, 2) for v in (1, 3)],
+        row("GPA-Net", "rank1", 99),
+    )
+    grid = findings.parts_grid(rows)
+    assert grid.to_numpy().tolist() == [[11, 13], [21, 23]]
+    assert (list(grid.index), list(grid.columns)) == (["1", "2"], ["1", "3"])
+    assert "best 2 by 3 with 23.0 %, worst 1 by 1 with 11.0 %" in findings.describe_grid(grid)
+
+
 @pytest.mark.parametrize(("mini", "full"), [("mini-ViT", "ViT-B/16"), ("mini-RN", "RN50")])
 def test_a_mini_stands_beside_its_full_size_counterpart_and_says_so(mini, full):
     (found,) = beside({"backbone": mini, "synthetic": True})
     assert found["rank-1"] == {"ViT-B/16": "94.03", "RN50": "22.00"}[full]
-    assert found["published for"] == f"{full}, real {D_R}"
+    assert found["published for"] == f"{full}, real {D_R} (CLIP-HandID paper)"
 
 
 def test_the_table_beside_the_papers_says_what_is_synthetic_and_how_sure_it_is():

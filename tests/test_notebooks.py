@@ -107,7 +107,7 @@ def test_a_missing_product_names_the_notebook_to_run(tmp_path):
     manifest = json.loads((tmp_path / "reports" / "smoke" / "manifest.json").read_text())
     entry = manifest["notebooks"]["10_summary"]
     assert done.returncode == 1 and entry["state"] == "failed"
-    assert "The results of notebook 01_zero_shot are not there: run it first" in entry["cause"]
+    assert "The results of notebook 01 are not there: run it first" in entry["cause"]
 
 
 def test_results_of_different_parameters_are_not_mixed(tmp_path, smoke):

@@ -64,6 +64,8 @@ REMOVED = {
 }
 RANKS = ["match, rank 1  0.91", "match, rank 4  0.50"]
 MAPS = (plot.similarity_maps, QUERIES, QUERIES[::-1], RANKS, PLACES, REMOVED)
+GRID = pd.DataFrame([[10.0, 20.0], [30.0, 5.0]], index=["1", "2"], columns=["1", "3"])
+GRID = GRID.rename_axis(index="Hp", columns="Vp")
 FIGURES = {
     "contact_sheet": (plot.contact_sheet, [picture(n) for n in range(8)], list("abcdefgh")),
     "images_per_person": (plot.images_per_person, COUNTS),
@@ -71,6 +73,7 @@ FIGURES = {
     "differences": (plot.differences, GAINS),
     "questions": (plot.questions, QUESTIONS),
     "confusion": (plot.confusion, VIEWS),
+    "grids": (plot.grids, {"ours": GRID, "published": GRID + 40}),
     "cmc": (plot.cmc, {"CLIP-ZS": np.linspace(0.5, 1, 30), "CLIP-FT": np.linspace(0.9, 1, 30)}),
     "training": (plot.training, {"CLIP-FT": HISTORY, "CLIP-HandID": HISTORY / 2}),
     "loss_parts": (plot.loss_parts, HISTORY, ["total", "identity"]),
@@ -172,8 +175,7 @@ def test_a_figure_carries_its_title_and_leaves_pyplot_alone(case):
 )
 def test_the_houses_style_reaches_titles_and_legends(name):
     (axis,) = draw(FIGURES[name]).axes
-    title = next(text for text in axis.findobj(Text) if text.get_text() == TITLE)
-    assert axis.get_title(loc="left") == TITLE
+    title = next(text for text in axis.figure.findobj(Text) if text.get_text() == TITLE)
     assert (title.get_fontweight(), title.get_fontsize()) == ("bold", 11)
     assert axis.get_legend() is None or not axis.get_legend().get_frame_on()
 
@@ -245,6 +247,13 @@ def test_questions_are_bars_with_their_intervals_and_a_mark_at_chance():
     assert {"62.0", "50.0", "Which view is it?", "Is there a ring?"} <= set(words(axis))
     assert {"chance", "95 % interval"} <= set(words(figure))
     assert bars(draw((plot.questions, QUESTIONS[:1])).axes[0]) == [(55, 70)]
+
+
+def test_a_grid_prints_every_cell_and_its_best_in_bold():
+    ours, _ = draw(FIGURES["grids"]).axes
+    printed = {text.get_text(): text.get_fontweight() for text in ours.texts}
+    assert printed == {"10.0": "normal", "20.0": "normal", "30.0": "bold", "5.0": "normal"}
+    assert (ours.get_xlabel(), ours.get_ylabel()) == ("Vp", "Hp")
 
 
 def test_a_confusion_has_truths_in_rows_and_answers_in_columns():
