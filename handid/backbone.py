@@ -116,6 +116,13 @@ class Backbone(nn.Module):
         """What a method may train: the image encoder's parameters."""
         return list(self.clip.visual.parameters())
 
+    def blocks(self) -> list[nn.Module]:
+        """The image encoder's blocks in order: a ViT's transformer blocks, a ResNet's 4 layers."""
+        visual = self.clip.visual
+        if self.family == "vit":
+            return list(visual.transformer.resblocks)
+        return [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Image features at the two levels that the hand papers use.
 
@@ -137,7 +144,7 @@ class Backbone(nn.Module):
         """[B, 3, H, W] -> [B, channels, h, w]: a ResNet's last layer."""
         visual = self.clip.visual
         grid = visual.stem(images)
-        for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+        for layer in self.blocks():
             grid = layer(grid)
         return grid
 
