@@ -78,7 +78,7 @@ def architecture(name: str) -> Architecture | imagenet.Architecture:
 
 
 class Backbone(nn.Module):
-    """One CLIP: an image encoder that may be trained and a text encoder that is always frozen.
+    """One CLIP: an image encoder that may be trained and a text encoder that is frozen.
 
     Attributes:
         name: a key of ARCHITECTURES.
@@ -115,6 +115,16 @@ class Backbone(nn.Module):
     def image_parameters(self) -> list[nn.Parameter]:
         """What a method may train: the image encoder's parameters."""
         return list(self.clip.visual.parameters())
+
+    def text_parameters(self) -> list[nn.Parameter]:
+        """What a method may thaw of the text encoder: all that a prompt goes through but its words.
+
+        The table of words stays as it is: a prompt would move its own few rows and weight decay
+        would shrink the others.
+        """
+        clip = self.clip
+        own = {id(clip.token_embedding.weight), id(clip.logit_scale)}
+        return [p for p in self._text_parameters() if id(p) not in own]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Image features at the two levels that the hand papers use.
