@@ -78,7 +78,7 @@ def architecture(name: str) -> Architecture | imagenet.Architecture:
 
 
 class Backbone(nn.Module):
-    """One CLIP: an image encoder that may be trained and a text encoder that is always frozen.
+    """One CLIP: an image encoder that may be trained and a text encoder that is frozen.
 
     Attributes:
         name: a key of ARCHITECTURES.
@@ -123,6 +123,16 @@ class Backbone(nn.Module):
             return list(visual.transformer.resblocks)
         return [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
 
+    def text_parameters(self) -> list[nn.Parameter]:
+        """What a method may thaw of the text encoder: all that a prompt goes through but its words.
+
+        The table of words stays as it is: a prompt would move its own few rows and weight decay
+        would shrink the others.
+        """
+        clip = self.clip
+        own = {id(clip.token_embedding.weight), id(clip.logit_scale)}
+        return [p for p in self._text_parameters() if id(p) not in own]
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Image features at the two levels that the hand papers use.
 
@@ -139,6 +149,28 @@ class Backbone(nn.Module):
             return {"feat": feat, "proj": feat @ visual.proj}
         grid = self.map(images)
         return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+
+    def tokens(self, images: Tensor) -> dict[str, Tensor]:
+        """`forward`'s two features, and what each place of the image says in the joint space.
+
+        A ViT's patches are projected as its CLS is; in a ResNet each cell asks the attention pool
+        as the cells' average does for `proj`. Source: ours for hands; the papers give text the
+        patches as keys and values (PromptSG, section 4.2).
+
+        Args:
+            images: [B, 3, image_size, image_size], normalised.
+
+        Returns:
+            `feat` and `proj` as `forward` gives them, and `patches` [B, N, dims["proj"]], row by
+            row from the top left: N is 196 for ViT-B/16 and for RN50 with stride 1.
+        """
+        visual = self.clip.visual
+        if self.family == "vit":
+            feat, patches = visual._pool(visual.transformer(visual._embeds(images)))
+            return {"feat": feat, "proj": feat @ visual.proj, "patches": patches @ visual.proj}
+        grid = self.map(images)
+        asked = _ask_everywhere(visual.attnpool, grid)
+        return {"feat": grid.mean((2, 3)), "proj": asked[:, 0], "patches": asked[:, 1:]}
 
     def map(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, channels, h, w]: a ResNet's last layer."""
@@ -205,6 +237,19 @@ def _tokenise_prompt(prompt: str) -> tuple[Tensor, int]:
     start = open_clip.tokenize([prompt.split("{}")[0]])
     place = int(start.argmax())  # the end token has the largest number
     return words[:, : int(words.argmax()) + 1], place
+
+
+def _ask_everywhere(pool: nn.Module, grid: Tensor) -> Tensor:
+    """CLIP's attention pool with every cell as its query: [B, C, h, w] -> [B, 1 + h*w, D].
+
+    The first row is the pool's own output; its module computes the others and throws them away.
+    """
+    x = grid.flatten(2).mT  # [B, h*w, C]
+    x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + pool.positional_embedding
+    parts = (layer(x) for layer in (pool.q_proj, pool.k_proj, pool.v_proj))
+    heads = [part.unflatten(2, (pool.num_heads, -1)).transpose(1, 2) for part in parts]
+    found = functional.scaled_dot_product_attention(*heads)  # [B, heads, 1 + h*w, C / heads]
+    return pool.c_proj(found.transpose(1, 2).flatten(2))
 
 
 def _keep_last_resolution(visual: nn.Module) -> None:

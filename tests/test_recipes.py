@@ -152,6 +152,25 @@ def test_an_option_an_augmentation_a_stage_value_and_a_field_can_be_changed():
     assert but(after, *left) == but(before, *left)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"temperature": 1.0}, {"similarity": "dot"}, {"heads": "feat"}, {"heads": "proj"}),
+        *({"jitter": [0.0, 0.0, 0.0]}, {"flip": 0.0}, {"flip_average": False}),
+        *({"hidden_factor": 1}, {"train_text": True}, {"control": "zero_token"}),
+    ],
+    ids=str,
+)
+def test_every_ablation_of_clip_handid_is_a_change_of_its_recipe(change):
+    for name in ("clip_handid", "clip_handid_mini"):
+        before, after = recipes.load(name, "vit"), recipes.load(name, "vit", change)
+        assert after != before
+        encoder = nn.Module()
+        encoder.dims, encoder.token_width = {"feat": 8, "proj": 4}, 4
+        encoder.text_parameters = list
+        assert method.build(after.method, encoder, 3, **after.options)
+
+
 def test_augmentation_can_be_changed_where_the_file_names_none():
     assert recipes.load("clip_zero_shot", "vit", {"erasing": 0.5}).augment.erasing == 0.5
 
