@@ -143,12 +143,29 @@ class Backbone(nn.Module):
             `feat` [B, dims["feat"]]: ViT: CLS after ln_post; ResNet: average of layer 4.
             `proj` [B, dims["proj"]]: the same CLS projected; ResNet: the attention pool's output.
         """
+        levels = self.levels(images)
+        return {"feat": levels["feat"], "proj": levels["proj"]}
+
+    def levels(self, images: Tensor) -> dict[str, Tensor]:
+        """`forward`'s two features, and before them the one that CLIP-ReID takes a block earlier.
+
+        Args:
+            images: [B, 3, image_size, image_size], normalised.
+
+        Returns:
+            `early` [B, E]: ViT: CLS before the last block; ResNet: average of layer 3, which is
+            half as wide as `feat`. Then `feat` and `proj`.
+        """
+        *first, last = self.blocks()
         visual = self.clip.visual
+        x = visual._embeds(images) if self.family == "vit" else visual.stem(images)
+        for block in first:
+            x = block(x)
         if self.family == "vit":
-            feat, _ = visual._pool(visual.transformer(visual._embeds(images)))
-            return {"feat": feat, "proj": feat @ visual.proj}
-        grid = self.map(images)
-        return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+            feat, _ = visual._pool(last(x))
+            return {"early": x[:, 0], "feat": feat, "proj": feat @ visual.proj}
+        grid = last(x)
+        return {"early": x.mean((2, 3)), "feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
 
     def tokens(self, images: Tensor) -> dict[str, Tensor]:
         """`forward`'s two features, and what each place of the image says in the joint space.
@@ -186,25 +203,28 @@ class Backbone(nn.Module):
         return [p for p in self.image_parameters() if id(p) not in pool]
 
     def encode_prompt(self, pseudo_tokens: Tensor, prompt: str = PROMPT) -> Tensor:
-        """Text features of a prompt in which a vector takes the place of one word.
+        """Text features of a prompt in which a vector takes the place of one word, or several.
 
         The vector goes through the whole text encoder, and so does its gradient. The encoder is
         causal, hence what follows the end token cannot change the feature there: only the prompt's
         own tokens are computed (8 of 77), which gives the same result.
 
         Args:
-            pseudo_tokens: [B, token_width] vectors in the space of word embeddings.
-            prompt: a text with one {} where the vector goes.
+            pseudo_tokens: [B, token_width] vectors in the space of word embeddings, or
+                [B, T, token_width], T of them in a row.
+            prompt: a text with one {} where they go.
 
         Returns:
             [B, dims["proj"]] text features, not normalised.
         """
         clip = self.clip
+        if pseudo_tokens.ndim == 2:
+            pseudo_tokens = pseudo_tokens[:, None]
         words, place = _tokenise_prompt(prompt)
         embedded = clip.token_embedding(words.to(pseudo_tokens.device))
         embedded = embedded.expand(len(pseudo_tokens), -1, -1)
         before, after = embedded[:, :place], embedded[:, place + 1 :]
-        x = torch.cat([before, pseudo_tokens[:, None].to(before.dtype), after], dim=1)
+        x = torch.cat([before, pseudo_tokens.to(before.dtype), after], dim=1)
         length = x.shape[1]
         x = x + clip.positional_embedding[:length]
         x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
