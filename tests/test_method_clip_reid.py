@@ -271,6 +271,11 @@ def test_the_embedding_is_both_features_before_the_necks(name):
     assert torch.equal(net.embed(images), expected)
     single = built(name, levels=["proj"]).eval()
     assert torch.equal(single.embed(images), features["proj"])
+    even = built(name, unit=True).eval().embed(images)
+    for part, feature in zip(
+        even.split([*net.backbone.dims.values()], 1), features.values(), strict=True
+    ):
+        assert torch.allclose(part, functional.normalize(feature, dim=1))
 
 
 def test_the_text_of_the_run_is_added_to_the_unit_feature():
@@ -338,10 +343,10 @@ def test_every_hyper_parameter_names_its_source(name):
     assert [n for n in valued if not re.search(r"\b(paper|code|ours)\b", n.partition("#")[2])] == []
 
 
-def test_the_mini_differs_in_its_schedule_and_scale_alone():
+def test_the_mini_differs_in_its_schedule_scale_and_colours_alone():
     full, mini = (recipes.load(f"clip_reid{end}", "vit").model_dump() for end in ("", "_mini"))
     differing = {key for key in full if full[key] != mini[key]}
-    assert differing == {"name", "options", "stages"}
+    assert differing == {"name", "options", "stages", "mean_std"}
     options = {k for k in full["options"] if full["options"][k] != mini["options"][k]}
     assert options == {"similarity", "temperature", "unit"}
 

@@ -168,10 +168,13 @@ class ClipReID(Method):
         return loss.label_smoothed_cross_entropy(scores, labels, self.label_smoothing)
 
     def embed(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, D]: what `levels` has of `feat` and `proj`, before the necks."""
+        """[B, 3, H, W] -> [B, D]: what `levels` has of `feat` and `proj`, before the necks.
+
+        With `unit` both count alike; as they come, the longer one outweighs the other.
+        """
         features = self.backbone(images)
         if not self.add_text:
-            return torch.cat([features[level] for level in self.heads], dim=1)
+            return torch.cat([head.scaled(features[k]) for k, head in self.heads.items()], dim=1)
         text = functional.normalize(self.texts()[:1].float(), dim=1)
         return (functional.normalize(features["proj"].float(), dim=1) + text) / 2
 
