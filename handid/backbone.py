@@ -78,7 +78,7 @@ def architecture(name: str) -> Architecture | imagenet.Architecture:
 
 
 class Backbone(nn.Module):
-    """One CLIP: an image encoder that may be trained and a text encoder that is always frozen.
+    """One CLIP: an image encoder that may be trained and a text encoder that is frozen.
 
     Attributes:
         name: a key of ARCHITECTURES.
@@ -116,6 +116,23 @@ class Backbone(nn.Module):
         """What a method may train: the image encoder's parameters."""
         return list(self.clip.visual.parameters())
 
+    def blocks(self) -> list[nn.Module]:
+        """The image encoder's blocks in order: a ViT's transformer blocks, a ResNet's 4 layers."""
+        visual = self.clip.visual
+        if self.family == "vit":
+            return list(visual.transformer.resblocks)
+        return [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
+
+    def text_parameters(self) -> list[nn.Parameter]:
+        """What a method may thaw of the text encoder: all that a prompt goes through but its words.
+
+        The table of words stays as it is: a prompt would move its own few rows and weight decay
+        would shrink the others.
+        """
+        clip = self.clip
+        own = {id(clip.token_embedding.weight), id(clip.logit_scale)}
+        return [p for p in self._text_parameters() if id(p) not in own]
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Image features at the two levels that the hand papers use.
 
@@ -126,18 +143,57 @@ class Backbone(nn.Module):
             `feat` [B, dims["feat"]]: ViT: CLS after ln_post; ResNet: average of layer 4.
             `proj` [B, dims["proj"]]: the same CLS projected; ResNet: the attention pool's output.
         """
+        levels = self.levels(images)
+        return {"feat": levels["feat"], "proj": levels["proj"]}
+
+    def levels(self, images: Tensor) -> dict[str, Tensor]:
+        """`forward`'s two features, and before them the one that CLIP-ReID takes a block earlier.
+
+        Args:
+            images: [B, 3, image_size, image_size], normalised.
+
+        Returns:
+            `early` [B, E]: ViT: CLS before the last block; ResNet: average of layer 3, which is
+            half as wide as `feat`. Then `feat` and `proj`.
+        """
+        *first, last = self.blocks()
+        visual = self.clip.visual
+        x = visual._embeds(images) if self.family == "vit" else visual.stem(images)
+        for block in first:
+            x = block(x)
+        if self.family == "vit":
+            feat, _ = visual._pool(last(x))
+            return {"early": x[:, 0], "feat": feat, "proj": feat @ visual.proj}
+        grid = last(x)
+        return {"early": x.mean((2, 3)), "feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+
+    def tokens(self, images: Tensor) -> dict[str, Tensor]:
+        """`forward`'s two features, and what each place of the image says in the joint space.
+
+        A ViT's patches are projected as its CLS is; in a ResNet each cell asks the attention pool
+        as the cells' average does for `proj`. Source: ours for hands; the papers give text the
+        patches as keys and values (PromptSG, section 4.2).
+
+        Args:
+            images: [B, 3, image_size, image_size], normalised.
+
+        Returns:
+            `feat` and `proj` as `forward` gives them, and `patches` [B, N, dims["proj"]], row by
+            row from the top left: N is 196 for ViT-B/16 and for RN50 with stride 1.
+        """
         visual = self.clip.visual
         if self.family == "vit":
-            feat, _ = visual._pool(visual.transformer(visual._embeds(images)))
-            return {"feat": feat, "proj": feat @ visual.proj}
+            feat, patches = visual._pool(visual.transformer(visual._embeds(images)))
+            return {"feat": feat, "proj": feat @ visual.proj, "patches": patches @ visual.proj}
         grid = self.map(images)
-        return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+        asked = _ask_everywhere(visual.attnpool, grid)
+        return {"feat": grid.mean((2, 3)), "proj": asked[:, 0], "patches": asked[:, 1:]}
 
     def map(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, channels, h, w]: a ResNet's last layer."""
         visual = self.clip.visual
         grid = visual.stem(images)
-        for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+        for layer in self.blocks():
             grid = layer(grid)
         return grid
 
@@ -147,25 +203,28 @@ class Backbone(nn.Module):
         return [p for p in self.image_parameters() if id(p) not in pool]
 
     def encode_prompt(self, pseudo_tokens: Tensor, prompt: str = PROMPT) -> Tensor:
-        """Text features of a prompt in which a vector takes the place of one word.
+        """Text features of a prompt in which a vector takes the place of one word, or several.
 
         The vector goes through the whole text encoder, and so does its gradient. The encoder is
         causal, hence what follows the end token cannot change the feature there: only the prompt's
         own tokens are computed (8 of 77), which gives the same result.
 
         Args:
-            pseudo_tokens: [B, token_width] vectors in the space of word embeddings.
-            prompt: a text with one {} where the vector goes.
+            pseudo_tokens: [B, token_width] vectors in the space of word embeddings, or
+                [B, T, token_width], T of them in a row.
+            prompt: a text with one {} where they go.
 
         Returns:
             [B, dims["proj"]] text features, not normalised.
         """
         clip = self.clip
+        if pseudo_tokens.ndim == 2:
+            pseudo_tokens = pseudo_tokens[:, None]
         words, place = _tokenise_prompt(prompt)
         embedded = clip.token_embedding(words.to(pseudo_tokens.device))
         embedded = embedded.expand(len(pseudo_tokens), -1, -1)
         before, after = embedded[:, :place], embedded[:, place + 1 :]
-        x = torch.cat([before, pseudo_tokens[:, None].to(before.dtype), after], dim=1)
+        x = torch.cat([before, pseudo_tokens.to(before.dtype), after], dim=1)
         length = x.shape[1]
         x = x + clip.positional_embedding[:length]
         x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
@@ -198,6 +257,19 @@ def _tokenise_prompt(prompt: str) -> tuple[Tensor, int]:
     start = open_clip.tokenize([prompt.split("{}")[0]])
     place = int(start.argmax())  # the end token has the largest number
     return words[:, : int(words.argmax()) + 1], place
+
+
+def _ask_everywhere(pool: nn.Module, grid: Tensor) -> Tensor:
+    """CLIP's attention pool with every cell as its query: [B, C, h, w] -> [B, 1 + h*w, D].
+
+    The first row is the pool's own output; its module computes the others and throws them away.
+    """
+    x = grid.flatten(2).mT  # [B, h*w, C]
+    x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + pool.positional_embedding
+    parts = (layer(x) for layer in (pool.q_proj, pool.k_proj, pool.v_proj))
+    heads = [part.unflatten(2, (pool.num_heads, -1)).transpose(1, 2) for part in parts]
+    found = functional.scaled_dot_product_attention(*heads)  # [B, heads, 1 + h*w, C / heads]
+    return pool.c_proj(found.transpose(1, 2).flatten(2))
 
 
 def _keep_last_resolution(visual: nn.Module) -> None:

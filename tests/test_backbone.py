@@ -297,3 +297,59 @@ def test_the_shipped_mini_tells_the_view_of_strangers_hands_in_words():
         told = torch.nn.functional.normalize(net.encode_text(said), dim=1)
         answers = (seen @ told.T).argmax(dim=1)
     assert (answers == torch.arange(4).repeat(8)).float().mean() >= 0.8
+
+
+# --- what each place says -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_the_tokens_come_with_the_features_that_the_forward_pass_gives(minis, name):
+    images = torch.randn(3, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    found, features = minis[name].tokens(images), minis[name](images)
+    assert found["patches"].shape == (3, 64, 128)
+    for level, feature in features.items():
+        assert torch.allclose(found[level], feature, atol=1e-5), level
+
+
+def test_a_vits_patches_are_open_clips_own_tokens_projected(minis):
+    net = minis["mini-ViT"]
+    images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    theirs = net.clip.visual.forward_intermediates(
+        images, indices=1, normalize_intermediates=True, output_fmt="NLC"
+    )["image_intermediates"][-1]
+    found = net.tokens(images)["patches"]
+    assert torch.allclose(found, theirs @ net.clip.visual.proj, atol=1e-5)
+
+
+def test_a_resnets_cell_is_what_its_attention_pool_says_when_that_cell_asks(minis):
+    """The slow way: put the cell in the average's place, as torch's own attention is asked."""
+    net = minis["mini-RN"]
+    images = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    pool, cells = net.clip.visual.attnpool, net.map(images).flatten(2)[0].T  # [64, C]
+    x = torch.cat([cells.mean(0, keepdim=True), cells]) + pool.positional_embedding
+    width = x.shape[1] // pool.num_heads
+    for cell in (0, 9, 63):
+        parts = []
+        for head in range(pool.num_heads):
+            own = slice(head * width, (head + 1) * width)
+            query, keys, values = (
+                layer(part)[:, own]
+                for layer, part in (
+                    (pool.q_proj, x[cell + 1 :][:1]),
+                    (pool.k_proj, x),
+                    (pool.v_proj, x),
+                )
+            )
+            parts.append((query @ keys.T / width**0.5).softmax(dim=1) @ values)
+        expected = pool.c_proj(torch.cat(parts, dim=1))[0]
+        assert torch.allclose(net.tokens(images)["patches"][0, cell], expected, atol=1e-5)
+
+
+def test_a_patch_is_told_from_its_place(minis):
+    """What moves in the picture moves in the tokens: the bright square is where it was put."""
+    net = minis["mini-ViT"]
+    plain = torch.zeros(1, 3, 128, 128)
+    bright = plain.clone()
+    bright[:, :, 32:48, 80:96] = 3.0  # row 2, column 5 of 8
+    changed = (net.tokens(bright)["patches"] - net.tokens(plain)["patches"])[0].norm(dim=1)
+    assert changed.argmax() == 2 * 8 + 5

@@ -5,7 +5,7 @@ import open_clip
 import pytest
 import torch
 
-from handid import backbone, image, loss, method, recipes
+from handid import backbone, image, loss, method, recipes, train
 
 CNN = ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net")  # test_method_cnn.py has these
 NAMES = tuple(name for name in method.METHODS if name not in ("clip_pretrain", *CNN))
@@ -13,6 +13,7 @@ WIDTHS = {
     "clip_zero_shot": lambda widths: widths["proj"],
     "clip_ft": lambda widths: sum(widths.values()),
     "clip_handid": lambda widths: sum(widths.values()),
+    "clip_reid": lambda widths: sum(widths.values()),
     "clip_pretrain": lambda widths: widths["proj"],
     "raw_pixels": lambda widths: 3 * 32 * 32,
     "colour_histogram": lambda widths: 8**3,
@@ -289,6 +290,47 @@ def test_the_embedding_does_not_use_the_text(backbone_name):
         for parameter in net.inversion.parameters():
             parameter.add_(1.0)
         assert torch.equal(before, net.embed(images))
+
+
+@pytest.mark.parametrize("name", ["clip_ft", "clip_handid"])
+@pytest.mark.parametrize("heads", ["feat", "proj"])
+def test_one_head_classifies_and_embeds_its_own_level_alone(name, heads):
+    two, one = built(name).eval(), built(name, heads=heads).eval()
+    images, labels = batch()
+    parts = [*one.losses(images, labels)]
+    text = ["image_to_text", "text_to_image"] if name == "clip_handid" else []
+    assert parts == [f"identity_{heads}", *text]
+    widths = two.backbone.dims
+    assert one.embed(images).shape == (6, widths[heads])
+    own = slice(0, widths["feat"]) if heads == "feat" else slice(widths["feat"], None)
+    assert torch.equal(one.embed(images), two.embed(images)[:, own])  # fresh necks are alike
+
+
+def test_unknown_heads_are_refused():
+    with pytest.raises(ValueError, match="Unknown heads 'three': choose one of both, feat, proj"):
+        built("clip_ft", heads="three")
+
+
+def test_a_trained_text_encoder_learns_at_the_encoders_rate_but_its_words_stay():
+    net = built("clip_handid", train_text=True)
+    stage = recipes.load("clip_handid", "vit").stages[0]
+    pretrained, new = net.parameter_groups(stage)
+    assert pretrained["lr"] == stage.learning_rate.backbone
+    clip = net.backbone.clip
+    inside = {id(p) for p in pretrained["params"]}
+    assert inside.isdisjoint({id(p) for p in new["params"]})
+    text = [clip.positional_embedding, clip.text_projection, *clip.transformer.parameters()]
+    text += clip.ln_final.parameters()
+    sum(net.losses(*batch()).values()).backward()
+    assert all(id(p) in inside and p.grad.abs().max() > 0 for p in text)
+    for word in (clip.token_embedding.weight, clip.logit_scale):
+        assert id(word) not in inside and word.grad is None
+
+
+def test_a_trained_text_encoder_is_kept_with_the_weights_and_a_frozen_one_is_not():
+    kept = [train._trained_tensors(built("clip_handid", train_text=t)) for t in (True, False)]
+    name = "backbone.clip.text_projection"
+    assert name in kept[0] and name not in kept[1]
 
 
 @pytest.mark.slow

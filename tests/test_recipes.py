@@ -7,7 +7,7 @@ import pytest
 import yaml
 from torch import nn
 
-from handid import method, recipes
+from handid import backbone, method, recipes
 
 FOLDER = Path(recipes.__file__).parent
 PUBLISHED = ("clip_ft", "clip_handid")
@@ -34,8 +34,7 @@ def test_every_file_is_a_recipe_of_its_own_name():
 @pytest.mark.parametrize("name", CLIP)
 def test_every_recipe_loads_for_both_families_and_fits_its_method(name, family):
     recipe = recipes.load(name, family)
-    encoder = nn.Module()
-    encoder.dims, encoder.token_width = {"feat": 8, "proj": 4}, 4
+    encoder = backbone.build({"vit": "mini-ViT", "resnet": "mini-RN"}[family])
     network = method.build(recipe.method, encoder, 3, **recipe.options)
     assert recipe.name == name
     assert type(network).__name__ == method.METHODS[recipe.method]
@@ -51,7 +50,7 @@ def test_the_published_recipes_hold_the_published_values(name, family, batch_siz
         "batch_size": batch_size,
         "sampler": "plain",
         "optimiser": "adam",
-        "learning_rate": {"backbone": 5e-6, "new": 5e-5},
+        "learning_rate": {"backbone": 5e-6, "new": 5e-5, "bias": 1.0},
         "weight_decay": 5e-4,
         "warmup_epochs": 10,
         "warmup_factor": 0.01,
@@ -60,6 +59,8 @@ def test_the_published_recipes_hold_the_published_values(name, family, batch_siz
         "decay": 0.5,
         "clip_gradients": 0.0,
         "loss_weights": {},
+        "loss_warmup": {},
+        "encode_once": False,
     }
     assert recipe.options["label_smoothing"] == 0.1
     assert (recipe.last_stride, recipe.mean_std, recipe.geometry) == (1, "imagenet", "squash")
@@ -151,6 +152,25 @@ def test_an_option_an_augmentation_a_stage_value_and_a_field_can_be_changed():
     assert but(after, *left) == but(before, *left)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"temperature": 1.0}, {"similarity": "dot"}, {"heads": "feat"}, {"heads": "proj"}),
+        *({"jitter": [0.0, 0.0, 0.0]}, {"flip": 0.0}, {"flip_average": False}),
+        *({"hidden_factor": 1}, {"train_text": True}, {"control": "zero_token"}),
+    ],
+    ids=str,
+)
+def test_every_ablation_of_clip_handid_is_a_change_of_its_recipe(change):
+    for name in ("clip_handid", "clip_handid_mini"):
+        before, after = recipes.load(name, "vit"), recipes.load(name, "vit", change)
+        assert after != before
+        encoder = nn.Module()
+        encoder.dims, encoder.token_width = {"feat": 8, "proj": 4}, 4
+        encoder.text_parameters = list
+        assert method.build(after.method, encoder, 3, **after.options)
+
+
 def test_augmentation_can_be_changed_where_the_file_names_none():
     assert recipes.load("clip_zero_shot", "vit", {"erasing": 0.5}).augment.erasing == 0.5
 
@@ -171,6 +191,12 @@ def test_changed_epochs_stretch_warm_up_and_milestones(epochs, warmup, milestone
     stage = recipes.load("clip_ft", "vit", {"epochs": epochs}).stages[0]
     assert (stage.epochs, stage.warmup_epochs, stage.milestones) == (epochs, warmup, milestones)
     assert stage.learning_rate.new == 5e-5
+
+
+def test_changed_epochs_stretch_the_warm_up_of_losses_to_at_least_one():
+    plain = recipes.load("clip_ft", "vit").stages[0]
+    warmed = plain.model_copy(update={"loss_warmup": {"a": 35, "b": 1}})
+    assert warmed.scaled_to(20).loss_warmup == {"a": 10, "b": 1}
 
 
 def test_a_number_given_as_text_is_read_as_the_number():
@@ -225,7 +251,8 @@ def test_weights_are_the_studys_or_random_and_no_file():
 
 
 @pytest.mark.parametrize(
-    ("name", "control"), [(n, c) for n, c in CONTROLLED if c != "random_weights"]
+    ("name", "control"),
+    [(n, c) for n, c in CONTROLLED if c not in ("random_weights", "as_run")],
 )
 def test_a_control_changes_its_title_and_the_methods_options_alone(name, control):
     plain, changed = recipes.load(name, "vit"), recipes.load(name, "vit", control=control)

@@ -36,11 +36,13 @@ class ClipHandID(ClipFT):
         backbone: a CLIP with `encode_prompt` and `token_width`.
         n_identities: classes.
         label_smoothing: epsilon of eq. 2.
+        heads: see ClipFT.
         temperature: tau of eq. 6 and 7, > 0.
         similarity: "cosine" (eq. 3), or "dot": raw dot products, as the public code has it.
         hidden_factor: hidden width of the inversion network over the projected width.
         control: "none", "zero_token" (the prompt says nothing of the image) or "random_token"
             (the inversion network stays as it was drawn).
+        train_text: the text encoder learns too, at the backbone's rate; frozen in the paper.
 
     Raises:
         ValueError: one sentence for an option that is unknown or out of range.
@@ -52,12 +54,14 @@ class ClipHandID(ClipFT):
         n_identities: int,
         *,
         label_smoothing: float = 0.1,
+        heads: str = "both",
         temperature: float = 0.07,
         similarity: str = "cosine",
         hidden_factor: int = 4,
         control: str = "none",
+        train_text: bool = False,
     ):
-        super().__init__(backbone, n_identities, label_smoothing=label_smoothing)
+        super().__init__(backbone, n_identities, label_smoothing=label_smoothing, heads=heads)
         if control not in CONTROLS:
             raise ValueError(f"Unknown control '{control}': choose one of {', '.join(CONTROLS)}.")
         if similarity not in ("cosine", "dot"):
@@ -70,6 +74,12 @@ class ClipHandID(ClipFT):
         width = backbone.dims["proj"]
         self.inversion = InversionNetwork(width, hidden_factor * width, backbone.token_width)
         self.inversion.requires_grad_(control == "none")
+        self.text = backbone.text_parameters() if train_text else []
+        for parameter in self.text:
+            parameter.requires_grad_(True)
+
+    def _pretrained_parameters(self) -> list[nn.Parameter]:
+        return super()._pretrained_parameters() + self.text
 
     def pseudo_tokens(self, projected: Tensor) -> Tensor:
         """[B, dims["proj"]] image features -> [B, token_width] vectors in the place of S*."""
