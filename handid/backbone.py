@@ -126,6 +126,13 @@ class Backbone(nn.Module):
         own = {id(clip.token_embedding.weight), id(clip.logit_scale)}
         return [p for p in self._text_parameters() if id(p) not in own]
 
+    def blocks(self) -> list[nn.Module]:
+        """The image encoder's blocks in order: a ViT's transformer blocks, a ResNet's 4 layers."""
+        visual = self.clip.visual
+        if self.family == "vit":
+            return list(visual.transformer.resblocks)
+        return [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Image features at the two levels that the hand papers use.
 
@@ -146,9 +153,9 @@ class Backbone(nn.Module):
     def tokens(self, images: Tensor) -> dict[str, Tensor]:
         """`forward`'s two features, and what each place of the image says in the joint space.
 
-        A ViT's patches are projected as its CLS is; in a ResNet each cell asks the attention pool
-        as the cells' average does for `proj`. Source: ours for hands; the papers give text the
-        patches as keys and values (PromptSG, section 4.2).
+        A ViT's patches are projected as its CLS is. A ResNet's cells take the attention pool's way
+        for values, so that `proj` is a weighted mean of them and of their average (MaskCLIP, Zhou
+        et al. 2022); as queries of the pool they would all say nearly the same.
 
         Args:
             images: [B, 3, image_size, image_size], normalised.
@@ -162,14 +169,14 @@ class Backbone(nn.Module):
             feat, patches = visual._pool(visual.transformer(visual._embeds(images)))
             return {"feat": feat, "proj": feat @ visual.proj, "patches": patches @ visual.proj}
         grid = self.map(images)
-        asked = _ask_everywhere(visual.attnpool, grid)
-        return {"feat": grid.mean((2, 3)), "proj": asked[:, 0], "patches": asked[:, 1:]}
+        patches = _values(visual.attnpool, grid)
+        return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid), "patches": patches}
 
     def map(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, channels, h, w]: a ResNet's last layer."""
         visual = self.clip.visual
         grid = visual.stem(images)
-        for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+        for layer in self.blocks():
             grid = layer(grid)
         return grid
 
@@ -232,17 +239,10 @@ def _tokenise_prompt(prompt: str) -> tuple[Tensor, int]:
     return words[:, : int(words.argmax()) + 1], place
 
 
-def _ask_everywhere(pool: nn.Module, grid: Tensor) -> Tensor:
-    """CLIP's attention pool with every cell as its query: [B, C, h, w] -> [B, 1 + h*w, D].
-
-    The first row is the pool's own output; its module computes the others and throws them away.
-    """
-    x = grid.flatten(2).mT  # [B, h*w, C]
-    x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + pool.positional_embedding
-    parts = (layer(x) for layer in (pool.q_proj, pool.k_proj, pool.v_proj))
-    heads = [part.unflatten(2, (pool.num_heads, -1)).transpose(1, 2) for part in parts]
-    found = functional.scaled_dot_product_attention(*heads)  # [B, heads, 1 + h*w, C / heads]
-    return pool.c_proj(found.transpose(1, 2).flatten(2))
+def _values(pool: nn.Module, grid: Tensor) -> Tensor:
+    """What each cell puts into CLIP's attention pool: [B, C, h, w] -> [B, h*w, D]."""
+    cells = grid.flatten(2).mT + pool.positional_embedding[1:]  # [B, h*w, C]
+    return pool.c_proj(pool.v_proj(cells))
 
 
 def _keep_last_resolution(visual: nn.Module) -> None:

@@ -4,6 +4,8 @@ Nothing here holds weights, adds losses up or knows a method: train.py adds, by 
 weights.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -106,11 +108,7 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Ten
     Raises:
         ValueError: if shapes do not fit, the batch is empty or the margin is negative.
     """
-    if embeddings.ndim != 2 or len(embeddings) == 0 or labels.shape != embeddings.shape[:1]:
-        raise ValueError(
-            f"embeddings {tuple(embeddings.shape)} and labels {tuple(labels.shape)} do not fit: "
-            "expected (B, D) and (B,), B at least 1"
-        )
+    _check_rows(embeddings, labels)
     if not margin >= 0:
         raise ValueError(f"margin={margin} must be at least 0")
     with torch.autocast(embeddings.device.type, enabled=False):
@@ -121,6 +119,107 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Ten
         farthest = distances.masked_fill(~same, 0).amax(1)
         nearest = distances.masked_fill(same, torch.inf).amin(1)
         return F.relu(margin + farthest - nearest).mean()
+
+
+def supervised_contrastive_within(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Supervised contrastive loss among embeddings of one modality.
+
+    As `supervised_contrastive` with cosine, but a row is neither its own positive nor in its own
+    denominator. Source: Khosla et al. 2020, eq. 2.
+
+    Args:
+        embeddings: [B, D], any length.
+        labels: [B] whole numbers; equal means same identity.
+        temperature: divides the cosine, > 0; has no unit.
+
+    Returns:
+        Scalar: mean over the rows that have a positive, in nats; 0 where none has.
+
+    Raises:
+        ValueError: if shapes do not fit, the batch is empty or temperature is not positive.
+    """
+    _check_rows(embeddings, labels)
+    if not temperature > 0:
+        raise ValueError(f"temperature={temperature} must be above 0")
+    with torch.autocast(embeddings.device.type, enabled=False):
+        x = F.normalize(_at_least_float32(embeddings), dim=1)
+        itself = torch.eye(len(x), dtype=torch.bool, device=x.device)
+        # Not -inf: a batch of one row would have no denominator at all.
+        scores = (x @ x.T / temperature).masked_fill(itself, torch.finfo(x.dtype).min)
+        positives = (labels[:, None] == labels[None, :]) & ~itself  # [B, B]
+        counts = positives.sum(dim=1)
+        log_shares = F.log_softmax(scores, dim=1).masked_fill(~positives, 0)
+        per_anchor = log_shares.sum(dim=1) / counts.clamp(min=1)
+        return -per_anchor.sum() / (counts > 0).sum().clamp(min=1)
+
+
+def arcface_logits(
+    embeddings: Tensor, directions: Tensor, labels: Tensor, scale: float, margin: float
+) -> Tensor:
+    """Scaled cosines to each identity's direction, the own one's angle widened by a margin.
+
+    scale * cos(angle + margin) for the label, scale * cos(angle) for the others. Where the widened
+    angle would pass half a turn, the cosine less margin * sin(margin), so that a larger angle never
+    scores better. Source: Deng et al. 2019 (ArcFace), eq. 3, and its public code.
+
+    Args:
+        embeddings: [B, D], any length but 0.
+        directions: [K, D], one an identity, any length but 0.
+        labels: [B] whole numbers from 0 to K - 1.
+        scale: > 0; has no unit.
+        margin: in radians, from 0 to below pi / 2; 0 gives plain scaled cosines.
+
+    Returns:
+        [B, K] logits for a cross-entropy, from -scale * (1 + margin * sin(margin)) to scale.
+
+    Raises:
+        ValueError: if shapes do not fit, the batch is empty, scale or margin is out of range.
+    """
+    _check_rows(embeddings, labels)
+    if directions.ndim != 2 or directions.shape[1] != embeddings.shape[1]:
+        raise ValueError(
+            f"directions {tuple(directions.shape)} do not fit embeddings "
+            f"{tuple(embeddings.shape)}: expected (K, D) and (B, D)"
+        )
+    if not scale > 0 or not 0 <= margin < math.pi / 2:
+        raise ValueError(f"scale={scale}, margin={margin}: use above 0, and from 0 to below pi / 2")
+    with torch.autocast(embeddings.device.type, enabled=False):
+        x, w = _at_least_float32(embeddings), _at_least_float32(directions)
+        cosine = F.normalize(x, dim=1) @ F.normalize(w, dim=1).T  # [B, K]
+        sine = (1 - cosine.square()).clamp(min=1e-12).sqrt()  # a root has no gradient at 0
+        widened = cosine * math.cos(margin) - sine * math.sin(margin)
+        beyond = cosine < -math.cos(margin)
+        widened = torch.where(beyond, cosine - margin * math.sin(margin), widened)
+        own = F.one_hot(labels, len(directions)).bool()
+        return scale * torch.where(own, widened, cosine)
+
+
+def centre(embeddings: Tensor, centres: Tensor, labels: Tensor) -> Tensor:
+    """Half the squared distance of each row to its identity's centre.
+
+    Source: Wen et al. 2016 (centre loss), eq. 2, over the number of rows as CLIP-FH has it. The
+    gradient moves the centres too, if they require one.
+
+    Args:
+        embeddings: [B, D], any length.
+        centres: [K, D], in the unit of the embeddings.
+        labels: [B] whole numbers from 0 to K - 1.
+
+    Returns:
+        Scalar: mean over B rows, at least 0.
+
+    Raises:
+        ValueError: if shapes do not fit or the batch is empty.
+    """
+    _check_rows(embeddings, labels)
+    if centres.ndim != 2 or centres.shape[1] != embeddings.shape[1]:
+        raise ValueError(
+            f"centres {tuple(centres.shape)} do not fit embeddings {tuple(embeddings.shape)}: "
+            "expected (K, D) and (B, D)"
+        )
+    with torch.autocast(embeddings.device.type, enabled=False):
+        gaps = _at_least_float32(embeddings) - _at_least_float32(centres)[labels]  # [B, D]
+        return gaps.square().sum(dim=1).mean() / 2
 
 
 def spectral_gap(matrices: Tensor, steps: int = 1) -> Tensor:
@@ -155,6 +254,14 @@ def _rayleigh(rows: Tensor, shift: Tensor, steps: int) -> Tensor:
     for _ in range(steps):
         vector = F.normalize(times(vector), dim=-2)
     return (vector * times(vector)).sum((-2, -1))
+
+
+def _check_rows(embeddings: Tensor, labels: Tensor) -> None:
+    if embeddings.ndim != 2 or len(embeddings) == 0 or labels.shape != embeddings.shape[:1]:
+        raise ValueError(
+            f"embeddings {tuple(embeddings.shape)} and labels {tuple(labels.shape)} do not fit: "
+            "expected (B, D) and (B,), B at least 1"
+        )
 
 
 def _at_least_float32(embeddings):

@@ -88,18 +88,37 @@ class Progress:
 def rate_factor(stage, epoch: int) -> float:
     """What the peak learning rate is multiplied by in an epoch (counted from 0).
 
-    Linear warm-up, then a drop at each milestone, or half a cosine down to nearly 0. CLIP-HandID
-    III-A: with 5e-6, 10 warm-up epochs from 1 % and x0.5 at 40 and 60: 5e-8 (epoch 0), 2.525e-6
-    (5), 5e-6 (10), 1.25e-6 (60).
+    Linear warm-up, then a drop at each milestone, or half a cosine down to nearly 0, or one cycle:
+    up along half a cosine and down along another, each epoch with the rate of its middle.
+    CLIP-HandID III-A: with 5e-6, 10 warm-up epochs from 1 % and x0.5 at 40 and 60: 5e-8 (epoch 0),
+    2.525e-6 (5), 5e-6 (10), 1.25e-6 (60).
     """
     warm = 1.0
     if epoch < stage.warmup_epochs:
         start = stage.warmup_factor
         warm = start + (1 - start) * epoch / stage.warmup_epochs
+    if stage.schedule == "one_cycle":
+        return warm * _one_cycle((epoch + 0.5) / stage.epochs)
     if stage.schedule == "cosine":
         done = max(0, epoch - stage.warmup_epochs) / max(1, stage.epochs - stage.warmup_epochs)
         return warm * (1 + math.cos(math.pi * done)) / 2
     return warm * stage.decay ** sum(epoch >= m for m in stage.milestones)
+
+
+def _one_cycle(done: float) -> float:
+    """Share of the peak after a share of the run; the constants are those of torch's OneCycleLR."""
+    rise, first, last = 0.3, 1 / 25, 1 / 25e4
+    start, end, part = (first, 1, done / rise) if done < rise else (1, last, (done - rise) / 0.7)
+    return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
+
+
+def loss_weight(stage, name: str, epoch: int) -> float:
+    """What a loss is multiplied by in an epoch (counted from 0): the recipe's weight, warmed up.
+
+    With a warm-up of n epochs, 1/n of the weight in the first, all of it from the n-th on.
+    """
+    warm = min(1.0, (epoch + 1) / stage.loss_warmup.get(name, 1))
+    return warm * stage.loss_weights.get(name, 1.0)
 
 
 def fit(  # noqa: PLR0913 - the loop is where everything meets
@@ -185,7 +204,7 @@ class _Loop:
         self.method.train()
         start, images_seen, sums, steps = time.perf_counter(), 0, {}, 0
         for images, labels in batches(self.stage, generator):
-            parts = self._step(images, labels)
+            parts = self._step(images, labels, epoch)
             for name, part in parts.items():
                 sums[name] = sums.get(name, 0.0) + part.detach()
             images_seen, steps = images_seen + len(images), steps + 1
@@ -200,16 +219,16 @@ class _Loop:
         speed = {"seconds": seconds, "images_per_second": images_seen / seconds}
         return {"learning_rate": rate, **means, **speed}
 
-    def _step(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _step(self, images: Tensor, labels: Tensor, epoch: int) -> dict[str, Tensor]:
         with self.engine.autocast():
             parts = self.losses(images, labels)
-        unknown = self.stage.loss_weights.keys() - parts.keys()
+        weighed = self.stage.loss_weights.keys() | self.stage.loss_warmup.keys()
+        unknown = weighed - parts.keys()
         if unknown:
             raise ValueError(
                 f"The recipe weighs '{min(unknown)}', but the losses are {', '.join(parts)}."
             )
-        weights = self.stage.loss_weights
-        total = sum(weights.get(name, 1.0) * part for name, part in parts.items())
+        total = sum(loss_weight(self.stage, name, epoch) * part for name, part in parts.items())
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()
         if self.stage.clip_gradients:

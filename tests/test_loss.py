@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pytorch_metric_learning.distances import CosineSimilarity, LpDistance
-from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
+from pytorch_metric_learning.losses import ArcFaceLoss, SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import BatchHardMiner
 from pytorch_metric_learning.reducers import MeanReducer
 
@@ -345,3 +345,111 @@ def test_orthogonal_rows_have_no_gap_and_falling_along_its_gradient_closes_it():
         (slope,) = torch.autograd.grad(loss.spectral_gap(rows, steps=20), rows)
         rows = (rows - 0.01 * slope).detach().requires_grad_()
     assert loss.spectral_gap(rows, steps=200).item() < before / 4
+
+
+# --- the tool box of re-identification ----------------------------------------------------------
+
+
+def test_contrast_within_one_modality_is_that_of_pytorch_metric_learning(batch):
+    rows, _, labels = batch  # identity 9 has one row: no positive
+    expected = SupConLoss(temperature=0.2, distance=CosineSimilarity())(rows, labels)
+    value = loss.supervised_contrastive_within(rows, labels, 0.2)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-10)
+
+
+def test_contrast_within_one_modality_of_three_rows_is_worked_by_hand():
+    # At 0 and 60 degrees one person, at 90 another; temperature 1. Without the row itself:
+    #   row at  0: cosines .5 and 0     ln(e^.5 + 1) - .5      = .4741
+    #   row at 60: cosines .5 and .8660 ln(e^.5 + e^.8660) - .5 = .8928; the third has no positive.
+    value = loss.supervised_contrastive_within(unit(0, 60, 90), torch.tensor([3, 3, 8]), 1.0)
+    assert value.item() == pytest.approx((0.4741 + 0.8928) / 2, abs=1e-4)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_contrast_within_one_modality_is_zero_where_nobody_has_a_positive(n_rows):
+    rows = torch.randn(n_rows, 4, requires_grad=True)
+    value = loss.supervised_contrastive_within(rows, torch.arange(n_rows), 0.07)
+    value.backward()
+    assert value.item() == 0 and rows.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("scale", "degrees"), [(30.0, 28.6), (64.0, 0.0), (20.0, 80.0)])
+def test_arcface_is_that_of_pytorch_metric_learning(batch, scale, degrees):
+    rows, other, _ = batch
+    directions = other[:4].clone()
+    labels = torch.arange(10) % 4
+    rows[0] = -directions[0]  # half a turn away: beyond the margin
+    library = ArcFaceLoss(4, 6, margin=degrees, scale=scale)
+    library.W = torch.nn.Parameter(directions.T.clone())
+    logits = loss.arcface_logits(rows, directions, labels, scale, math.radians(degrees))
+    assert F.cross_entropy(logits, labels).item() == pytest.approx(
+        library(rows, labels).item(), rel=1e-5
+    )
+
+
+def test_arcface_of_one_row_is_worked_by_hand():
+    # 60 degrees from its own direction, 30 from the other; a margin of 30 makes 60 to 90.
+    logits = loss.arcface_logits(
+        2 * unit(60), 5 * unit(0, 90), torch.tensor([0]), 10.0, math.pi / 6
+    )
+    assert logits.tolist()[0] == pytest.approx([0.0, 10 * math.cos(math.pi / 6)], abs=1e-9)
+
+
+def test_centre_loss_is_half_the_squared_distance_and_moves_both(batch):
+    rows, centres, _ = batch
+    labels = torch.arange(10) % 3
+    centres = centres[:3].clone().requires_grad_()
+    total = sum(
+        (float(a) - float(b)) ** 2
+        for row, label in zip(rows, labels, strict=True)
+        for a, b in zip(row, centres.detach()[label], strict=True)
+    )
+    value = loss.centre(rows, centres, labels)
+    assert value.item() == pytest.approx(total / 2 / 10, rel=1e-12)
+    value.backward()
+    own = rows[labels == 1]
+    expected = (centres[1].detach() - own).sum(0) / 10
+    assert torch.allclose(centres.grad[1], expected)
+
+
+def test_the_tool_boxes_gradients_are_those_of_finite_differences(batch):
+    rows, centres, labels = (t.clone() for t in batch)
+    rows.requires_grad_(), centres.requires_grad_()
+    numbers = torch.arange(10) % 5
+    assert torch.autograd.gradcheck(
+        lambda x: loss.supervised_contrastive_within(x, labels, 0.5), rows
+    )
+    assert torch.autograd.gradcheck(
+        lambda x, w: loss.arcface_logits(x, w, numbers, 8.0, 0.4), (rows, centres)
+    )
+    assert torch.autograd.gradcheck(lambda x, c: loss.centre(x, c, numbers), (rows, centres))
+
+
+def test_the_tool_box_stays_exact_under_autocast(batch):
+    rows, other, labels = (t.float() if t.is_floating_point() else t for t in batch)
+    numbers = torch.arange(10) % 5
+    calls = [
+        lambda: loss.supervised_contrastive_within(rows, labels, 0.1),
+        lambda: loss.arcface_logits(rows, other, numbers, 30.0, 0.5),
+        lambda: loss.centre(rows, other, numbers),
+    ]
+    for call in calls:
+        plain = call()
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(call(), plain)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda x, y: loss.supervised_contrastive_within(x, y[:2], 1.0), "do not fit"),
+        (lambda x, y: loss.supervised_contrastive_within(x, y, 0.0), "temperature=0.0 must be"),
+        (lambda x, y: loss.arcface_logits(x, x[:, :2], y, 30.0, 0.5), "directions .* do not fit"),
+        (lambda x, y: loss.arcface_logits(x, x, y, 0.0, 0.5), "scale=0.0, margin=0.5: use"),
+        (lambda x, y: loss.arcface_logits(x, x, y, 30.0, 1.6), "margin=1.6: use"),
+        (lambda x, y: loss.centre(x, x[:, :2], y), "centres .* do not fit"),
+    ],
+)
+def test_the_tool_box_refuses_what_does_not_fit(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call(torch.randn(3, 4), torch.arange(3))

@@ -40,8 +40,8 @@ def test_the_cross_attention_is_equation_seven():
     for row in range(2):
         keys = torch.nn.functional.layer_norm(patches[row], (4,))
         query = torch.nn.functional.layer_norm(text[row], (4,)) @ weights[0].T
-        scores = [float(query @ (weights[1] @ key)) / 4**0.5 for key in keys]
-        shares = torch.tensor(scores).double().softmax(0)
+        scores = [query @ (weights[1] @ key) / 4**0.5 for key in keys]
+        shares = torch.stack(scores).softmax(0)
         answer = sum(share * (weights[2] @ key) for share, key in zip(shares, keys, strict=True))
         assert torch.allclose(found[row], answer @ net.attention.out_proj.weight.T, atol=1e-6)
         assert torch.allclose(net.weights(text, patches)[row], shares, atol=1e-6)
@@ -138,15 +138,18 @@ def test_over_a_single_token_text_cannot_matter(name, context):
     tokens = net.backbone.tokens(batch()[0])
     text = torch.randn(6, 128, requires_grad=True)
     found = net.guided(tokens, text)
-    assert torch.allclose(found, net.guided(tokens, 100 * torch.randn(6, 128)), atol=1e-6)
+    assert torch.allclose(found, net.guided(tokens, 100 * torch.randn(6, 128)), atol=1e-5)
     found.square().sum().backward()
-    assert text.grad.abs().max() < 1e-7
+    assert text.grad.abs().max() < 1e-5 * tokens["proj"].abs().max()
 
 
 def test_with_a_single_token_identity_teaches_the_inversion_network_nothing():
-    net = built(control="single_token").train()
-    net.losses(*batch())["identity"].backward()
-    assert max(p.grad.abs().max() for p in net.inversion.parameters()) < 1e-7
+    largest = {}
+    for control in ("none", "single_token"):
+        net = built(control=control).train()
+        net.losses(*batch())["identity"].backward()
+        largest[control] = max(p.grad.abs().max() for p in net.inversion.parameters())
+    assert largest["single_token"] < 1e-4 * largest["none"]  # 0 but for rounding
 
 
 def test_constant_text_is_the_fixed_prompt_for_every_image_and_nothing_is_inverted():

@@ -60,6 +60,7 @@ def test_the_published_recipes_hold_the_published_values(name, family, batch_siz
         "decay": 0.5,
         "clip_gradients": 0.0,
         "loss_weights": {},
+        "loss_warmup": {},
     }
     assert recipe.options["label_smoothing"] == 0.1
     assert (recipe.last_stride, recipe.mean_std, recipe.geometry) == (1, "imagenet", "squash")
@@ -190,6 +191,12 @@ def test_changed_epochs_stretch_warm_up_and_milestones(epochs, warmup, milestone
     stage = recipes.load("clip_ft", "vit", {"epochs": epochs}).stages[0]
     assert (stage.epochs, stage.warmup_epochs, stage.milestones) == (epochs, warmup, milestones)
     assert stage.learning_rate.new == 5e-5
+
+
+def test_changed_epochs_stretch_the_warm_up_of_losses_to_at_least_one():
+    plain = recipes.load("clip_ft", "vit").stages[0]
+    warmed = plain.model_copy(update={"loss_warmup": {"a": 35, "b": 1}})
+    assert warmed.scaled_to(20).loss_warmup == {"a": 10, "b": 1}
 
 
 def test_a_number_given_as_text_is_read_as_the_number():

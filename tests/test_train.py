@@ -109,6 +109,38 @@ def test_a_cosine_starts_after_the_warm_up():
     assert 0 < factors[9] < 0.05
 
 
+def test_one_cycle_is_torchs_own_at_the_middle_of_each_epoch():
+    plan_ = stage(epochs=10, schedule="one_cycle")
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    torchs = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1.0, total_steps=10_000)
+    rates = []
+    for _ in range(10_000):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        torchs.step()
+    factors = [train.rate_factor(plan_, epoch) for epoch in range(10)]
+    assert factors == pytest.approx(rates[500::1000], rel=2e-2)
+    assert max(factors) == factors[3]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_one_cycle_of_few_epochs_still_trains(epochs):
+    plan_ = stage(epochs=epochs, schedule="one_cycle")
+    assert max(train.rate_factor(plan_, epoch) for epoch in range(epochs)) > 0.5
+
+
+def test_a_loss_is_warmed_up_alone():
+    plan_ = stage(loss_weights={"a": 2.0}, loss_warmup={"a": 4, "b": 2})
+    found = [[train.loss_weight(plan_, name, epoch) for epoch in range(5)] for name in "abc"]
+    assert found == [[0.5, 1.0, 1.5, 2.0, 2.0], [0.5, 1, 1, 1, 1], [1, 1, 1, 1, 1]]
+
+
+def test_the_total_is_the_sum_of_the_warmed_up_losses(tmp_path):
+    history = fit(toy(), plan(stage(loss_weights={"fit": 3.0}, loss_warmup={"fit": 3})), tmp_path)
+    shares = (history["total"] / history["fit"]).tolist()
+    assert shares == pytest.approx([1.0, 2.0, 3.0, 3.0])
+
+
 # --- one step, against plain torch --------------------------------------------------------------
 
 

@@ -33,8 +33,10 @@ class Stage(_Strict):
 
     The rate of epoch e (from 0) rises linearly from `warmup_factor` times the peak over
     `warmup_epochs`; with `schedule` "step" it is multiplied by `decay` at each of `milestones`,
-    with "cosine" it falls along half a cosine after the warm-up. `clip_gradients` is the largest
-    norm of all gradients together, 0 for no limit.
+    with "cosine" it falls along half a cosine after the warm-up, with "one_cycle" it rises over the
+    first 30 % of the epochs and falls after them. `clip_gradients` is the largest norm of all
+    gradients together, 0 for no limit. `loss_warmup` gives the epochs over which a loss's weight
+    rises linearly.
     """
 
     name: str = "train"
@@ -47,11 +49,12 @@ class Stage(_Strict):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     warmup_factor: Fraction = 0.01
-    schedule: Literal["step", "cosine"] = "step"
+    schedule: Literal["step", "cosine", "one_cycle"] = "step"
     milestones: list[int] = []
     decay: Fraction = 0.5
     clip_gradients: Annotated[float, Field(ge=0)] = 0.0
     loss_weights: dict[str, float] = {}
+    loss_warmup: dict[str, Annotated[int, Field(ge=1)]] = {}
 
     def scaled_to(self, epochs: int) -> "Stage":
         """The same schedule, stretched or shrunk to another number of epochs."""
@@ -61,6 +64,7 @@ class Stage(_Strict):
                 "epochs": epochs,
                 "warmup_epochs": round(self.warmup_epochs * ratio),
                 "milestones": [round(m * ratio) for m in self.milestones],
+                "loss_warmup": {k: max(1, round(n * ratio)) for k, n in self.loss_warmup.items()},
             }
         )
 

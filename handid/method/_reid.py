@@ -1,0 +1,163 @@
+"""The re-identification tool box: an identity head with its losses, partial unfreezing, rates.
+
+What stands here serves several methods; which of it a method uses, its recipe says.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from handid import loss
+
+
+class IdentityHead(nn.Module):
+    """A classifier behind a batch norm neck, and what else may pull features together by identity.
+
+    Source: neck and its frozen bias Luo et al. 2019 (BNNeck); which of these CLIP-FH describes:
+    sections 3.3.2 and 3.4. All that stands here is in the loss and in the optimiser.
+
+    Args:
+        width: D of the features.
+        n_identities: K classes.
+        neck: normalise over the batch before the classifier.
+        unit: scale features to length 1 first.
+        label_smoothing: share that is spread over all identities, 0 to below 1.
+        arcface_scale: 0 for a linear classifier; else ArcFace's scale.
+        arcface_margin: of ArcFace, in radians.
+        triplet_margin: of the batch-hard triplet loss before the neck; None for none.
+        centre_rate: peak learning rate of the centres of the centre loss, behind the neck; 0 for no
+            such loss.
+        contrastive_temperature: of the supervised contrastive loss among features before the neck;
+            0 for none.
+
+    Raises:
+        ValueError: one sentence for an option out of range.
+    """
+
+    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+        self,
+        width: int,
+        n_identities: int,
+        *,
+        neck: bool = True,
+        unit: bool = False,
+        label_smoothing: float = 0.1,
+        arcface_scale: float = 0.0,
+        arcface_margin: float = 0.0,
+        triplet_margin: float | None = None,
+        centre_rate: float = 0.0,
+        contrastive_temperature: float = 0.0,
+    ):
+        super().__init__()
+        lows = {"arcface_scale": arcface_scale, "arcface_margin": arcface_margin}
+        lows |= {"triplet_margin": triplet_margin or 0.0, "centre_rate": centre_rate}
+        lows |= {"contrastive_temperature": contrastive_temperature}
+        for name, value in lows.items():
+            if not isinstance(value, int | float) or not value >= 0:
+                raise ValueError(f"{name} is {value!r}: give a number from 0.")
+        if arcface_margin and not arcface_scale:
+            raise ValueError("arcface_margin without arcface_scale does nothing: give both.")
+        self.unit, self.label_smoothing = unit, label_smoothing
+        self.scale, self.arc_margin = arcface_scale, arcface_margin
+        self.triplet_margin, self.temperature = triplet_margin, contrastive_temperature
+        self.centre_rate = centre_rate
+        self.neck = _neck(width) if neck else nn.Identity()
+        self.classifier = nn.Linear(width, n_identities, bias=False)
+        # ArcFace takes directions: tiny ones would turn round at every step.
+        nn.init.normal_(self.classifier.weight, std=width**-0.5 if arcface_scale else 0.001)
+        self.centres = nn.Parameter(torch.randn(n_identities, width)) if centre_rate else None
+
+    def scaled(self, features: Tensor) -> Tensor:
+        """[B, D] features before the neck: as they come, or of length 1."""
+        return functional.normalize(features.float(), dim=1) if self.unit else features
+
+    def embed(self, features: Tensor) -> Tensor:
+        """[B, D] features -> [B, D] behind the neck."""
+        return self.neck(self.scaled(features))
+
+    def logits(self, necked: Tensor, labels: Tensor) -> Tensor:
+        """[B, D] behind the neck -> [B, K] scores; the label's own has ArcFace's margin."""
+        if not self.scale:
+            return self.classifier(necked)
+        directions = self.classifier.weight
+        return loss.arcface_logits(necked, directions, labels, self.scale, self.arc_margin)
+
+    def losses(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`identity`, and as the options say `triplet`, `centre`, `contrastive`.
+
+        Args:
+            features: [B, D] before the neck.
+            labels: [B] identity numbers.
+        """
+        before = self.scaled(features)
+        necked = self.neck(before)
+        scores = self.logits(necked, labels)
+        parts = {
+            "identity": loss.label_smoothed_cross_entropy(scores, labels, self.label_smoothing)
+        }
+        if self.triplet_margin is not None:
+            parts["triplet"] = loss.batch_hard_triplet(before, labels, self.triplet_margin)
+        if self.centres is not None:
+            parts["centre"] = loss.centre(necked, self.centres, labels)
+        if self.temperature:
+            parts["contrastive"] = loss.supervised_contrastive_within(
+                before, labels, self.temperature
+            )
+        return parts
+
+
+def _neck(width: int) -> nn.BatchNorm1d:
+    neck = nn.BatchNorm1d(width)
+    neck.bias.requires_grad_(False)
+    return neck
+
+
+def unfreeze_last(backbone: nn.Module, blocks: int | None) -> None:
+    """Let only the last blocks of the image encoder train; None: all of it.
+
+    As CLIP-FH describes it (section 3.3.2): transformer blocks of a ViT, layers of a ResNet. What
+    stands before, between and behind the blocks (embedding, last norm, projection, attention pool)
+    stays frozen.
+
+    Args:
+        backbone: with `blocks()` and `image_parameters()`.
+        blocks: how many; 0 freezes the whole encoder.
+
+    Raises:
+        ValueError: if there are not as many.
+    """
+    if blocks is None:
+        return
+    known = backbone.blocks()
+    if not isinstance(blocks, int) or not 0 <= blocks <= len(known):
+        raise ValueError(
+            f"Cannot unfreeze {blocks!r} blocks: {backbone.name} has {len(known)}, give 0 to that."
+        )
+    for parameter in backbone.image_parameters():
+        parameter.requires_grad_(False)
+    for block in known[len(known) - blocks :]:
+        block.requires_grad_(True)
+
+
+def keep_frozen_norms(module: nn.Module) -> None:
+    """Stop the running means of batch norms whose weights are frozen; call it after `train()`."""
+    for inner in module.modules():
+        if isinstance(inner, nn.modules.batchnorm._BatchNorm) and not inner.weight.requires_grad:
+            inner.eval()
+
+
+def rate_groups(method: nn.Module, rates) -> list[dict]:
+    """What trains of a method with a `backbone`: image encoder, what is new, centres.
+
+    Args:
+        method: may hold IdentityHeads; their centres have a rate of their own and do not decay,
+            for decay would pull them to 0 and not to the features.
+        rates: has `backbone` and `new`.
+    """
+    image = [p for p in method.backbone.image_parameters() if p.requires_grad]
+    heads = [m for m in method.modules() if isinstance(m, IdentityHead) and m.centre_rate]
+    apart = {id(p) for p in method.backbone.parameters()} | {id(head.centres) for head in heads}
+    new = [p for p in method.parameters() if id(p) not in apart and p.requires_grad]
+    return [{"params": image, "lr": rates.backbone}, {"params": new, "lr": rates.new}] + [
+        {"params": [head.centres], "lr": head.centre_rate, "weight_decay": 0.0} for head in heads
+    ]

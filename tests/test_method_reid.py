@@ -1,0 +1,174 @@
+"""The re-identification tool box: each part is in the loss and in the optimiser."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from handid import backbone, image, loss
+from handid.method import _reid
+
+RATES = SimpleNamespace(backbone=1e-3, new=1e-2)
+FULL = {
+    "triplet_margin": 0.3,
+    "centre_rate": 0.5,
+    "contrastive_temperature": 0.1,
+    "arcface_scale": 30.0,
+    "arcface_margin": 0.5,
+}
+
+
+def head(seed=0, **options):
+    torch.manual_seed(seed)
+    return _reid.IdentityHead(6, 4, **options)
+
+
+def batch(count=12):
+    features = torch.randn(count, 6, generator=torch.Generator().manual_seed(1))
+    return features, torch.arange(count) % 4
+
+
+class Net(nn.Module):
+    """A backbone's face with a head: what rate_groups reads."""
+
+    def __init__(self, name="mini-ViT", **options):
+        super().__init__()
+        self.backbone, self.head = backbone.build(name), head(**options)
+
+
+# --- the head -----------------------------------------------------------------------------------
+
+
+def test_a_head_has_the_losses_that_its_options_name_and_no_other():
+    assert [*head().losses(*batch())] == ["identity"]
+    assert [*head(**FULL).losses(*batch())] == ["identity", "triplet", "centre", "contrastive"]
+
+
+def test_each_loss_is_the_pure_function_on_its_own_feature():
+    net, (features, labels) = head(**FULL), batch()
+    parts = net.losses(features, labels)
+    necked = nn.functional.batch_norm(features, None, None, training=True)
+    arc = loss.arcface_logits(necked, net.classifier.weight, labels, 30.0, 0.5)
+    expected = {
+        "identity": loss.label_smoothed_cross_entropy(arc, labels, 0.1),
+        "triplet": loss.batch_hard_triplet(features, labels, 0.3),
+        "centre": loss.centre(necked, net.centres, labels),
+        "contrastive": loss.supervised_contrastive_within(features, labels, 0.1),
+    }
+    for name, value in expected.items():
+        assert torch.allclose(parts[name], value, rtol=1e-5), name
+
+
+def test_a_unit_head_looks_at_directions_only():
+    features, labels = batch()
+    for name, value in head(unit=True, triplet_margin=0.3).losses(features, labels).items():
+        other = head(unit=True, triplet_margin=0.3).losses(5 * features, labels)[name]
+        assert torch.allclose(value, other, rtol=1e-4), name
+    plain, scaled = (
+        head(triplet_margin=0.3).losses(k * features, labels)["triplet"] for k in (1, 5)
+    )
+    assert not torch.isclose(plain, scaled)
+
+
+def test_without_a_neck_the_embedding_is_the_feature():
+    features, _ = batch()
+    assert torch.equal(head(neck=False).embed(features), features)
+    assert not torch.allclose(head().embed(features), features, atol=0.1)
+
+
+def test_the_necks_bias_stays_where_it_is():
+    net = head()
+    assert not net.neck.bias.requires_grad and (net.neck.bias == 0).all()
+
+
+def test_arcface_margin_is_in_the_loss_and_its_directions_learn():
+    values = {}
+    for margin in (0.0, 0.5):
+        net = head(arcface_scale=30.0, arcface_margin=margin)
+        value = net.losses(*batch())["identity"]
+        value.backward()
+        values[margin] = value.item()
+        assert net.classifier.weight.grad.abs().sum() > 0
+    assert values[0.5] > values[0.0] + 1
+
+
+def test_centres_move_towards_their_identities():
+    net, (features, labels) = Net(centre_rate=0.5), batch()
+    groups = [g for g in _reid.rate_groups(net, RATES) if g["params"] != []]
+    optimiser = torch.optim.Adam(groups[1:], weight_decay=5e-4)
+    before = net.head.centres.detach().clone()
+    for _ in range(30):
+        optimiser.zero_grad()
+        net.head.losses(features, labels)["centre"].backward()
+        optimiser.step()
+    means = torch.stack([net.head.embed(features)[labels == k].mean(0) for k in range(4)])
+    gaps = [(c - means).norm(dim=1).mean().item() for c in (before, net.head.centres)]
+    assert gaps[1] < 0.3 * gaps[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"arcface_scale": -1.0}, "arcface_scale is -1.0: give a number from 0"),
+        ({"centre_rate": "fast"}, "centre_rate is 'fast'"),
+        ({"triplet_margin": -0.1}, "triplet_margin is -0.1"),
+        ({"arcface_margin": 0.5}, "arcface_margin without arcface_scale does nothing"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        head(**options)
+
+
+# --- what trains --------------------------------------------------------------------------------
+
+
+def test_every_trainable_parameter_is_in_one_group_at_its_own_rate():
+    net = Net(**FULL)
+    groups = _reid.rate_groups(net, RATES)
+    assert [group["lr"] for group in groups] == [1e-3, 1e-2, 0.5]
+    listed = [id(p) for group in groups for p in group["params"]]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {id(p) for p in net.parameters() if p.requires_grad}
+    assert groups[2]["params"][0] is net.head.centres and groups[2]["weight_decay"] == 0
+
+
+@pytest.mark.parametrize(("name", "n_blocks"), [("mini-ViT", 6), ("mini-RN", 4)])
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_only_the_last_blocks_train(name, n_blocks, blocks):
+    net = backbone.build(name)
+    known = net.blocks()
+    assert len(known) == n_blocks
+    _reid.unfreeze_last(net, blocks)
+    wanted = {id(p) for block in known[n_blocks - blocks :] for p in block.parameters()}
+    assert {id(p) for p in net.parameters() if p.requires_grad} == wanted
+    with pytest.raises(ValueError, match=f"Cannot unfreeze 7 blocks: {name} has {n_blocks}"):
+        _reid.unfreeze_last(net, 7)
+
+
+def test_none_leaves_the_whole_encoder_to_train():
+    net = backbone.build("mini-RN")
+    _reid.unfreeze_last(net, None)
+    assert all(p.requires_grad for p in net.image_parameters())
+
+
+def test_the_running_means_of_frozen_norms_stand_still():
+    net = backbone.build("mini-RN")
+    _reid.unfreeze_last(net, 1)
+    net.train()
+    _reid.keep_frozen_norms(net)
+    before = {k: v.clone() for k, v in net.named_buffers() if k.endswith("running_mean")}
+    net(torch.randn(2, 3, 128, 128))
+    after = dict(net.named_buffers())
+    moved = {k.split(".")[2] for k, v in before.items() if not torch.equal(v, after[k])}
+    assert moved == {"layer4"}
+
+
+def test_identities_with_few_images_fill_their_places_with_repeats():
+    labels = [0] * 2 + [1] * 3 + [2] * 9
+    stage = SimpleNamespace(sampler="balanced", batch_size=12, images_per_identity=4)
+    for rows in image.order(labels, stage, torch.Generator().manual_seed(0)):
+        counts = torch.bincount(torch.tensor(labels)[rows])
+        assert counts.tolist() == [4, 4, 4]
+        assert {0, 1, 2, 3, 4} <= set(rows.tolist())
