@@ -239,6 +239,7 @@ def test_the_losses_are_equation_ten_part_by_part():
         "identity": classified(net.head, found),
         "identity_feat": classified(net.image_head, tokens["feat"]),
         "triplet": loss.batch_hard_triplet(found, labels, 0.5),
+        "triplet_early": loss.batch_hard_triplet(tokens["early"], labels, 0.5),
         "triplet_feat": loss.batch_hard_triplet(tokens["feat"], labels, 0.5),
         "triplet_proj": loss.batch_hard_triplet(tokens["proj"], labels, 0.5),
         "image_to_text": loss.supervised_contrastive(tokens["proj"], text, labels, 0.2),
@@ -271,3 +272,32 @@ def test_it_needs_a_clip():
     encoder = backbone.build("EfficientNet-Lite0", image_size=64)
     with pytest.raises(ValueError, match="Method 'promptsg' needs a CLIP"):
         method.build("promptsg", encoder, 5)
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_portrait_squashes_to_about_four_sevenths_and_trains(name):
+    net, seen = built(name, portrait=True).train(), []
+    real = net.backbone.tokens
+    net.backbone.tokens = lambda images: seen.append(images.shape) or real(images)
+    sum(net.losses(*batch()).values()).backward()
+    assert seen == [(6, 3, 128, 64)]
+    tables = ["clip.visual.positional_embedding", "clip.visual.attnpool.positional_embedding"]
+    (table,) = [p for n, p in net.backbone.named_parameters() if n in tables]
+    assert table.grad.abs().max() > 0
+
+
+def test_without_image_triplets_the_module_has_the_only_one():
+    parts = [*built(image_triplets=False).losses(*batch())]
+    assert parts == ["identity", "triplet", "image_to_text", "text_to_image"]
+
+
+def test_frozen_blocks_stay_and_their_batch_norms_keep_what_they_know():
+    net = built("mini-RN", unfreeze_blocks=1).train()
+    before = {k: v.clone() for k, v in net.backbone.state_dict().items()}
+    stage = recipes.load("promptsg", "resnet").stages[0]
+    optimiser = torch.optim.Adam(net.parameter_groups(stage))
+    sum(net.losses(*batch()).values()).backward()
+    optimiser.step()
+    after = net.backbone.state_dict()
+    moved = {key for key, value in before.items() if not torch.equal(value, after[key])}
+    assert moved and all(key.startswith("clip.visual.layer4.") for key in moved)

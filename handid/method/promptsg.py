@@ -35,6 +35,7 @@ class PromptSG(Method):
         label_smoothing: share that is spread over all identities, 0 to below 1.
         temperature: tau of eq. 5 and 6, > 0.
         triplet_margin: of the batch-hard triplet losses, at least 0.
+        image_triplets: such losses on the image features too, as CLIP-ReID has them.
         arcface_scale: 0 for a linear classifier; else ArcFace's.
         arcface_margin: of ArcFace, in radians.
         neck: a batch norm before the classifier.
@@ -48,6 +49,7 @@ class PromptSG(Method):
         blocks: of self-attention in it.
         context: what they see; see Interaction.
         unfreeze_blocks: how many of the image encoder's last blocks train; None for all of it.
+        portrait: squash images to 4/7 of their width, 224 x 128 for the published encoders.
         prompts: with one {} each for the word; the first trains, the text features of all are
             averaged at test. Where "{view}" was not filled in, the words stand without it.
         fixed_prompt: a sentence without a place for a word.
@@ -68,6 +70,7 @@ class PromptSG(Method):
         label_smoothing: float = 0.1,
         temperature: float = 0.07,
         triplet_margin: float = 0.3,
+        image_triplets: bool = True,
         arcface_scale: float = 0.0,
         arcface_margin: float = 0.0,
         neck: bool = True,
@@ -81,6 +84,7 @@ class PromptSG(Method):
         blocks: int = 2,
         context: str = "patches",
         unfreeze_blocks: int | None = None,
+        portrait: bool = False,
         prompts: tuple[str, ...] = (PROMPT,),
         fixed_prompt: str = "A photo of a hand",
         test_prompt: str = "composed",
@@ -92,6 +96,7 @@ class PromptSG(Method):
         _check(chosen | {"test_embedding": test_embedding}, two_heads)
         _check_numbers(temperature, inversion_layers, blocks)
         self.backbone, self.temperature, self.margin = backbone, temperature, triplet_margin
+        self.image_triplets, self.portrait = image_triplets, portrait
         self.unit, self.dropout = unit, nn.Dropout(dropout)
         self.prompts = [" ".join(one.replace("{view}", "").split()) for one in prompts]
         self.fixed_prompt, self.test_prompt = fixed_prompt, test_prompt
@@ -116,6 +121,14 @@ class PromptSG(Method):
         keep_frozen_norms(self.backbone)
         return self
 
+    def tokens(self, images: Tensor) -> dict[str, Tensor]:
+        """[B, 3, H, W] -> what `backbone.tokens` says of them, upright or square."""
+        if self.portrait:
+            height, width = images.shape[2:]
+            shape = (height, 32 * round(width * 4 / 7 / 32))
+            images = functional.interpolate(images, shape, mode="bilinear", antialias=True)
+        return self.backbone.tokens(images)
+
     def text(self, projected: Tensor) -> Tensor:
         """[B, dims["proj"]] image features -> [B, dims["proj"]] text features, not normalised."""
         at_test = not self.training
@@ -137,20 +150,21 @@ class PromptSG(Method):
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The parts of eq. 10; eq. 4's two directions each with its own weight.
 
-        `identity` and `triplet` on the module's output, `triplet_feat` and `triplet_proj` on the
-        image features, `image_to_text` (eq. 5), `text_to_image` (eq. 6); with two heads
-        `identity_feat` on the image feature too.
+        `identity` and `triplet` on the module's output, `triplet_early`, `triplet_feat` and
+        `triplet_proj` on the image features, `image_to_text` (eq. 5), `text_to_image` (eq. 6);
+        with two heads `identity_feat` on the image feature too.
         """
-        tokens = self.backbone.tokens(images)
+        tokens = self.tokens(images)
         image = tokens["proj"]
         text = self.text(image)
         found = self.dropout(self.guided(tokens, text))
         parts = self.head.losses(self.reduction(found), labels)
         if self.image_head is not None:
             parts["identity_feat"] = self.image_head.losses(tokens["feat"], labels)["identity"]
-        levels = {"triplet": found, "triplet_feat": tokens["feat"], "triplet_proj": image}
-        for name, features in levels.items():
-            parts[name] = loss.batch_hard_triplet(features, labels, self.margin)
+        parts["triplet"] = loss.batch_hard_triplet(found, labels, self.margin)
+        for level in ("early", "feat", "proj") if self.image_triplets else ():
+            features = tokens[level]
+            parts[f"triplet_{level}"] = loss.batch_hard_triplet(features, labels, self.margin)
         settings = (labels, self.temperature)
         parts["image_to_text"] = loss.supervised_contrastive(image, text, *settings)
         parts["text_to_image"] = loss.supervised_contrastive(text, image, *settings)
@@ -158,7 +172,7 @@ class PromptSG(Method):
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, D], D as `test_embedding` and `reduction` say."""
-        tokens = self.backbone.tokens(images)
+        tokens = self.tokens(images)
         found = self.guided(tokens, self.text(tokens["proj"]))
         if self.test_embedding == "module":
             return found
