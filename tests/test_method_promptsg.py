@@ -301,3 +301,84 @@ def test_frozen_blocks_stay_and_their_batch_norms_keep_what_they_know():
     after = net.backbone.state_dict()
     moved = {key for key, value in before.items() if not torch.equal(value, after[key])}
     assert moved and all(key.startswith("clip.visual.layer4.") for key in moved)
+
+
+# --- recipes ------------------------------------------------------------------------------------
+
+CONTRAST = {"loss_weights", "loss_warmup"}
+NECK = {"neck", "reduction", "arcface_scale", "arcface_margin", "test_embedding"}
+CHANGED = {  # version -> (the one it changes, what the ViT's and the ResNet's recipe change)
+    2: (1, CONTRAST | {"weight_decay", "warmup_epochs", "schedule"}, "the same"),
+    3: (2, {"loss_weights"}, "the same"),
+    4: (3, NECK | {"loss_weights"}, "the same"),
+    5: (4, {"inversion_layers", "blocks", "prompts"}, "the same"),
+    6: (5, {"clip_gradients", "learning_rate"}, "the same"),
+    7: (6, {"loss_weights"}, {"arcface_scale", "arcface_margin", "unfreeze_blocks"}),
+    8: (
+        6,
+        {"reduction", "schedule", "warmup_epochs", "clip_gradients", "epochs", "loss_warmup"},
+        {"reduction", "schedule", "warmup_epochs", "arcface_margin", "unfreeze_blocks"}
+        | {"learning_rate"},
+    ),
+    9: (8, {"epochs", "loss_warmup"}, "the same"),
+    10: (9, {"prompts"}, "the same"),
+    11: (10, {"portrait"}, "the same"),
+}
+
+
+def values(version, family, control=""):
+    recipe = recipes.load(f"clip_fh_s3_v{version}", family, control=control).model_dump()
+    (stage,) = recipe.pop("stages")
+    outside = ("name", "title", "controls", "options")
+    left = {key: value for key, value in recipe.items() if key not in outside}
+    return left | recipe["options"] | {k: v for k, v in stage.items() if k != "name"}
+
+
+@pytest.mark.parametrize("version", CHANGED)
+def test_each_version_of_clip_fh_changes_what_the_dissertation_says_and_no_more(version):
+    earlier, vit, resnet = CHANGED[version]
+    for family, expected in (("vit", vit), ("resnet", vit if resnet == "the same" else resnet)):
+        before, after = values(earlier, family), values(version, family)
+        assert before.keys() == after.keys()
+        assert {key for key in after if after[key] != before[key]} == expected, family
+
+
+@pytest.mark.parametrize("version", range(1, 12))
+def test_as_run_text_could_not_matter_nothing_contrasted_and_training_was_not_normalised(version):
+    for family in ("vit", "resnet"):
+        run = values(version, family, "as_run")
+        assert run["control"] == "single_token"
+        assert run["test_embedding"] == "module"
+        assert (run["train_mean_std"], run["mean_std"], run["sampler"]) == ("none", "clip", "plain")
+        assert run["loss_weights"]["image_to_text"] == run["loss_weights"]["text_to_image"] == 0
+        assert values(version, family)["loss_weights"].keys() == run["loss_weights"].keys()
+
+
+@pytest.mark.parametrize("name", [n for n in recipes.names() if n.startswith("clip_fh_s3")])
+def test_every_version_weighs_losses_that_there_are(name):
+    for family, backbone_name in (("vit", "mini-ViT"), ("resnet", "mini-RN")):
+        recipe = recipes.load(name, family)
+        net = built(backbone_name, **recipe.options).train()
+        (stage,) = recipe.stages
+        parts = net.losses(*batch())
+        assert stage.loss_weights.keys() | stage.loss_warmup.keys() <= parts.keys()
+        assert all(part.isfinite() for part in parts.values())
+
+
+def test_the_published_values_are_the_papers():
+    for family in ("vit", "resnet"):
+        recipe = recipes.load("promptsg", family)
+        (stage,) = recipe.stages
+        assert (stage.epochs, stage.batch_size, stage.images_per_identity) == (60, 64, 4)
+        assert (stage.learning_rate.backbone, stage.learning_rate.new) == (5e-6, 5e-5)
+        assert (stage.milestones, stage.decay) == ([20, 40], 0.1)
+        assert {*stage.loss_weights.values()} == {0.5}
+        assert recipe.options["inversion_layers"] == 3 and recipe.options["blocks"] == 2
+
+
+def test_the_mini_differs_in_its_schedule_alone():
+    full, mini = (recipes.load(name, "vit").model_dump() for name in ("promptsg", "promptsg_mini"))
+    (one,), (other,) = full.pop("stages"), mini.pop("stages")
+    assert {key for key in full if full[key] != mini[key]} == {"name"}
+    schedule = {"epochs", "batch_size", "learning_rate", "warmup_epochs", "milestones"}
+    assert {key for key in one if one[key] != other[key]} <= schedule
