@@ -116,6 +116,13 @@ class Backbone(nn.Module):
         """What a method may train: the image encoder's parameters."""
         return list(self.clip.visual.parameters())
 
+    def blocks(self) -> list[nn.Module]:
+        """The image encoder's blocks in order: a ViT's transformer blocks, a ResNet's 4 layers."""
+        visual = self.clip.visual
+        if self.family == "vit":
+            return list(visual.transformer.resblocks)
+        return [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
+
     def text_parameters(self) -> list[nn.Parameter]:
         """What a method may thaw of the text encoder: all that a prompt goes through but its words.
 
@@ -125,13 +132,6 @@ class Backbone(nn.Module):
         clip = self.clip
         own = {id(clip.token_embedding.weight), id(clip.logit_scale)}
         return [p for p in self._text_parameters() if id(p) not in own]
-
-    def blocks(self) -> list[nn.Module]:
-        """The image encoder's blocks in order: a ViT's transformer blocks, a ResNet's 4 layers."""
-        visual = self.clip.visual
-        if self.family == "vit":
-            return list(visual.transformer.resblocks)
-        return [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Image features at the two levels that the hand papers use.
@@ -143,15 +143,23 @@ class Backbone(nn.Module):
             `feat` [B, dims["feat"]]: ViT: CLS after ln_post; ResNet: average of layer 4.
             `proj` [B, dims["proj"]]: the same CLS projected; ResNet: the attention pool's output.
         """
-        visual = self.clip.visual
-        if self.family == "vit":
-            feat, _ = visual._pool(visual.transformer(visual._embeds(images)))
-            return {"feat": feat, "proj": feat @ visual.proj}
-        grid = self.map(images)
-        return {"feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+        levels = self.levels(images)
+        return {"feat": levels["feat"], "proj": levels["proj"]}
+
+    def levels(self, images: Tensor) -> dict[str, Tensor]:
+        """`forward`'s two features, and before them the one that CLIP-ReID takes a block earlier.
+
+        Args:
+            images: [B, 3, image_size, image_size], normalised.
+
+        Returns:
+            `early` [B, E]: ViT: CLS before the last block; ResNet: average of layer 3, which is
+            half as wide as `feat`. Then `feat` and `proj`.
+        """
+        return self._levels(*self._last_two(images))
 
     def tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """`forward`'s features, one from before, and what each place says in the joint space.
+        """The three `levels`, and what each place of the image says in the joint space.
 
         A ViT's patches are projected as its CLS is. A ResNet's cells take the attention pool's way
         for values, so that `proj` is a weighted mean of them and of their average (MaskCLIP, Zhou
@@ -162,20 +170,24 @@ class Backbone(nn.Module):
                 stretched to another shape than the own square.
 
         Returns:
-            `early` [B, E], the same place as `feat` one block before: a ViT's CLS, the average of a
-            ResNet's layer 3; `feat` and `proj` as `forward` gives them; `patches`
-            [B, N, dims["proj"]], row by row from the top left: N is 196 for ViT-B/16 and for RN50
-            with stride 1.
+            `early`, `feat` and `proj` as `levels` gives them; `patches` [B, N, dims["proj"]], row
+            by row from the top left: N is 196 for ViT-B/16 and for RN50 with stride 1.
         """
         early, last = self._last_two(images)
         visual = self.clip.visual
         if self.family == "vit":
-            feat, patches = visual._pool(last)
-            found = {"early": early[:, 0], "feat": feat, "proj": feat @ visual.proj}
-            return found | {"patches": patches @ visual.proj}
-        pool = visual.attnpool
+            patches = visual._pool(last)[1] @ visual.proj
+        else:
+            patches = _values(visual.attnpool, last)
+        return self._levels(early, last) | {"patches": patches}
+
+    def _levels(self, early: Tensor, last: Tensor) -> dict[str, Tensor]:
+        visual = self.clip.visual
+        if self.family == "vit":
+            feat, _ = visual._pool(last)
+            return {"early": early[:, 0], "feat": feat, "proj": feat @ visual.proj}
         found = {"early": early.mean((2, 3)), "feat": last.mean((2, 3))}
-        return found | {"proj": _pooled(pool, last), "patches": _values(pool, last)}
+        return found | {"proj": _pooled(visual.attnpool, last)}
 
     def _last_two(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What the last block gets and what it gives: tokens of a ViT, maps of a ResNet."""
@@ -199,25 +211,28 @@ class Backbone(nn.Module):
         return [p for p in self.image_parameters() if id(p) not in pool]
 
     def encode_prompt(self, pseudo_tokens: Tensor, prompt: str = PROMPT) -> Tensor:
-        """Text features of a prompt in which a vector takes the place of one word.
+        """Text features of a prompt in which a vector takes the place of one word, or several.
 
         The vector goes through the whole text encoder, and so does its gradient. The encoder is
         causal, hence what follows the end token cannot change the feature there: only the prompt's
         own tokens are computed (8 of 77), which gives the same result.
 
         Args:
-            pseudo_tokens: [B, token_width] vectors in the space of word embeddings.
-            prompt: a text with one {} where the vector goes.
+            pseudo_tokens: [B, token_width] vectors in the space of word embeddings, or
+                [B, T, token_width], T of them in a row.
+            prompt: a text with one {} where they go.
 
         Returns:
             [B, dims["proj"]] text features, not normalised.
         """
         clip = self.clip
+        if pseudo_tokens.ndim == 2:
+            pseudo_tokens = pseudo_tokens[:, None]
         words, place = _tokenise_prompt(prompt)
         embedded = clip.token_embedding(words.to(pseudo_tokens.device))
         embedded = embedded.expand(len(pseudo_tokens), -1, -1)
         before, after = embedded[:, :place], embedded[:, place + 1 :]
-        x = torch.cat([before, pseudo_tokens[:, None].to(before.dtype), after], dim=1)
+        x = torch.cat([before, pseudo_tokens.to(before.dtype), after], dim=1)
         length = x.shape[1]
         x = x + clip.positional_embedding[:length]
         x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
@@ -265,8 +280,8 @@ def _embedded(visual: nn.Module, images: Tensor) -> Tensor:
 
 def _pooled(pool: nn.Module, grid: Tensor) -> Tensor:
     """[B, C, h, w] -> [B, D] through CLIP's attention pool, whose positions follow the grid."""
-    table = _positions(pool.positional_embedding, grid)
-    return torch.func.functional_call(pool, {"positional_embedding": table}, (grid,))
+    table = {"positional_embedding": _positions(pool.positional_embedding, grid)}
+    return torch.func.functional_call(pool, table, (grid,))
 
 
 def _values(pool: nn.Module, grid: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import json
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -329,28 +329,47 @@ class Study:
         products = [made.folder / name for name in ("weights.safetensors", "history.csv")]
         if all(product.exists() for product in products):
             return
-        plan, device = made.recipe, self.engine.device
         rows, held_out = protocol.validation(self._halves(made.target)[0], made.seed)
-        size = _image_size(made)
+        codes = pd.factorize(rows["identity"], sort=True)[0]
+        torch.manual_seed(made.seed)
+        network = self._build(made, n_identities=int(codes.max()) + 1)
+        batches = self._batches(made, network, rows, codes)
+        validate = self._validation(made, rows, held_out)
+        plan = made.recipe
+        with FileLock(made.folder / "training.lock"):
+            train.fit(network, plan, batches, validate, made.folder, self.engine, seed=made.seed)
+
+    def _batches(self, made: Experiment, network: nn.Module, rows: pd.DataFrame, codes):
+        """Where train.fit's batches come from: augmented images, or features if a stage says so."""
+        plan, device, size = made.recipe, self.engine.device, _image_size(made)
         side = round(size * plan.augment.resize)
         source = image.pixels(rows["path"], self._pixels, (plan.geometry, side), progress=False)
         images = torch.from_numpy(source).to(device)
-        codes = pd.factorize(rows["identity"], sort=True)[0]
         labels = torch.from_numpy(codes).to(device)
-        augment = image.Augmentation(
-            size, plan.augment.flip, plan.augment.jitter, plan.augment.erasing, plan.mean_std
-        )
+        mean_std, extra = plan.train_mean_std or plan.mean_std, plan.augment
+        augment = image.Augmentation(size, extra.flip, extra.jitter, extra.erasing, mean_std)
+        features = cache(lambda stage_name: self._features(made, network, rows, mean_std))
 
         def batches(stage, generator):
             for chosen in image.order(codes, stage, generator):
                 chosen = chosen.to(device)
-                yield augment(images[chosen], generator), labels[chosen]
+                if stage.encode_once:
+                    yield features(stage.name)[chosen], labels[chosen]
+                else:
+                    yield augment(images[chosen], generator), labels[chosen]
 
-        torch.manual_seed(made.seed)
-        network = self._build(made, n_identities=int(codes.max()) + 1)
-        validate = self._validation(made, rows, held_out)
-        with FileLock(made.folder / "training.lock"):
-            train.fit(network, plan, batches, validate, made.folder, self.engine, seed=made.seed)
+        return batches
+
+    def _features(self, made: Experiment, network: nn.Module, rows: pd.DataFrame, mean_std: str):
+        """[rows, dims["proj"]] image features of photographs as they are, on the device."""
+        found = embed.embed(
+            method.build("clip_zero_shot", network.backbone, 0),
+            self._load(made, rows),
+            lambda batch: image.normalise(batch, mean_std),
+            flip_average=False,
+            autocast=self.engine.autocast,
+        )
+        return torch.from_numpy(found).to(self.engine.device)
 
     def _validation(self, made: Experiment, rows: pd.DataFrame, held_out: pd.DataFrame):
         """Rank the first training image of each training identity for its held-out one: mAP."""
@@ -375,7 +394,7 @@ class Study:
             last_stride=made.recipe.last_stride,
             image_size=made.recipe.image_size,
         )
-        options = made.recipe.options
+        options = _naming_the_view(made.recipe.options, _view_of(made.target))
         return method.build(made.recipe.method, base, n_identities, **options)
 
     def load(self, made: Experiment) -> nn.Module:
@@ -717,6 +736,14 @@ def _set_of(target: str) -> str:
 
 def _view_of(target: str) -> str:
     return "dorsal" if target == "HD" else target.split(" ", 1)[-1]
+
+
+def _naming_the_view(options: dict, view: str) -> dict:
+    """A method's options, "{view}" in its prompts replaced by the target's view."""
+    prompts = options.get("prompts")
+    if not isinstance(prompts, list | tuple):
+        return options
+    return {**options, "prompts": [str(prompt).replace("{view}", view) for prompt in prompts]}
 
 
 def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:

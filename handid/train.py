@@ -142,6 +142,7 @@ def fit(  # noqa: PLR0913 - the loop is where everything meets
             later epoch; "last").
         batches: (stage, generator) -> the epoch's (images, labels), on the device.
         validate: method -> a figure to maximise, or None where there is nothing to validate on.
+            Not asked in a stage that encodes once, for its embeddings do not change.
         folder: gets checkpoint.safetensors at epoch boundaries, history.csv, best.safetensors, and
             weights.safetensors at the end.
         engine: device, precision, compilation, checkpoints.
@@ -172,7 +173,8 @@ def fit(  # noqa: PLR0913 - the loop is where everything meets
             for epoch in range(state.epoch, stage.epochs):
                 row = {"stage": stage.name, "epoch": epoch}
                 row |= loop.run_epoch(epoch, batches, _epoch_seed(seed, number, epoch))
-                row["validation"] = validate(method) if validate else math.nan
+                validates = validate is not None and not stage.encode_once
+                row["validation"] = validate(method) if validates else math.nan
                 state.stage, state.epoch = number, epoch + 1
                 keeper.keep(row, loop)
                 bar.set_postfix(loss=f"{row['total']:.3f}", validation=f"{row['validation']:.3f}")

@@ -14,6 +14,7 @@ WIDTHS = {
     "clip_ft": lambda widths: sum(widths.values()),
     "clip_handid": lambda widths: sum(widths.values()),
     "promptsg": lambda widths: widths["proj"],
+    "clip_reid": lambda widths: sum(widths.values()),
     "clip_pretrain": lambda widths: widths["proj"],
     "raw_pixels": lambda widths: 3 * 32 * 32,
     "colour_histogram": lambda widths: 8**3,

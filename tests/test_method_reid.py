@@ -9,7 +9,7 @@ from torch import nn
 from handid import backbone, image, loss
 from handid.method import _reid
 
-RATES = SimpleNamespace(backbone=1e-3, new=1e-2)
+RATES = SimpleNamespace(backbone=1e-3, new=1e-2, bias=1.0)
 FULL = {
     "triplet_margin": 0.3,
     "centre_rate": 0.5,
@@ -132,6 +132,23 @@ def test_every_trainable_parameter_is_in_one_group_at_its_own_rate():
     assert len(listed) == len(set(listed))
     assert set(listed) == {id(p) for p in net.parameters() if p.requires_grad}
     assert groups[2]["params"][0] is net.head.centres and groups[2]["weight_decay"] == 0
+
+
+def test_biases_may_have_a_multiple_of_the_rate():
+    net = Net()
+    groups = _reid.rate_groups(net, SimpleNamespace(backbone=1e-3, new=1e-2, bias=2.0))
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    assert rates.keys() == {id(p) for p in trained.values()}
+    for name, parameter in trained.items():
+        plain = 1e-3 if name.startswith("backbone.") else 1e-2
+        assert rates[id(parameter)] == plain * (2 if "bias" in name else 1), name
+
+
+def test_what_is_left_out_is_in_no_group():
+    net = Net()
+    groups = _reid.rate_groups(net, RATES, [net.head.neck.weight])
+    assert id(net.head.neck.weight) not in {id(p) for g in groups for p in g["params"]}
 
 
 @pytest.mark.parametrize(("name", "n_blocks"), [("mini-ViT", 6), ("mini-RN", 4)])

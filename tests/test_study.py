@@ -146,6 +146,45 @@ def test_only_training_people_are_seen_in_training_and_validation(lab, monkeypat
     assert not seen & set(tests["path"])
 
 
+def given_to_training(lab, monkeypatch, recipe, **how):
+    """What train.fit would get: the network, the recipe, and where its batches come from."""
+    seen = []
+    monkeypatch.setattr(train, "fit", lambda *given, **_: seen.extend(given[:3]))
+    lab.experiment(recipe, "mini-ViT", TARGET, seed=3, **how)
+    return seen
+
+
+@pytest.mark.parametrize(("control", "mean_std"), [("", "imagenet"), ("as_run", "none")])
+def test_a_stage_that_encodes_once_gets_the_features_of_plain_training_images(
+    lab, monkeypatch, control, mean_std
+):
+    network, plan, batches = given_to_training(lab, monkeypatch, "clip_fh_s2_v1", control=control)
+    calls, forward = [], type(network.backbone).forward
+    monkeypatch.setattr(
+        type(network.backbone), "forward", lambda *a: calls.append(len(a[1])) or forward(*a)
+    )
+    generator = torch.Generator().manual_seed(0)
+    (features, labels) = next(iter(batches(plan.stages[0], generator)))
+    again, _ = next(iter(batches(plan.stages[0], generator)))
+    assert len(calls) == 1 and calls[0] == len(features)  # one batch here, seen once
+    rows, _ = protocol.validation(lab._halves(TARGET)[0], 3)
+    assert torch.bincount(labels).tolist() == rows.groupby("identity").size().tolist()
+    pixels = image.pixels(rows["path"], lab._pixels, ("squash", 128), progress=False)
+    with torch.no_grad():
+        plain = network.backbone(image.normalise(torch.from_numpy(pixels), mean_std))["proj"]
+    for found in (features, again):  # each in an order of its own
+        assert torch.allclose(found.sum(0), plain.sum(0), rtol=1e-4, atol=1e-3)
+        assert torch.cdist(found, plain).amin(1).max() < 1e-2
+    images, _ = next(iter(batches(plan.stages[1], generator)))
+    assert images.shape[1:] == (3, 128, 128)
+    assert (images.min() >= 0) == (mean_std == "none")
+
+
+def test_the_view_stands_in_the_prompts_of_the_target(lab, monkeypatch):
+    network, _, _ = given_to_training(lab, monkeypatch, "clip_fh_s2_v1")
+    assert network.prompts == ["A photo of {}'s dorsal right hand for identification."]
+
+
 def test_seed_recipe_and_data_each_make_another_experiment(lab, tuned, tmp_path, monkeypatch):
     monkeypatch.setattr(study.Study, "_train", lambda *args: None)
     others = [

@@ -3,6 +3,8 @@
 What stands here serves several methods; which of it a method uses, its recipe says.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -146,18 +148,26 @@ def keep_frozen_norms(module: nn.Module) -> None:
             inner.eval()
 
 
-def rate_groups(method: nn.Module, rates) -> list[dict]:
+def rate_groups(method: nn.Module, rates, leave_out: Iterable[nn.Parameter] = ()) -> list[dict]:
     """What trains of a method with a `backbone`: image encoder, what is new, centres.
 
     Args:
         method: may hold IdentityHeads; their centres have a rate of their own and do not decay,
             for decay would pull them to 0 and not to the features.
-        rates: has `backbone` and `new`.
+        rates: has `backbone`, `new` and `bias`, which multiplies the rate of biases.
+        leave_out: parameters that do not train now.
     """
-    image = [p for p in method.backbone.image_parameters() if p.requires_grad]
     heads = [m for m in method.modules() if isinstance(m, IdentityHead) and m.centre_rate]
-    apart = {id(p) for p in method.backbone.parameters()} | {id(head.centres) for head in heads}
-    new = [p for p in method.parameters() if id(p) not in apart and p.requires_grad]
-    return [{"params": image, "lr": rates.backbone}, {"params": new, "lr": rates.new}] + [
-        {"params": [head.centres], "lr": head.centre_rate, "weight_decay": 0.0} for head in heads
-    ]
+    left_out = {id(p) for p in leave_out} | {id(head.centres) for head in heads}
+    image = {id(p) for p in method.backbone.image_parameters()}
+    left_out |= {id(p) for p in method.backbone.parameters()} - image
+    parts = {(new, bias): [] for bias in (False, True) for new in (False, True)}
+    for name, parameter in method.named_parameters():
+        if parameter.requires_grad and id(parameter) not in left_out:
+            bias = rates.bias != 1 and "bias" in name
+            parts[id(parameter) not in image, bias].append(parameter)
+    return [
+        {"params": part, "lr": (rates.new if new else rates.backbone) * (rates.bias if bias else 1)}
+        for (new, bias), part in parts.items()
+        if part or not bias
+    ] + [{"params": [h.centres], "lr": h.centre_rate, "weight_decay": 0.0} for h in heads]

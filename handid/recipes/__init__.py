@@ -22,10 +22,14 @@ class _Strict(BaseModel):
 
 
 class Rates(_Strict):
-    """Peak learning rates: of the pre-trained image encoder, and of everything new."""
+    """Peak learning rates: of the pre-trained image encoder, and of everything new.
+
+    `bias` multiplies both for parameters that are biases, for the methods that say so.
+    """
 
     backbone: Positive
     new: Positive
+    bias: Positive = 1.0
 
 
 class Stage(_Strict):
@@ -36,7 +40,9 @@ class Stage(_Strict):
     with "cosine" it falls along half a cosine after the warm-up, with "one_cycle" it rises over the
     first 30 % of the epochs and falls after them. `clip_gradients` is the largest norm of all
     gradients together, 0 for no limit. `loss_warmup` gives the epochs over which a loss's weight
-    rises linearly.
+    rises linearly. With `encode_once` the image encoder stands still: each training image is
+    encoded once, as it is at test, and the method gets these features in the place of images;
+    nothing is validated.
     """
 
     name: str = "train"
@@ -55,6 +61,7 @@ class Stage(_Strict):
     clip_gradients: Annotated[float, Field(ge=0)] = 0.0
     loss_weights: dict[str, float] = {}
     loss_warmup: dict[str, Annotated[int, Field(ge=1)]] = {}
+    encode_once: bool = False
 
     def scaled_to(self, epochs: int) -> "Stage":
         """The same schedule, stretched or shrunk to another number of epochs."""
@@ -83,6 +90,8 @@ class Recipe(_Strict):
 
     `weights` are those that the study names, or "random": an untrained network, as a control.
     `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own.
+    `train_mean_std` normalises training images otherwise than test images, which is a mistake that
+    a control may repeat; "" for the same.
     """
 
     name: str
@@ -94,6 +103,7 @@ class Recipe(_Strict):
     last_stride: Literal[1, 2] = 1
     image_size: Annotated[int, Field(ge=0)] = 0
     mean_std: Literal["imagenet", "clip", "half"]
+    train_mean_std: Literal["", "imagenet", "clip", "half", "none"] = ""
     geometry: Literal["squash", "crop"]
     flip_average: bool
     select: Literal["best", "last"] = "best"

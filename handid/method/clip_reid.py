@@ -1,0 +1,208 @@
+"""CLIP-ReID for hands: words for each identity first, then an image encoder that hears them.
+
+Stage 1 (the recipe's `encode_once`) learns a few words an identity against frozen encoders; stage
+2 trains the image encoder with the texts fixed. CLIP-FH's second stage is the same with other heads
+and losses, so it stands here too.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from handid import loss
+from handid.method import Method
+from handid.method._reid import IdentityHead, keep_frozen_norms, rate_groups, unfreeze_last
+
+LEVELS = ("early", "feat", "proj")
+_KNOWN = {
+    "similarity": ("cosine", "dot"),
+    "text": ("learned", "constant"),
+    "text_loss": ("cross_entropy", "contrastive"),
+}
+
+
+class ClipReID(Method):
+    """Learned prompts and an image encoder under identity, triplet and image-to-text losses.
+
+    Source: Li et al. 2023 (CLIP-ReID) and its public code; CLIP-FH, sections 3.2.2 and 3.3.2.
+
+    Args:
+        backbone: a CLIP.
+        n_identities: K classes, each with words of its own.
+        prompts: texts with one {} for the learned words; of several the mean feature is taken.
+        tokens: learned words an identity.
+        temperature: of the similarity between image and text, > 0.
+        similarity: "dot" or "cosine".
+        text: "learned", or "constant" as a control: in stage 2 all identities have the same text.
+        text_loss: of stage 2: "cross_entropy" of an image over all K texts, or "contrastive",
+            symmetric within the batch.
+        train_text: the text encoder learns too in stage 1, at the backbone's rate.
+        levels: of "early", "feat", "proj": where the losses act; "early" has a triplet loss only
+            and is no part of the embedding.
+        label_smoothing: of the identity loss and of the image-to-text cross-entropy.
+        unit: see IdentityHead, and so are arcface_scale, arcface_margin, triplet_margin,
+            centre_rate.
+        unfreeze_blocks: last blocks of the image encoder that train; None: all of it.
+        add_text: the embedding is the mean of unit `proj` and the unit constant text, as CLIP-FH's
+            code has it; with text "constant" only, for it would tell the identity otherwise.
+
+    Raises:
+        ValueError: one sentence for an option that is unknown or out of range.
+    """
+
+    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        prompts: tuple[str, ...] = ("A photo of a {} hand.",),
+        tokens: int = 4,
+        temperature: float = 1.0,
+        similarity: str = "dot",
+        text: str = "learned",
+        text_loss: str = "cross_entropy",
+        train_text: bool = False,
+        levels: tuple[str, ...] = LEVELS,
+        label_smoothing: float = 0.1,
+        unit: bool = False,
+        arcface_scale: float = 0.0,
+        arcface_margin: float = 0.0,
+        triplet_margin: float | None = 0.3,
+        centre_rate: float = 0.0,
+        unfreeze_blocks: int | None = None,
+        add_text: bool = False,
+    ):
+        super().__init__()
+        _check({"similarity": similarity, "text": text, "text_loss": text_loss}, levels)
+        _check_numbers(tokens, temperature, prompts)
+        if add_text and (text, tuple(levels)) != ("constant", ("proj",)):
+            raise ValueError("add_text needs text 'constant' and levels ['proj'].")
+        self.backbone, self.levels, self.add_text = backbone, tuple(levels), add_text
+        self.prompts = [" ".join(p.replace("{view}", "").split()) for p in prompts]
+        self.temperature, self.similarity = temperature, similarity
+        self.text, self.text_loss, self.train_text = text, text_loss, train_text
+        self.label_smoothing, self.triplet_margin = label_smoothing, triplet_margin
+        self.unit = unit
+        # N(0, 0.02^2), as CLIP's own words were drawn
+        self.tokens = nn.Parameter(0.02 * torch.randn(n_identities, tokens, backbone.token_width))
+        options = {"label_smoothing": label_smoothing, "triplet_margin": triplet_margin}
+        options |= {"arcface_scale": arcface_scale, "arcface_margin": arcface_margin}
+        options |= {"unit": unit, "centre_rate": centre_rate}
+        self.heads = nn.ModuleDict(
+            {
+                level: IdentityHead(backbone.dims[level], n_identities, **options)
+                for level in self.levels
+                if level != "early"
+            }
+        )
+        self.learns_words, self._texts = False, None
+        unfreeze_last(backbone, unfreeze_blocks)
+        for parameter in backbone.text_parameters() if train_text else []:
+            parameter.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> "ClipReID":
+        """As torch's; what is frozen in this stage stays in evaluation mode."""
+        super().train(mode)
+        if self.learns_words:
+            self.backbone.eval()
+        keep_frozen_norms(self.backbone)
+        return self
+
+    def encode_words(self, words: Tensor) -> Tensor:
+        """[N, tokens, token_width] -> [N, dims["proj"]] text features, mean over the prompts."""
+        found = [self.backbone.encode_prompt(words, prompt) for prompt in self.prompts]
+        return torch.stack(found).mean(0)
+
+    def texts(self) -> Tensor:
+        """[K, dims["proj"]] text features of all identities, computed once a stage, no gradient."""
+        if self._texts is None:
+            # Validation runs in inference mode, and its tensors could not be trained with.
+            with torch.inference_mode(False), torch.no_grad():
+                constant = self.text == "constant"
+                words = torch.zeros_like(self.tokens) if constant else self.tokens
+                self._texts = torch.cat([self.encode_words(w) for w in words.split(64)])
+        return self._texts
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Stage 1: `image_to_text`, `text_to_image`. Stage 2: also the levels' losses.
+
+        Args:
+            images: [B, 3, H, W], normalised; in stage 1 [B, dims["proj"]] features.
+            labels: [B] identity numbers.
+        """
+        if self.learns_words:
+            people, rows = labels.unique(return_inverse=True)
+            return self._contrast(images, self.encode_words(self.tokens[people])[rows], labels)
+        features = self.backbone.levels(images)
+        parts = {}
+        for level in self.levels:
+            found = self._level_losses(level, features[level], labels)
+            parts |= {f"{name}_{level}": part for name, part in found.items()}
+        if self.text_loss == "contrastive":
+            return parts | self._contrast(features["proj"], self.texts()[labels], labels)
+        return parts | {"image_to_text": self._classify(features["proj"], labels)}
+
+    def _level_losses(self, level: str, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        if level in self.heads:
+            return self.heads[level].losses(features, labels)
+        if self.triplet_margin is None:
+            return {}
+        if self.unit:
+            features = functional.normalize(features.float(), dim=1)
+        return {"triplet": loss.batch_hard_triplet(features, labels, self.triplet_margin)}
+
+    def _contrast(self, image: Tensor, text: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        settings = (labels, self.temperature, self.similarity)
+        return {
+            "image_to_text": loss.supervised_contrastive(image, text, *settings),
+            "text_to_image": loss.supervised_contrastive(text, image, *settings),
+        }
+
+    def _classify(self, image: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of images [B, dims["proj"]] over the texts of all identities."""
+        with torch.autocast(image.device.type, enabled=False):
+            pair = image.float(), self.texts().float()
+            if self.similarity == "cosine":
+                pair = [functional.normalize(one, dim=1) for one in pair]
+            scores = pair[0] @ pair[1].T / self.temperature  # [B, K]
+        return loss.label_smoothed_cross_entropy(scores, labels, self.label_smoothing)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, D]: what `levels` has of `feat` and `proj`, before the necks."""
+        features = self.backbone(images)
+        if not self.add_text:
+            return torch.cat([features[level] for level in self.heads], dim=1)
+        text = functional.normalize(self.texts()[:1].float(), dim=1)
+        return (functional.normalize(features["proj"].float(), dim=1) + text) / 2
+
+    def parameter_groups(self, recipe) -> list[dict]:
+        """Stage 1: the words, and the text encoder if it learns. Stage 2: all else of rate_groups.
+
+        Args:
+            recipe: a stage; with `encode_once` it is stage 1.
+        """
+        self.learns_words, self._texts = recipe.encode_once, None
+        rates = recipe.learning_rate
+        if not self.learns_words:
+            return rate_groups(self, rates, [self.tokens])
+        text = self.backbone.text_parameters() if self.train_text else []
+        return [{"params": [self.tokens], "lr": rates.new}, {"params": text, "lr": rates.backbone}]
+
+
+def _check(chosen: dict[str, str], levels: tuple[str, ...]) -> None:
+    for name, value in chosen.items():
+        if value not in _KNOWN[name]:
+            raise ValueError(f"Unknown {name} '{value}': choose one of {', '.join(_KNOWN[name])}.")
+    if not set(levels) <= set(LEVELS) or not set(levels) - {"early"}:
+        raise ValueError(
+            f"levels are {list(levels)}: choose of {', '.join(LEVELS)}, not early alone."
+        )
+
+
+def _check_numbers(tokens: int, temperature: float, prompts: tuple[str, ...]) -> None:
+    if not isinstance(tokens, int) or tokens < 1:
+        raise ValueError(f"tokens is {tokens!r}: give a whole number from 1.")
+    if not isinstance(temperature, int | float) or not temperature > 0:
+        raise ValueError(f"temperature is {temperature!r}: give a number above 0.")
+    if isinstance(prompts, str) or not prompts:
+        raise ValueError("prompts is a list of texts with one {} each: give at least one.")
