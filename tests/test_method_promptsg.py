@@ -376,9 +376,12 @@ def test_the_published_values_are_the_papers():
         assert recipe.options["inversion_layers"] == 3 and recipe.options["blocks"] == 2
 
 
-def test_the_mini_differs_in_its_schedule_alone():
+def test_the_mini_differs_in_its_pictures_its_schedule_and_the_triplets_on_images_alone():
     full, mini = (recipes.load(name, "vit").model_dump() for name in ("promptsg", "promptsg_mini"))
     (one,), (other,) = full.pop("stages"), mini.pop("stages")
-    assert {key for key in full if full[key] != mini[key]} == {"name"}
+    options, own = full.pop("options"), mini.pop("options")
+    assert {key for key in full if full[key] != mini[key]} == {"name", "mean_std", "augment"}
+    assert {key for key in options if options[key] != own[key]} == {"image_triplets"}
+    assert mini["augment"] == recipes.load("clip_ft_mini", "vit").augment.model_dump()
     schedule = {"epochs", "batch_size", "learning_rate", "warmup_epochs", "milestones"}
     assert {key for key in one if one[key] != other[key]} <= schedule
