@@ -306,3 +306,9 @@ def test_windows_repeat_with_their_generator(rng):
     images, window = frames(rng), image.Window(24, jitter=(0.1, 0.1, 0.1))
     one, two, three = (window(images, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
     assert torch.equal(one, two) and not torch.allclose(one, three)
+
+
+def test_none_leaves_the_pixels_between_0_and_1():
+    pixels = torch.randint(0, 256, (2, 4, 4, 3), dtype=torch.uint8)
+    found = image.normalise(pixels, "none")
+    assert torch.equal(found, pixels.permute(0, 3, 1, 2) / 255)
