@@ -261,6 +261,9 @@ def test_the_losses_are_equation_ten_part_by_part():
         ({"temperature": 0}, "temperature is 0: give a number above 0"),
         ({"inversion_layers": 1}, "inversion_layers is 1: give a whole number from 2"),
         ({"blocks": -1}, "blocks is -1: give a whole number from 0"),
+        ({"prompts": []}, r"prompts is \[\]: give a list of texts, each with one {}"),
+        ({"prompts": "A {} hand"}, "prompts is 'A {} hand': give a list"),
+        ({"prompts": ["A {} hand", "A hand"]}, "each with one {}"),
     ],
 )
 def test_an_option_out_of_range_is_refused_before_training(options, sentence):
@@ -385,3 +388,20 @@ def test_the_mini_differs_in_its_pictures_its_schedule_and_the_triplets_on_image
     assert mini["augment"] == recipes.load("clip_ft_mini", "vit").augment.model_dump()
     schedule = {"epochs", "batch_size", "learning_rate", "warmup_epochs", "milestones"}
     assert {key for key in one if one[key] != other[key]} <= schedule
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ViT-B/16", "RN50"])
+def test_a_full_size_step_trains_on_the_cpu(name):
+    family = backbone.architecture(name).family
+    recipe = recipes.load("promptsg", family)
+    net = built(name, **recipe.options).train()
+    optimiser = torch.optim.Adam(net.parameter_groups(recipe.stages[0]))
+    images = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    sum(net.losses(images, torch.tensor([0, 0, 1, 1])).values()).backward()
+    before = net.inversion[0].weight.clone()
+    optimiser.step()
+    assert not torch.equal(before, net.inversion[0].weight)
+    assert net.backbone.tokens(images[:1])["patches"].shape == (1, 196, net.backbone.dims["proj"])
+    with torch.inference_mode():
+        assert net.eval().embed(images[:1]).shape == (1, sum(net.backbone.dims.values()))

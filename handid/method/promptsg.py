@@ -95,6 +95,7 @@ class PromptSG(Method):
         chosen = {"control": control, "test_prompt": test_prompt, "context": context}
         _check(chosen | {"test_embedding": test_embedding}, two_heads)
         _check_numbers(temperature, inversion_layers, blocks)
+        _check_prompts(prompts)
         self.backbone, self.temperature, self.margin = backbone, temperature, triplet_margin
         self.image_triplets, self.portrait = image_triplets, portrait
         self.unit, self.dropout = unit, nn.Dropout(dropout)
@@ -200,3 +201,8 @@ def _check_numbers(temperature: float, inversion_layers: int, blocks: int) -> No
     for name, value, low in (("inversion_layers", inversion_layers, 2), ("blocks", blocks, 0)):
         if not isinstance(value, int) or value < low:
             raise ValueError(f"{name} is {value!r}: give a whole number from {low}.")
+
+
+def _check_prompts(prompts: tuple[str, ...]) -> None:
+    if isinstance(prompts, str) or not prompts or any(one.count("{}") != 1 for one in prompts):
+        raise ValueError(f"prompts is {prompts!r}: give a list of texts, each with one {{}}.")
