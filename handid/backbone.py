@@ -156,38 +156,46 @@ class Backbone(nn.Module):
             `early` [B, E]: ViT: CLS before the last block; ResNet: average of layer 3, which is
             half as wide as `feat`. Then `feat` and `proj`.
         """
-        *first, last = self.blocks()
-        visual = self.clip.visual
-        x = visual._embeds(images) if self.family == "vit" else visual.stem(images)
-        for block in first:
-            x = block(x)
-        if self.family == "vit":
-            feat, _ = visual._pool(last(x))
-            return {"early": x[:, 0], "feat": feat, "proj": feat @ visual.proj}
-        grid = last(x)
-        return {"early": x.mean((2, 3)), "feat": grid.mean((2, 3)), "proj": visual.attnpool(grid)}
+        return self._levels(*self._last_two(images))
 
     def tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """`forward`'s two features, and what each place of the image says in the joint space.
+        """The three `levels`, and what each place of the image says in the joint space.
 
-        A ViT's patches are projected as its CLS is; in a ResNet each cell asks the attention pool
-        as the cells' average does for `proj`. Source: ours for hands; the papers give text the
-        patches as keys and values (PromptSG, section 4.2).
+        A ViT's patches are projected as its CLS is. A ResNet's cells take the attention pool's way
+        for values, so that `proj` is a weighted mean of them and of their average (MaskCLIP, Zhou
+        et al. 2022); as queries of the pool they would all say nearly the same.
 
         Args:
-            images: [B, 3, image_size, image_size], normalised.
+            images: [B, 3, H, W], normalised, H and W multiples of 32: the learned positions are
+                stretched to another shape than the own square.
 
         Returns:
-            `feat` and `proj` as `forward` gives them, and `patches` [B, N, dims["proj"]], row by
-            row from the top left: N is 196 for ViT-B/16 and for RN50 with stride 1.
+            `early`, `feat` and `proj` as `levels` gives them; `patches` [B, N, dims["proj"]], row
+            by row from the top left: N is 196 for ViT-B/16 and for RN50 with stride 1.
         """
+        early, last = self._last_two(images)
         visual = self.clip.visual
         if self.family == "vit":
-            feat, patches = visual._pool(visual.transformer(visual._embeds(images)))
-            return {"feat": feat, "proj": feat @ visual.proj, "patches": patches @ visual.proj}
-        grid = self.map(images)
-        asked = _ask_everywhere(visual.attnpool, grid)
-        return {"feat": grid.mean((2, 3)), "proj": asked[:, 0], "patches": asked[:, 1:]}
+            patches = visual._pool(last)[1] @ visual.proj
+        else:
+            patches = _values(visual.attnpool, last)
+        return self._levels(early, last) | {"patches": patches}
+
+    def _levels(self, early: Tensor, last: Tensor) -> dict[str, Tensor]:
+        visual = self.clip.visual
+        if self.family == "vit":
+            feat, _ = visual._pool(last)
+            return {"early": early[:, 0], "feat": feat, "proj": feat @ visual.proj}
+        found = {"early": early.mean((2, 3)), "feat": last.mean((2, 3))}
+        return found | {"proj": _pooled(visual.attnpool, last)}
+
+    def _last_two(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What the last block gets and what it gives: tokens of a ViT, maps of a ResNet."""
+        visual, (*first, last) = self.clip.visual, self.blocks()
+        x = _embedded(visual, images) if self.family == "vit" else visual.stem(images)
+        for block in first:
+            x = block(x)
+        return x, last(x)
 
     def map(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, channels, h, w]: a ResNet's last layer."""
@@ -259,17 +267,33 @@ def _tokenise_prompt(prompt: str) -> tuple[Tensor, int]:
     return words[:, : int(words.argmax()) + 1], place
 
 
-def _ask_everywhere(pool: nn.Module, grid: Tensor) -> Tensor:
-    """CLIP's attention pool with every cell as its query: [B, C, h, w] -> [B, 1 + h*w, D].
+def _embedded(visual: nn.Module, images: Tensor) -> Tensor:
+    """[B, 3, H, W] -> [B, 1 + N, width]: what enters a ViT's first block.
 
-    The first row is the pool's own output; its module computes the others and throws them away.
+    As `visual._embeds`, but the positions follow the image's shape.
     """
-    x = grid.flatten(2).mT  # [B, h*w, C]
-    x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + pool.positional_embedding
-    parts = (layer(x) for layer in (pool.q_proj, pool.k_proj, pool.v_proj))
-    heads = [part.unflatten(2, (pool.num_heads, -1)).transpose(1, 2) for part in parts]
-    found = functional.scaled_dot_product_attention(*heads)  # [B, heads, 1 + h*w, C / heads]
-    return pool.c_proj(found.transpose(1, 2).flatten(2))
+    cells = visual.conv1(images)  # [B, width, h, w]
+    first = visual.class_embedding.expand(len(images), 1, -1)
+    x = torch.cat([first, cells.flatten(2).mT], dim=1)
+    return visual.ln_pre(x + _positions(visual.positional_embedding, cells))
+
+
+def _pooled(pool: nn.Module, grid: Tensor) -> Tensor:
+    """[B, C, h, w] -> [B, D] through CLIP's attention pool, whose positions follow the grid."""
+    table = {"positional_embedding": _positions(pool.positional_embedding, grid)}
+    return torch.func.functional_call(pool, table, (grid,))
+
+
+def _values(pool: nn.Module, grid: Tensor) -> Tensor:
+    """What each cell puts into CLIP's attention pool: [B, C, h, w] -> [B, h*w, D]."""
+    cells = grid.flatten(2).mT + _positions(pool.positional_embedding, grid)[1:]  # [B, h*w, C]
+    return pool.c_proj(pool.v_proj(cells))
+
+
+def _positions(table: Tensor, grid: Tensor) -> Tensor:
+    """[1 + n*n, D] positions for a grid [B, D, h, w] -> [1 + h*w, D]; the first row stays."""
+    shape, side = grid.shape[2:], round((len(table) - 1) ** 0.5)
+    return table if shape == (side, side) else _resize_grid(table, shape)
 
 
 def _keep_last_resolution(visual: nn.Module) -> None:
@@ -278,14 +302,20 @@ def _keep_last_resolution(visual: nn.Module) -> None:
     block.avgpool = nn.Identity()
     block.downsample[0] = nn.Identity()
     table = visual.attnpool.positional_embedding.data
-    visual.attnpool.positional_embedding = nn.Parameter(_resize_grid(table, 2))
+    visual.attnpool.positional_embedding = nn.Parameter(_doubled(table))
 
 
-def _resize_grid(table: Tensor, factor: int) -> Tensor:
-    """[1 + n*n, D] positions -> [1 + (factor*n)^2, D], bilinear; the first row is the average's."""
+def _doubled(table: Tensor) -> Tensor:
+    """[1 + n*n, D] positions -> [1 + 4*n*n, D]."""
+    side = 2 * round((len(table) - 1) ** 0.5)
+    return _resize_grid(table, (side, side))
+
+
+def _resize_grid(table: Tensor, shape: tuple[int, int]) -> Tensor:
+    """[1 + n*n, D] positions -> [1 + h*w, D], bilinear; the first row is the average's."""
     side = round((len(table) - 1) ** 0.5)
     grid = table[1:].T.reshape(1, -1, side, side)
-    grid = functional.interpolate(grid, scale_factor=factor, mode="bilinear", align_corners=False)
+    grid = functional.interpolate(grid, size=shape, mode="bilinear", align_corners=False)
     return torch.cat([table[:1], grid.flatten(2)[0].T])
 
 
@@ -338,7 +368,7 @@ def _load(backbone: Backbone | imagenet.ImageNetBackbone, weights: str, last_str
         network, state = backbone.clip, _read_state(backbone.name, weights)
     grid = "visual.attnpool.positional_embedding"
     if backbone.family == "resnet" and last_stride == 1 and grid in state:
-        state[grid] = _resize_grid(state[grid], 2)
+        state[grid] = _doubled(state[grid])
     _check_fits(state, network.state_dict(), f"{backbone.name} (weights '{weights}')")
     network.load_state_dict(state)
 

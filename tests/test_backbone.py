@@ -321,28 +321,25 @@ def test_a_vits_patches_are_open_clips_own_tokens_projected(minis):
     assert torch.allclose(found, theirs @ net.clip.visual.proj, atol=1e-5)
 
 
-def test_a_resnets_cell_is_what_its_attention_pool_says_when_that_cell_asks(minis):
-    """The slow way: put the cell in the average's place, as torch's own attention is asked."""
-    net = minis["mini-RN"]
-    images = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    pool, cells = net.clip.visual.attnpool, net.map(images).flatten(2)[0].T  # [64, C]
-    x = torch.cat([cells.mean(0, keepdim=True), cells]) + pool.positional_embedding
-    width = x.shape[1] // pool.num_heads
-    for cell in (0, 9, 63):
-        parts = []
-        for head in range(pool.num_heads):
-            own = slice(head * width, (head + 1) * width)
-            query, keys, values = (
-                layer(part)[:, own]
-                for layer, part in (
-                    (pool.q_proj, x[cell + 1 :][:1]),
-                    (pool.k_proj, x),
-                    (pool.v_proj, x),
-                )
-            )
-            parts.append((query @ keys.T / width**0.5).softmax(dim=1) @ values)
-        expected = pool.c_proj(torch.cat(parts, dim=1))[0]
-        assert torch.allclose(net.tokens(images)["patches"][0, cell], expected, atol=1e-5)
+def test_a_resnets_feature_is_the_mean_of_its_patches_where_the_attention_pool_asks_nothing():
+    """Without a query all shares are alike: 64 cells and their average, made here."""
+    net = backbone.build("mini-RN")
+    pool = net.clip.visual.attnpool
+    with torch.no_grad():
+        pool.q_proj.weight.zero_()
+        pool.q_proj.bias.zero_()
+    images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    found = net.tokens(images)
+    average = pool.c_proj(pool.v_proj(found["feat"] + pool.positional_embedding[0]))
+    expected = (average + found["patches"].sum(1)) / 65
+    assert torch.allclose(found["proj"], expected, atol=1e-5)
+
+
+def test_the_cells_of_a_resnet_differ(minis):
+    images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    said = minis["mini-RN"].tokens(images)["patches"]
+    apart = (said - said.mean(1, keepdim=True)).norm(dim=2).mean()
+    assert apart > 0.05 * said.norm(dim=2).mean()
 
 
 def test_a_patch_is_told_from_its_place(minis):
@@ -353,3 +350,31 @@ def test_a_patch_is_told_from_its_place(minis):
     bright[:, :, 32:48, 80:96] = 3.0  # row 2, column 5 of 8
     changed = (net.tokens(bright)["patches"] - net.tokens(plain)["patches"])[0].norm(dim=1)
     assert changed.argmax() == 2 * 8 + 5
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_the_early_feature_is_that_before_the_last_block(minis, name):
+    net, seen = minis[name], []
+    images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    handle = net.blocks()[-1].register_forward_hook(lambda module, args, out: seen.append(args[0]))
+    found = net.tokens(images)["early"]
+    handle.remove()
+    expected = seen[0][:, 0] if name == "mini-ViT" else seen[0].mean((2, 3))
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(("name", "cells"), [("mini-ViT", 8 * 4), ("mini-RN", 8 * 4)])
+def test_an_upright_image_gives_fewer_patches_and_its_positions_are_stretched_in_two(
+    minis, name, cells
+):
+    net = minis[name]
+    images = torch.randn(2, 3, 128, 64, generator=torch.Generator().manual_seed(0))
+    found = net.tokens(images)
+    assert found["patches"].shape == (2, cells, 128)
+    assert found["proj"].shape == (2, 128) and found["proj"].isfinite().all()
+    flat = torch.arange(64.0).reshape(8, 8).flatten()[:, None].expand(-1, 3)
+    table = torch.cat([torch.full((1, 3), 7.0), flat])
+    grid = backbone._positions(table, torch.zeros(1, 3, 8, 4))
+    assert torch.equal(grid[0], table[0])
+    rows = grid[1:, 0].reshape(8, 4)  # each the mean of two neighbours in its own row
+    assert torch.allclose(rows, torch.arange(64.0).reshape(8, 4, 2).mean(2))

@@ -13,6 +13,7 @@ WIDTHS = {
     "clip_zero_shot": lambda widths: widths["proj"],
     "clip_ft": lambda widths: sum(widths.values()),
     "clip_handid": lambda widths: sum(widths.values()),
+    "promptsg": lambda widths: widths["proj"],
     "clip_reid": lambda widths: sum(widths.values()),
     "clip_pretrain": lambda widths: widths["proj"],
     "raw_pixels": lambda widths: 3 * 32 * 32,

@@ -73,7 +73,9 @@ def test_the_similarity_of_clip_handid_is_the_papers_cosine():
     assert options["temperature"] == 0.07
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "name", [*PUBLISHED, "promptsg", *(n for n in recipes.names() if n.startswith("clip_fh"))]
+)
 def test_every_hyper_parameter_of_a_published_recipe_names_its_source(name):
     text = (FOLDER / f"{name}.yaml").read_text()
     lines = re.sub(r"(?m)^controls: .*\n(  .*\n)+", "", text).splitlines()  # values of ours

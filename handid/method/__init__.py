@@ -13,6 +13,7 @@ METHODS = {
     "clip_ft": "ClipFT",
     "clip_handid": "ClipHandID",
     "clip_reid": "ClipReID",
+    "promptsg": "PromptSG",
     "clip_pretrain": "ClipPretrain",
     "raw_pixels": "RawPixels",
     "colour_histogram": "ColourHistogram",
@@ -22,7 +23,7 @@ METHODS = {
     "abd_net": "AbdNet",
     "rga_net": "RgaNet",
 }
-_ON_CLIP_ALONE = ("clip_zero_shot", "clip_handid", "clip_reid", "clip_pretrain")
+_ON_CLIP_ALONE = ("clip_zero_shot", "clip_handid", "clip_reid", "promptsg", "clip_pretrain")
 
 
 class Method(nn.Module):

@@ -1,0 +1,69 @@
+"""PromptSG's two new networks: an image turned into a word, and text that looks at an image."""
+
+import torch
+from torch import Tensor, nn
+
+CONTEXTS = ("patches", "none")
+
+
+class InversionMLP(nn.Sequential):
+    """Image feature [B, d] -> pseudo-token [B, token_width].
+
+    Fully connected layers with ReLU between them and a batch norm behind the last. Source:
+    PromptSG, section 5.1: three layers of 512 with the norm; the activation from unofficial code.
+
+    Args:
+        width: d.
+        hidden: width of the inner layers.
+        token_width: of a word embedding.
+        layers: fully connected ones, at least 2.
+    """
+
+    def __init__(self, width: int, hidden: int, token_width: int, layers: int = 3):
+        inner = [nn.Linear(width, hidden), nn.ReLU()]
+        for _ in range(layers - 2):
+            inner += [nn.Linear(hidden, hidden), nn.ReLU()]
+        super().__init__(*inner, nn.Linear(hidden, token_width), nn.BatchNorm1d(token_width))
+
+
+class Interaction(nn.Module):
+    """Text asks, the patches answer: cross-attention, then blocks of self-attention.
+
+    No way leads round the cross-attention: the result is made of what the patches say, and the text
+    decides how much each of them says. Source: PromptSG, section 4.2 and eq. 7; layer norms before
+    the attention and the blocks' fourfold width from unofficial code (facts/methods.md 9).
+
+    Args:
+        width: D, of text, patches and result.
+        heads: of every attention; must divide D.
+        blocks: of self-attention, 0 for none.
+        context: what the blocks see: the answer and the "patches", or the answer alone ("none":
+            one token, which has nothing but itself to attend to).
+        dropout: probability, inside the blocks.
+    """
+
+    def __init__(self, width: int, heads: int, blocks: int, context: str, dropout: float = 0.0):
+        super().__init__()
+        self.context = context
+        self.text_norm, self.patch_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        settings = {"activation": "gelu", "batch_first": True, "norm_first": True}
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, **settings)
+            for _ in range(blocks)
+        )
+
+    def forward(self, text: Tensor, patches: Tensor) -> Tensor:
+        """[B, D] text features and [B, N, D] patches -> [B, D]."""
+        keys = self.patch_norm(patches)
+        query = self.text_norm(text)[:, None]
+        answer, _ = self.attention(query, keys, keys, need_weights=False)  # [B, 1, D]
+        tokens = torch.cat([answer, keys], dim=1) if self.context == "patches" else answer
+        for block in self.blocks:
+            tokens = block(tokens)
+        return tokens[:, 0]
+
+    def weights(self, text: Tensor, patches: Tensor) -> Tensor:
+        """[B, D] and [B, N, D] -> [B, N]: the share of each patch, a mean over heads."""
+        keys, query = self.patch_norm(patches), self.text_norm(text)[:, None]
+        return self.attention(query, keys, keys, need_weights=True)[1][:, 0]

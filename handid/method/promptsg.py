@@ -1,0 +1,208 @@
+"""PromptSG for hands: a prompt with a word made from the image decides where to look at it.
+
+CLIP-FH's version of it could not work: its text asked a single token, so that no question could
+change the answer, and the word never went through the text encoder (facts/clip_fh.md 4, A3). Here
+it does both; what CLIP-FH ran is the control `single_token`.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from handid import loss
+from handid.backbone import PROMPT
+from handid.method import Method
+from handid.method._interaction import CONTEXTS, Interaction, InversionMLP
+from handid.method._reid import IdentityHead, keep_frozen_norms, rate_groups, unfreeze_last
+
+_KNOWN = {
+    "control": ("none", "constant_text", "single_token"),
+    "test_prompt": ("composed", "fixed"),
+    "test_embedding": ("neck", "module", "both"),
+    "context": CONTEXTS,
+}
+
+
+class PromptSG(Method):
+    """Identity and triplet losses on text-guided embeddings, contrastive loss on text and image.
+
+    Source: Yang et al. 2024 (PromptSG), sections 4 and 5.1, for hands; options beyond it from
+    CLIP-FH's versions (its tables 5.5 and 5.6) and unofficial code (facts/methods.md 9).
+
+    Args:
+        backbone: a CLIP with `tokens`, `encode_prompt`, `encode_text` and `token_width`.
+        n_identities: classes.
+        label_smoothing: share that is spread over all identities, 0 to below 1.
+        temperature: tau of eq. 5 and 6, > 0.
+        triplet_margin: of the batch-hard triplet losses, at least 0.
+        image_triplets: such losses on the image features too, as CLIP-ReID has them.
+        arcface_scale: 0 for a linear classifier; else ArcFace's.
+        arcface_margin: of ArcFace, in radians.
+        neck: a batch norm before the classifier.
+        reduction: width of a linear layer between the module and the neck; 0 for none.
+        unit: scale the module's output to length 1.
+        dropout: probability, on the module's output in training.
+        two_heads: a second neck and classifier, on the image feature before the projection.
+        inversion_layers: fully connected layers of the inversion network, at least 2.
+        inversion_width: of its inner layers.
+        attention_heads: of the interaction module.
+        blocks: of self-attention in it.
+        context: what they see; see Interaction.
+        unfreeze_blocks: how many of the image encoder's last blocks train; None for all of it.
+        portrait: squash images to 4/7 of their width, 224 x 128 for the published encoders.
+        prompts: with one {} each for the word; the first trains, the text features of all are
+            averaged at test. Where "{view}" was not filled in, the words stand without it.
+        fixed_prompt: a sentence without a place for a word.
+        test_prompt: "composed", or "fixed": the text encoder is not needed at test.
+        test_embedding: the "module"'s output, what stands behind its "neck", or "both" necks'.
+        control: "none", "constant_text" (the fixed prompt for every image, in training too) or
+            "single_token" (text asks the image feature alone, and can change nothing).
+
+    Raises:
+        ValueError: one sentence for an option that is unknown or out of range.
+    """
+
+    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        label_smoothing: float = 0.1,
+        temperature: float = 0.07,
+        triplet_margin: float = 0.3,
+        image_triplets: bool = True,
+        arcface_scale: float = 0.0,
+        arcface_margin: float = 0.0,
+        neck: bool = True,
+        reduction: int = 0,
+        unit: bool = False,
+        dropout: float = 0.0,
+        two_heads: bool = False,
+        inversion_layers: int = 3,
+        inversion_width: int = 512,
+        attention_heads: int = 8,
+        blocks: int = 2,
+        context: str = "patches",
+        unfreeze_blocks: int | None = None,
+        portrait: bool = False,
+        prompts: tuple[str, ...] = (PROMPT,),
+        fixed_prompt: str = "A photo of a hand",
+        test_prompt: str = "composed",
+        test_embedding: str = "neck",
+        control: str = "none",
+    ):
+        super().__init__()
+        chosen = {"control": control, "test_prompt": test_prompt, "context": context}
+        _check(chosen | {"test_embedding": test_embedding}, two_heads)
+        _check_numbers(temperature, inversion_layers, blocks)
+        _check_prompts(prompts)
+        self.backbone, self.temperature, self.margin = backbone, temperature, triplet_margin
+        self.image_triplets, self.portrait = image_triplets, portrait
+        self.unit, self.dropout = unit, nn.Dropout(dropout)
+        self.prompts = [" ".join(one.replace("{view}", "").split()) for one in prompts]
+        self.fixed_prompt, self.test_prompt = fixed_prompt, test_prompt
+        self.test_embedding, self.control = test_embedding, control
+        width, settings = backbone.dims["proj"], {"neck": neck, "label_smoothing": label_smoothing}
+        self.inversion = InversionMLP(
+            width, inversion_width, backbone.token_width, inversion_layers
+        )
+        self.inversion.requires_grad_(control != "constant_text")
+        self.interaction = Interaction(width, attention_heads, blocks, context)
+        self.reduction = nn.Linear(width, reduction) if reduction else nn.Identity()
+        arc = {"arcface_scale": arcface_scale, "arcface_margin": arcface_margin}
+        self.head = IdentityHead(reduction or width, n_identities, **settings, **arc)
+        self.image_head = None
+        if two_heads:
+            self.image_head = IdentityHead(backbone.dims["feat"], n_identities, **settings)
+        unfreeze_last(backbone, unfreeze_blocks)
+
+    def train(self, mode: bool = True) -> "PromptSG":
+        """As torch's; the batch norms of frozen blocks keep what they know."""
+        super().train(mode)
+        keep_frozen_norms(self.backbone)
+        return self
+
+    def tokens(self, images: Tensor) -> dict[str, Tensor]:
+        """[B, 3, H, W] -> what `backbone.tokens` says of them, upright or square."""
+        if self.portrait:
+            height, width = images.shape[2:]
+            shape = (height, 32 * round(width * 4 / 7 / 32))
+            images = functional.interpolate(images, shape, mode="bilinear", antialias=True)
+        return self.backbone.tokens(images)
+
+    def text(self, projected: Tensor) -> Tensor:
+        """[B, dims["proj"]] image features -> [B, dims["proj"]] text features, not normalised."""
+        at_test = not self.training
+        if self.control == "constant_text" or (at_test and self.test_prompt == "fixed"):
+            return self.backbone.encode_text([self.fixed_prompt]).expand(len(projected), -1)
+        words = self.inversion(projected)
+        if not at_test or len(self.prompts) == 1:
+            return self.backbone.encode_prompt(words, self.prompts[0])
+        texts = [self.backbone.encode_prompt(words, prompt) for prompt in self.prompts]
+        return torch.stack([functional.normalize(one, dim=1) for one in texts]).mean(0)
+
+    def guided(self, tokens: dict[str, Tensor], text: Tensor) -> Tensor:
+        """What `backbone.tokens` gives, and [B, D] text features -> [B, D] embeddings."""
+        single = self.control == "single_token"
+        asked = tokens["proj"][:, None] if single else tokens["patches"]
+        found = self.interaction(text, asked)
+        return functional.normalize(found.float(), dim=1) if self.unit else found
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The parts of eq. 10; eq. 4's two directions each with its own weight.
+
+        `identity` and `triplet` on the module's output, `triplet_early`, `triplet_feat` and
+        `triplet_proj` on the image features, `image_to_text` (eq. 5), `text_to_image` (eq. 6);
+        with two heads `identity_feat` on the image feature too.
+        """
+        tokens = self.tokens(images)
+        image = tokens["proj"]
+        text = self.text(image)
+        found = self.dropout(self.guided(tokens, text))
+        parts = self.head.losses(self.reduction(found), labels)
+        if self.image_head is not None:
+            parts["identity_feat"] = self.image_head.losses(tokens["feat"], labels)["identity"]
+        parts["triplet"] = loss.batch_hard_triplet(found, labels, self.margin)
+        for level in ("early", "feat", "proj") if self.image_triplets else ():
+            features = tokens[level]
+            parts[f"triplet_{level}"] = loss.batch_hard_triplet(features, labels, self.margin)
+        settings = (labels, self.temperature)
+        parts["image_to_text"] = loss.supervised_contrastive(image, text, *settings)
+        parts["text_to_image"] = loss.supervised_contrastive(text, image, *settings)
+        return parts
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, D], D as `test_embedding` and `reduction` say."""
+        tokens = self.tokens(images)
+        found = self.guided(tokens, self.text(tokens["proj"]))
+        if self.test_embedding == "module":
+            return found
+        necked = self.head.embed(self.reduction(found))
+        if self.test_embedding == "neck":
+            return necked
+        return torch.cat([self.image_head.embed(tokens["feat"]), necked], dim=1)
+
+    def parameter_groups(self, recipe) -> list[dict]:
+        """The image encoder at the backbone's rate, everything new at its own."""
+        return rate_groups(self, recipe.learning_rate)
+
+
+def _check(chosen: dict[str, str], two_heads: bool) -> None:
+    for name, value in chosen.items():
+        if value not in _KNOWN[name]:
+            raise ValueError(f"Unknown {name} '{value}': choose one of {', '.join(_KNOWN[name])}.")
+    if chosen["test_embedding"] == "both" and not two_heads:
+        raise ValueError("test_embedding 'both' needs two_heads: there is one neck only.")
+
+
+def _check_numbers(temperature: float, inversion_layers: int, blocks: int) -> None:
+    if not isinstance(temperature, int | float) or not temperature > 0:
+        raise ValueError(f"temperature is {temperature!r}: give a number above 0.")
+    for name, value, low in (("inversion_layers", inversion_layers, 2), ("blocks", blocks, 0)):
+        if not isinstance(value, int) or value < low:
+            raise ValueError(f"{name} is {value!r}: give a whole number from {low}.")
+
+
+def _check_prompts(prompts: tuple[str, ...]) -> None:
+    if isinstance(prompts, str) or not prompts or any(one.count("{}") != 1 for one in prompts):
+        raise ValueError(f"prompts is {prompts!r}: give a list of texts, each with one {{}}.")
