@@ -25,6 +25,7 @@ from handid import disk, imagenet
 PROMPT = "A photo of a {} hand"
 SHIPPED_FOLDER = Path(__file__).parent / "weights"
 _TABLE, _WORDS = "token_embedding.weight", "token_embedding.known"
+_START = 49406  # tokens from here on begin and end a text
 _PLACEHOLDER = "x"  # any word that is one token; its embedding is always replaced
 
 _MINI_TEXT = {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4}
@@ -237,6 +238,32 @@ class Backbone(nn.Module):
         x = x + clip.positional_embedding[:length]
         x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
         return clip.ln_final(x[:, -1]) @ clip.text_projection
+
+    def nearest_words(self, vectors: Tensor, top: int = 3) -> list[list[tuple[str, float]]]:
+        """The vocabulary's words nearest to vectors in the space of word embeddings.
+
+        Words that pre-training never met share one embedding (see `save`) and are left out.
+
+        Args:
+            vectors: [N, token_width].
+            top: how many words a vector.
+
+        Returns:
+            For each vector (word, cosine), nearest first.
+        """
+        table = self.clip.token_embedding.weight.detach()
+        _, copies, counts = table.unique(dim=0, return_inverse=True, return_counts=True)
+        known = (counts[copies] == 1).nonzero().flatten()
+        known = known[known < _START]
+        unit, words = (functional.normalize(x.float(), dim=1) for x in (vectors, table[known]))
+        cosine, best = (unit @ words.T).topk(top, dim=1)
+        return [
+            [
+                (open_clip.tokenizer.decode(known[i : i + 1]).strip(), float(c))
+                for i, c in zip(row, values, strict=True)
+            ]
+            for row, values in zip(best.tolist(), cosine.tolist(), strict=True)
+        ]
 
     def encode_text(self, texts: list[str]) -> Tensor:
         """[N, dims["proj"]] text features of plain sentences, not normalised."""

@@ -258,6 +258,44 @@ def _right(row: pd.Series) -> str:
     return f"{row['correct']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"
 
 
+# --- texts ------------------------------------------------------------------------------------
+
+
+def nearest_words(knows: Iterable) -> pd.DataFrame:
+    """The tables of wording.Wording objects as one; identities are numbered, not named."""
+    table = pd.concat([found.nearest for found in knows], ignore_index=True)
+    numbers = pd.factorize(table["identity"], sort=True)[0] + 1
+    return table.assign(identity=[f"person {number}" for number in numbers])
+
+
+def validation_beside_test(made: Iterable, scores: Iterable) -> pd.DataFrame:
+    """The mAP of each training's kept epoch on held-out photographs, beside that of test people.
+
+    Args:
+        made: study.Experiment objects.
+        scores: study.Score of them, among others.
+    """
+    rows = pd.concat([score.rows for score in scores])
+    keys = ["method", "backbone", "train_set", "seed"]
+    tests = rows[rows["metric"] == "mAP"].set_index(keys)
+    lines = []
+    for one in made:
+        known = one.history["validation"].dropna()
+        kept = known.max() if one.recipe.select == "best" else known.iloc[-1]
+        test = tests.loc[(one.title, one.backbone, one.target, one.seed)]
+        lines.append(
+            {
+                "method": one.title,
+                "backbone": one.backbone,
+                "train set": one.target,
+                "seed": one.seed,
+                "validation, held-out photographs": f"{100 * kept:.1f}",
+                "test, strangers": _interval(test),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
 # --- beside the papers ------------------------------------------------------------------------
 
 

@@ -222,6 +222,24 @@ def confusion(table: pd.DataFrame, title: str) -> Figure:
 
 
 @_styled
+def similarities(matrix: np.ndarray, title: str) -> Figure:
+    """How alike things are, each with each.
+
+    Args:
+        matrix: [K, K] cosines.
+        title: of the figure.
+    """
+    figure, axes = _figure(3.4)
+    axis = axes[0, 0]
+    drawn = axis.imshow(matrix, cmap="viridis", vmin=min(0.0, float(matrix.min())), vmax=1)
+    axis.set(xlabel="identity", ylabel="identity")
+    axis.grid(False)
+    figure.colorbar(drawn, ax=axis, label="cosine")
+    _title(figure, title)
+    return figure
+
+
+@_styled
 def grids(tables: dict[str, pd.DataFrame], title: str) -> Figure:
     """Grids of one figure side by side, darker for more; each on its own scale.
 

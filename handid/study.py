@@ -32,6 +32,7 @@ from handid import (
     saliency,
     synthetic,
     train,
+    wording,
 )
 
 METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
@@ -668,6 +669,43 @@ class Study:
             parts.append(part.assign(answer=[list(question.answers)[i] for i in best]))
         return parts
 
+    def wording(self, made: Experiment, shown: int = 4, top: int = 3) -> wording.Wording:
+        """What the texts of a method with a text branch know of its training people.
+
+        The texts are of one training photograph an identity, or of the identity itself; they are
+        to find the held-out photograph of the same hand.
+
+        Args:
+            made: its method has `spoken`.
+            shown: identities whose words are looked up.
+            top: nearest words a learned word.
+        """
+        network = self.load(made)
+        rows, held_out = protocol.validation(self._halves(made.target)[0], made.seed)
+        first = rows.groupby("identity", sort=True).head(1).sort_values("identity")
+        held_out = held_out.sort_values("identity")
+        labels = np.searchsorted(np.unique(rows["identity"]), first["identity"])
+        device = self.engine.device
+        with torch.inference_mode():
+            images, answers = (
+                image.normalise(
+                    torch.from_numpy(self._load(made, part)).to(device), made.recipe.mean_std
+                )
+                for part in (first[first["identity"].isin(held_out["identity"])], held_out)
+            )
+            labels = labels[first["identity"].isin(held_out["identity"]).to_numpy()]
+            words, texts = network.spoken(images, torch.from_numpy(labels).to(device))
+            found = network.backbone(answers)["proj"]
+        nearest = [
+            {"method": made.title, "identity": who, "word": place, "nearest": _listed(candidates)}
+            for who, one in zip(held_out["identity"][:shown], words[:shown], strict=True)
+            for place, candidates in enumerate(network.backbone.nearest_words(one, top), start=1)
+        ]
+        texts, found = texts.float().cpu().numpy(), found.float().cpu().numpy()
+        people = held_out["subject"].tolist()
+        nearest = pd.DataFrame(nearest)
+        return wording.examine(texts, found, held_out["identity"].tolist(), people, nearest)
+
     # --- words --------------------------------------------------------------------------------
 
     def preface(self) -> str:
@@ -743,6 +781,10 @@ class Study:
         white = np.full_like(next(iter(pictures.values())), 255)
         labels = [view for view in grid.index for _ in grid.columns]
         return [pictures.get(path, white) for path in grid.to_numpy().ravel()], labels
+
+
+def _listed(candidates: list[tuple[str, float]]) -> str:
+    return ", ".join(f"{word} {cosine:.2f}" for word, cosine in candidates)
 
 
 def _views(table: pd.DataFrame) -> list[str]:

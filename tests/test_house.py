@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "imagenet": {"efficientnet"},
     "study": set(ROOMS) - FRONT_DOOR - SPEAKERS - {"pretrain"},
     "evidence": {"metric"},
+    "wording": {"metric"},
     "pretrain": {"backbone", "caption", "embed", "image", "method", "metric", "recipes", "record"}
     | {"synthetic", "train"},
 }

@@ -73,6 +73,7 @@ FIGURES = {
     "differences": (plot.differences, GAINS),
     "questions": (plot.questions, QUESTIONS),
     "confusion": (plot.confusion, VIEWS),
+    "similarities": (plot.similarities, np.eye(5)),
     "grids": (plot.grids, {"ours": GRID, "published": GRID + 40}),
     "cmc": (plot.cmc, {"CLIP-ZS": np.linspace(0.5, 1, 30), "CLIP-FT": np.linspace(0.9, 1, 30)}),
     "training": (plot.training, {"CLIP-FT": HISTORY, "CLIP-HandID": HISTORY / 2}),

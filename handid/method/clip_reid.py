@@ -167,6 +167,15 @@ class ClipReID(Method):
             scores = pair[0] @ pair[1].T / self.temperature  # [B, K]
         return loss.label_smoothed_cross_entropy(scores, labels, self.label_smoothing)
 
+    def spoken(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The words [B, tokens, token_width] and text features [B, D] of training identities.
+
+        Args:
+            images: not looked at: the words belong to an identity.
+            labels: [B] identity numbers.
+        """
+        return self.tokens[labels], self.texts()[labels]
+
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, D]: what `levels` has of `feat` and `proj`, before the necks.
 

@@ -141,6 +141,16 @@ class PromptSG(Method):
         texts = [self.backbone.encode_prompt(words, prompt) for prompt in self.prompts]
         return torch.stack([functional.normalize(one, dim=1) for one in texts]).mean(0)
 
+    def spoken(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The words [B, 1, token_width] and text features [B, D] of photographs.
+
+        Args:
+            images: [B, 3, H, W], normalised.
+            labels: [B], not looked at: the word comes from the image.
+        """
+        projected = self.tokens(images)["proj"]
+        return self.inversion(projected)[:, None], self.text(projected)
+
     def guided(self, tokens: dict[str, Tensor], text: Tensor) -> Tensor:
         """What `backbone.tokens` gives, and [B, D] text features -> [B, D] embeddings."""
         single = self.control == "single_token"
