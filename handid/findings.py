@@ -137,15 +137,18 @@ def describe_training(histories: dict[str, pd.DataFrame]) -> str:
 
 
 def loss_names(history: pd.DataFrame) -> list[str]:
-    """The losses of a training table (train.fit): what stands before their total."""
-    columns = list(history.columns)
-    return columns[columns.index("learning_rate") + 1 : columns.index("total")]
+    """The losses of a training table (train.fit), whichever stage has them."""
+    known = {"stage", "epoch", "learning_rate", "total", "validation"}
+    known |= {"seconds", "images_per_second"}
+    return [column for column in history.columns if column not in known]
 
 
 def describe_losses(history: pd.DataFrame, parts: Sequence[str]) -> str:
     """The parts of a loss in words."""
     return "; ".join(
-        f"{part} from {history[part].iloc[0]:.2f} to {history[part].iloc[-1]:.2f}" for part in parts
+        f"{part} from {known.iloc[0]:.2f} to {known.iloc[-1]:.2f}"
+        for part in parts
+        if len(known := history[part].dropna())
     )
 
 
@@ -262,10 +265,13 @@ def _right(row: pd.Series) -> str:
 
 
 def nearest_words(knows: Iterable) -> pd.DataFrame:
-    """The tables of wording.Wording objects as one; identities are numbered, not named."""
+    """The tables of wording.Wording objects, a row an identity, which is numbered, not named."""
     table = pd.concat([found.nearest for found in knows], ignore_index=True)
     numbers = pd.factorize(table["identity"], sort=True)[0] + 1
-    return table.assign(identity=[f"person {number}" for number in numbers])
+    table["identity"] = [f"person {number}" for number in numbers]
+    table["word"] = "word " + table["word"].astype(str)
+    wide = table.pivot(index=["method", "identity"], columns="word", values="nearest")
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def validation_beside_test(made: Iterable, scores: Iterable) -> pd.DataFrame:
@@ -532,6 +538,92 @@ def answer_summary(rows: pd.DataFrame) -> str:
             "about real hands; for that, run it on the real sets.",
         ]
     return "\n".join(lines)
+
+
+# CLIP-FH's research questions (its section 1.4): the method that answers, and what it is held
+# against. RQ5 compares backbones.
+_RESEARCH = (
+    ("RQ1: How well does CLIP identify hands without any fine-tuning?", "CLIP-ZS", ()),
+    ("RQ2: Does fine-tuning the image encoder help?", "CLIP-FT", ("CLIP-ZS (squash)",)),
+    (
+        "RQ3: Does CLIP-ReID's prompt learning help?",
+        "CLIP-ReID",
+        ("CLIP-FT", "CLIP-ReID constant_text"),
+    ),
+    (
+        "RQ4: Does PromptSG's semantic guidance help?",
+        "PromptSG",
+        ("CLIP-FT", "PromptSG single_token"),
+    ),
+    ("RQ5: How do the backbones differ?", "CLIP-HandID", ()),
+    (
+        "RQ6: How does CLIP compare with convolutional networks made for hands?",
+        "CLIP-HandID",
+        ("GPA-Net", "MBA-Net"),
+    ),
+)
+
+
+def research_questions(rows: pd.DataFrame, target: str) -> pd.DataFrame:
+    """CLIP-FH's six research questions, answered by rank-1 on one test set.
+
+    A method is held against another by their intervals: only where these do not overlap is one
+    called higher, which is stricter than the paired differences of the other notebooks.
+
+    Args:
+        rows: tidy rows of all notebooks.
+        target: the test set; only methods trained on it count.
+
+    Returns:
+        Columns question, answer.
+    """
+    shown = _mean_over_seeds(rows[rows["metric"] == "rank1"])
+    shown = shown[(shown["test_set"] == target) & (shown["train_set"] == target)]
+    lines = []
+    for question, method, references in _RESEARCH:
+        own = shown[shown["method"] == method]
+        several = question.startswith("RQ5")
+        answer = _across_backbones(own) if several else _against(shown, own, references)
+        if own.empty:
+            answer = f"{method} was not run."
+        elif own["synthetic"].any():
+            answer += " On synthetic hands only; about real hands only the real sets can tell."
+        lines.append({"question": question, "answer": answer})
+    return pd.DataFrame(lines)
+
+
+def _against(shown: pd.DataFrame, own: pd.DataFrame, references: tuple[str, ...]) -> str:
+    sentences = []
+    for _, row in own.iterrows():
+        sentences.append(f"{_named(row)}.")
+        for name in references:
+            others = shown[shown["method"] == name]
+            same = others[others["backbone"] == row["backbone"]]
+            for _, other in (others if same.empty else same).iterrows():
+                sentences.append(f"{_compared(row, other)} {_named(other)}.")
+    return " ".join(sentences)
+
+
+def _across_backbones(own: pd.DataFrame) -> str:
+    if len(own) < 2:
+        return f"Only {', '.join(own['backbone'])} was run: --profile full runs both."
+    best = own.sort_values("value", ascending=False)
+    pairs = zip(best.iloc[:-1].iterrows(), best.iloc[1:].iterrows(), strict=True)
+    return " ".join(
+        f"{_named(a)}: {_compared(a, b).lower()} {_named(b)}." for (_, a), (_, b) in pairs
+    )
+
+
+def _named(row: pd.Series) -> str:
+    return f"{row['method']} on {row['backbone']} {_interval(row)} %"
+
+
+def _compared(row: pd.Series, other: pd.Series) -> str:
+    if row["low"] > other["high"]:
+        return "Higher than"
+    if row["high"] < other["low"]:
+        return "Lower than"
+    return "Not told apart by its interval from"
 
 
 def answer_pretraining(cards: pd.DataFrame, curves: dict[str, pd.DataFrame]) -> str:

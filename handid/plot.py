@@ -232,7 +232,9 @@ def similarities(matrix: np.ndarray, title: str) -> Figure:
     figure, axes = _figure(3.4)
     axis = axes[0, 0]
     drawn = axis.imshow(matrix, cmap="viridis", vmin=min(0.0, float(matrix.min())), vmax=1)
-    axis.set(xlabel="identity", ylabel="identity")
+    axis.set(xlabel="identity", ylabel="identity", anchor="W")
+    for ticks in (axis.xaxis, axis.yaxis):
+        ticks.set_major_locator(MaxNLocator(integer=True))
     axis.grid(False)
     figure.colorbar(drawn, ax=axis, label="cosine")
     _title(figure, title)

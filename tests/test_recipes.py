@@ -78,7 +78,9 @@ def test_the_similarity_of_clip_handid_is_the_papers_cosine():
 )
 def test_every_hyper_parameter_of_a_published_recipe_names_its_source(name):
     text = (FOLDER / f"{name}.yaml").read_text()
-    lines = re.sub(r"(?m)^controls: .*\n(  .*\n)+", "", text).splitlines()  # values of ours
+    lines = re.sub(
+        r"(?m)^(controls|ablations): .*\n(  .*\n)+", "", text
+    ).splitlines()  # values of ours
     valued = [line for line in lines if re.match(r"\s*(- )?\w+: *[^\s#]", line)]
     valued = [line for line in valued if not re.match(r"(title|method|\s+- name):", line)]
     bare = [line for line in valued if not SOURCE.search(line.partition("#")[2])]
@@ -96,7 +98,8 @@ def test_clip_handid_differs_from_clip_ft_in_nothing_but_the_text_guidance():
         for end in ("", "_mini"):
             plain, guided = (recipes.load(f"{n}{end}", family) for n in PUBLISHED)
             same = [
-                but(r, "name", "title", "method", "options", "controls") for r in (plain, guided)
+                but(r, "name", "title", "method", "options", "controls", "ablations")
+                for r in (plain, guided)
             ]
             assert same[0] == same[1]
             assert plain.options.items() <= guided.options.items()
@@ -236,7 +239,7 @@ def test_the_plain_recipe_is_the_squashed_one_without_its_mirror_image():
 def test_the_feature_recipe_is_the_plain_one_at_the_other_level():
     plain, feature = (recipes.load(f"clip_zero_shot_{end}", "vit") for end in ("plain", "feat"))
     assert feature.options == {"level": "feat"}
-    differ = ("name", "title", "options", "controls")
+    differ = ("name", "title", "options", "controls", "ablations")
     assert but(plain, *differ) == but(feature, *differ)
 
 
@@ -359,3 +362,22 @@ def test_an_unknown_key_in_a_file_is_refused(tmp_path, monkeypatch, where):
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.setattr(recipes, "_FOLDER", tmp_path)
     assert re.match(r"Recipe 'own': \S*learning_rat: ", refusal("own"))
+
+
+def test_an_ablation_changes_one_thing_and_is_named_like_a_control():
+    plain = recipes.load("clip_handid", "vit")
+    for name, changes in plain.ablations.items():
+        changed = recipes.load("clip_handid", "vit", control=name)
+        assert changed.title == f"CLIP-HandID {name}"
+        differ = {k for k, v in flat(changed).items() if v != flat(plain)[k]} - {"title"}
+        assert differ == set(changes)
+
+
+def flat(recipe):
+    """Every value of a recipe by its own name; of its only stage too."""
+    (stage,) = recipe.stages
+    content = {k: getattr(recipe, k) for k in type(recipe).model_fields} | recipe.options
+    content |= {k: getattr(recipe.augment, k) for k in type(recipe.augment).model_fields}
+    content = {k: list(v) if isinstance(v, tuple) else v for k, v in content.items()}
+    whole = ("options", "augment", "stages", "controls", "ablations", "name")
+    return {k: v for k, v in content.items() if k not in whole} | stage.model_dump(exclude={"name"})

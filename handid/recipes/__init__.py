@@ -101,6 +101,7 @@ class Recipe(_Strict):
     method: str
     options: dict[str, Any] = {}
     controls: dict[str, dict[str, Any]] = {}
+    ablations: dict[str, dict[str, Any]] = {}
     weights: Literal["study", "random"] = "study"
     teacher: str = ""
     last_stride: Literal[1, 2] = 1
@@ -127,8 +128,8 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         family: "vit" or "resnet" (CLIP's), or "cnn" (ImageNet's): chooses where a value differs.
         changes: values to replace: fields of Recipe, of every Stage, of Augment, or of the
             method's options. A changed `epochs` stretches warm-up and milestones with it.
-        control: one of the recipe's named controls, whose changes come first; its name goes into
-            the title.
+        control: one of the recipe's named controls or ablations, whose changes come first; its
+            name goes into the title.
 
     Raises:
         ValueError: one sentence: unknown recipe, control or key, or a value of the wrong kind.
@@ -159,7 +160,7 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
 
 
 def _of_control(content: dict, control: str) -> dict:
-    known = content.get("controls", {})
+    known = content.get("controls", {}) | content.get("ablations", {})
     if control and control not in known:
         raise ValueError(
             f"Recipe '{content['name']}' has no control '{control}': "
