@@ -374,6 +374,40 @@ def published_for(shown: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(known, columns=["label", "value"])
 
 
+def draws(score, published: pd.DataFrame) -> pd.DataFrame:
+    """Each Monte Carlo draw by itself, ours beside the published draws of the same system.
+
+    Their draws are other galleries than ours: what compares is level and spread.
+
+    Args:
+        score: study.Score.
+        published: record.published().
+
+    Returns:
+        Columns draw, a column a metric in percent, and where its draws were published, theirs.
+    """
+    head, runs = score.rows.iloc[0], score.per_query.groupby("run")
+    ours = {
+        f"rank{k}": runs["first_hit"].apply(lambda hits, k=k: 100 * (hits <= k).mean())
+        for k in (1, 5, 10)
+    }
+    table = pd.DataFrame(ours | {"mAP": 100 * runs["ap"].mean()})
+    table.index = [f"draw {run + 1} of {len(table)}" for run in table.index]
+    same = (
+        (published["method"] == head["method"])
+        & (published["backbone"] == COUNTERPART.get(head["backbone"], head["backbone"]))
+        & (published["test_set"] == head["test_set"])
+    )
+    note = published["note"].astype(str).str.replace("split", "draw", n=1)
+    theirs = published[same & note.str.startswith("draw ")].assign(note=note)
+    theirs = theirs.pivot_table(index="note", columns="metric", values="value")
+    names = METRIC_NAMES.get
+    theirs = theirs.reindex(columns=list(table)).rename(columns=lambda m: f"{names(m)}, published")
+    both = table.rename(columns=names).join(theirs.dropna(axis=1), how="left")
+    shown = both.map(lambda value: "" if np.isnan(value) else f"{value:.1f}")
+    return shown.loc[:, (shown != "").any()].rename_axis("draw").reset_index()
+
+
 def parts_grid(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:
     """GPA-Net's table 3 from rows whose method is "GPA-Net Hp=<rows> Vp=<columns>".
 

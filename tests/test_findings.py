@@ -1,10 +1,15 @@
 """Tables and sentences: every number in them is one of the rows', and no sentence says more."""
 
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from handid import findings, record
+from handid import findings, recipes, record
 
 D_R, D_L = "11k dorsal right", "11k dorsal left"
 
@@ -415,6 +420,91 @@ def test_a_plain_network_stands_beside_the_row_that_bears_its_name():
     published = pd.DataFrame([paper("rank1", 91.0, method="VGG19-bn", backbone="VGG19-bn")])
     rows = tidy(*[row("CNN baseline", metric, backbone="VGG19-bn") for metric in METRICS])
     assert findings.beside_published(rows, published)["rank-1, published"].tolist() == ["91.00"]
+
+
+def drawn(method="CLIP-ZS", backbone="ViT-B/16", target=D_R, runs=10):
+    hits = {"run": np.repeat(range(runs), 4), "first_hit": [1, 2, 6, 1] * runs}
+    per_query = pd.DataFrame(hits | {"ap": [1, 0.5, 0.2, 1] * runs})
+    head = {"method": method, "backbone": backbone, "test_set": target}
+    return SimpleNamespace(rows=pd.DataFrame([head]), per_query=per_query)
+
+
+def test_each_draw_stands_beside_a_published_one():
+    found = findings.draws(drawn(), record.published()).set_index("draw")
+    assert found.loc["draw 1 of 10", ["rank-1", "rank-5", "mAP (standard)"]].tolist() == [
+        *("50.0", "75.0", "67.5")
+    ]
+    assert found.loc["draw 10 of 10", "rank-1, published"] == "78.3"
+    assert "rank-1, published" not in findings.draws(drawn(target=D_L), record.published())
+    assert "rank-1, published" not in findings.draws(drawn(runs=2), record.published())
+
+
+# A published name that is not a recipe's title -> the recipe, and the option that makes it.
+MADE_BY = {
+    "ResNet50": ("cnn_baseline", "baseline_backbones"),
+    "VGG19-bn": ("cnn_baseline", "baseline_backbones"),
+    "GPA-Net global only": ("gpa_net", "gpa_net"),
+    "GPA-Net local only": ("gpa_net", "gpa_net"),
+}
+
+
+def paper_profile():
+    """Every parameter value of the profile that reproduces the papers, notebooks' own included."""
+    root = Path(__file__).parents[1] / "notebooks"
+    values = yaml.safe_load((root / "profiles" / "paper.yaml").read_text())["parameters"]
+    return values | {"untrained": ["clip_zero_shot"]}  # 01's own
+
+
+def test_every_published_row_has_a_recipe_in_the_paper_profile_and_a_place_beside_ours():
+    published, profile = record.published(), paper_profile()
+    named = {str(one) for v in profile.values() for one in (v if isinstance(v, list) else [v])}
+    titles = {}
+    for name in recipes.names():
+        if not name.endswith("_mini"):
+            titles[yaml.safe_load((recipes._FOLDER / f"{name}.yaml").read_text())["title"]] = name
+    for _, line in published.iterrows():
+        parts = re.fullmatch(r"GPA-Net Hp=(\d) Vp=(\d)", line["method"])
+        recipe = (
+            "gpa_net" if parts else MADE_BY.get(line["method"], (titles.get(line["method"]),))[0]
+        )
+        assert recipe in named, line["method"]
+        if parts:
+            assert int(parts[1]) in profile["horizontal_parts"]
+            assert int(parts[2]) in profile["vertical_parts"]
+        family = {"ViT-B/16": "vit", "RN50": "resnet"}.get(line["backbone"], "cnn")
+        assert recipes.load(recipe, family)
+        places = {
+            str(p)
+            for key in ("backbones", "baseline_backbones", "cnn_backbones")
+            for p in profile[key]
+        }
+        assert line["backbone"] in places
+        assert beside_ours(line, published), line.to_dict()
+
+
+def beside_ours(line, published):
+    """Whether a published figure is printed in a table that holds our row of the same system.
+
+    Where two sources print the same system, the one that `findings` prefers is enough.
+    """
+    who = ["backbone", "train_set", "test_set"]
+    system = {key: line[key] for key in who}
+    system["method"] = "CNN baseline" if line["method"] == line["backbone"] else line["method"]
+    if str(line["note"]).startswith("split"):
+        shown = findings.draws(drawn(system["method"], line["backbone"]), published)
+        return f"{line['value']:.1f}" in shown.to_numpy()
+    metric = line["metric"] + ("_trapezoid" if line["ap_definition"] == "trapezoid" else "")
+    if metric in METRICS:
+        ours = tidy(*[row(metric=m, **system) for m in METRICS])
+        name = f"{findings.METRIC_NAMES[metric]}, published"
+        found = findings.beside_published(ours, published)
+        printed = found[name].tolist() if name in found else []
+    else:  # rank-5 and rank-10: the figure of 10_summary, which shows the metric that one asks for
+        shown = findings.labelled(tidy(row(metric=metric, **system)), metric)
+        printed = [f"{v:.2f}" for v in findings.published_for(shown, published)["value"]]
+    same = published[["method", *who, "metric", "ap_definition"]].fillna("")
+    mine = same.eq(line[same.columns].fillna("")).all(axis=1)
+    return bool({f"{v:.2f}" for v in published.loc[mine, "value"]} & set(printed))
 
 
 def test_a_grid_of_parts_is_read_from_the_methods_names():
