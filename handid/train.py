@@ -252,7 +252,7 @@ class _Loop:
     def state_tensors(self) -> dict[str, Tensor]:
         """The optimiser's state as named tensors; the scaler's as one number."""
         tensors = {
-            f"optimiser.{number}.{index}.{key}": value
+            f"optimiser.{number}.{index}.{key}": value.contiguous()  # a file knows no other layout
             for number, optimiser in enumerate(self.optimisers)
             for index, entry in optimiser.state_dict()["state"].items()
             for key, value in entry.items()

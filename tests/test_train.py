@@ -235,6 +235,33 @@ def test_a_resumed_muon_ends_with_the_same_bits(tmp_path):
     assert same(straight, resumed)
 
 
+class ChannelsLast(Toy):
+    """A toy whose weights, and so its optimiser's state, lie in memory channels last."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Conv2d(2, 3, 2).to(memory_format=torch.channels_last)
+        self.head = nn.Linear(3, 3)
+
+    def losses(self, images, labels):
+        found = self.backbone(images.reshape(-1, 2, 2, 2)).flatten(1)
+        return {"fit": nn.functional.cross_entropy(self.head(found), labels)}
+
+
+def test_weights_that_lie_channels_last_are_stored_and_resumed(tmp_path):
+    recipe = plan(stage(optimiser="sgd"))
+    nets = []
+    for _ in range(3):
+        torch.manual_seed(0)
+        nets.append(ChannelsLast())
+    straight, broken, resumed = nets
+    fit(straight, recipe, tmp_path / "a", EVERY_EPOCH)
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, recipe, tmp_path / "b", EVERY_EPOCH, source=stopping_after(2))
+    fit(resumed, recipe, tmp_path / "b", EVERY_EPOCH)
+    assert same(straight, resumed)
+
+
 def test_what_is_frozen_stays(tmp_path):
     net = toy()
     before = net.frozen.weight.clone()
