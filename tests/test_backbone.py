@@ -378,3 +378,20 @@ def test_an_upright_image_gives_fewer_patches_and_its_positions_are_stretched_in
     assert torch.equal(grid[0], table[0])
     rows = grid[1:, 0].reshape(8, 4)  # each the mean of two neighbours in its own row
     assert torch.allclose(rows, torch.arange(64.0).reshape(8, 4, 2).mean(2))
+
+
+def test_the_nearest_word_to_a_words_own_vector_is_that_word():
+    net = backbone.build("mini-ViT", "mini")
+    numbers = backbone.tokenise(["ring nail"])[0, 1:3]
+    vectors = 3 * net.clip.token_embedding.weight[numbers].detach()
+    first, second = net.nearest_words(vectors, top=2)
+    assert (first[0][0], second[0][0]) == ("ring", "nail")
+    assert first[0][1] == pytest.approx(1) and first[1][1] < 1
+
+
+def test_words_that_pre_training_never_met_are_nobodys_nearest():
+    net = backbone.build("mini-ViT", "mini")
+    unknown = backbone.tokenise(["xylophone"])[0, 1:2]
+    vector = net.clip.token_embedding.weight[unknown].detach()
+    ((word, cosine),) = net.nearest_words(vector, top=1)[0]
+    assert "xyl" not in word and cosine < 0.999

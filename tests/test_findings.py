@@ -754,3 +754,69 @@ def test_a_map_that_some_orders_reach_does_not_beat_chance(drawn, verdict):
     said = findings.answer_maps(areas([0.2], [0.2], [drawn]), "x")
     assert verdict in said and "beats chance" not in said
     assert "for 0 of 1 query." in said
+
+
+# --- research questions, texts, validation ------------------------------------------------------
+
+
+def test_research_questions_call_two_systems_apart_only_where_intervals_do():
+    rows = tidy(
+        row("CLIP-ZS", value=30),
+        row("CLIP-ZS (squash)", value=31),
+        row("CLIP-FT", value=60),
+        row("CLIP-HandID", value=62, synthetic=True),
+        row("GPA-Net", value=80, backbone="ResNet50"),
+        row("CLIP-FT", value=99, target=D_L),
+    )
+    found = findings.research_questions(rows, D_R).set_index("question")["answer"]
+    assert len(found) == 6
+    first, second, third, _, fifth, sixth = found
+    assert first == "CLIP-ZS on ViT-B/16 30.0 [26.0, 32.0] %."
+    assert "Higher than CLIP-ZS (squash) on ViT-B/16 31.0" in second and "99" not in second
+    assert third == "CLIP-ReID was not run."
+    assert fifth.startswith("Only ViT-B/16 was run")
+    assert "Lower than GPA-Net on ResNet50 80.0" in sixth and "only the real sets" in sixth
+    near = tidy(row("CLIP-ZS (squash)", value=58), row("CLIP-FT", value=60))
+    answer = findings.research_questions(near, D_R)["answer"][1]
+    assert "Not told apart by its interval from" in answer
+
+
+def test_research_questions_compare_backbones_best_first():
+    rows = tidy(row("CLIP-HandID", value=50), row("CLIP-HandID", value=70, backbone="RN50"))
+    answer = findings.research_questions(rows, D_R)["answer"][4]
+    assert answer.startswith("CLIP-HandID on RN50 70.0") and "higher than" in answer
+
+
+def experiment(title="CLIP-FT", select="best", validation=(0.5, 0.9, 0.7), seed=0):
+    return SimpleNamespace(
+        title=title,
+        backbone="ViT-B/16",
+        target=D_R,
+        seed=seed,
+        recipe=SimpleNamespace(select=select),
+        history=pd.DataFrame({"validation": [np.nan, *validation]}),
+    )
+
+
+def test_the_kept_epochs_validation_stands_beside_the_test():
+    score = SimpleNamespace(rows=tidy(row(metric="mAP", value=40), row(metric="rank1", value=50)))
+    for select, kept in (("best", "90.0"), ("last", "70.0")):
+        found = findings.validation_beside_test([experiment(select=select)], [score]).iloc[0]
+        assert found["validation, held-out photographs"] == kept
+        assert found["test, strangers"] == "40.0 [36.0, 42.0]"
+
+
+def test_nearest_words_are_one_row_an_identity_who_is_not_named():
+    words = [("7 dorsal", 1, "hand 0.5"), ("7 dorsal", 2, "ring 0.1"), ("9 dorsal", 1, "nail 0.2")]
+    table = pd.DataFrame(words, columns=["identity", "word", "nearest"]).assign(method="CLIP-ReID")
+    found = findings.nearest_words([SimpleNamespace(nearest=table)])
+    assert found["identity"].tolist() == ["person 1", "person 2"]
+    assert found.loc[0, ["word 1", "word 2"]].tolist() == ["hand 0.5", "ring 0.1"]
+    assert "7" not in found.to_string()
+
+
+def test_the_losses_of_a_second_stage_are_named_too():
+    history = pd.DataFrame(
+        columns=["stage", "epoch", "learning_rate", "words", "total", "seconds", "validation", "id"]
+    )
+    assert findings.loss_names(history) == ["words", "id"]

@@ -617,3 +617,51 @@ def test_the_real_sample_runs_from_photographs_to_a_score(real_11k, tmp_path):
         score = lab.score(lab.experiment("clip_zero_shot", "mini-ViT", TARGET))
     assert lab.name == TARGET and not score.rows["synthetic"].any()
     assert score.rows["n_queries"].iloc[0] >= 20
+
+
+# --- other sets, what texts know ----------------------------------------------------------------
+
+
+def test_the_same_study_with_another_value_keeps_the_rest(lab):
+    other = lab.having(runs=3)
+    assert other.settings.runs == 3 and lab.settings.runs == 2
+    assert other.settings.model_copy(update={"runs": 2}) == lab.settings
+    with pytest.raises(ValueError, match="Parameter 'rums'"):
+        lab.having(rums=3)
+
+
+def test_across_scores_a_training_on_every_set_and_an_untrained_method_on_its_own(lab, monkeypatch):
+    both = lab.having(targets=[TARGET, "11k palmar left"])
+    asked = []
+    monkeypatch.setattr(both, "score", lambda made, target: asked.append((made.title, target)))
+    tuned = both.experiments("clip_ft_mini", changes=ONE_EPOCH)[:1]
+    both.across(tuned + both.experiments("clip_zero_shot"))
+    assert asked == [
+        ("CLIP-FT", TARGET),
+        ("CLIP-FT", "11k palmar left"),
+        ("CLIP-ZS", TARGET),
+        ("CLIP-ZS", "11k palmar left"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "control", "alike"),
+    [("clip_reid_mini", "", False), ("clip_reid_mini", "constant_text", True),
+     ("promptsg_mini", "", False)],
+)  # fmt: skip
+def test_wording_asks_training_people_only_and_one_text_for_all_is_one(
+    lab, recipe, control, alike, monkeypatch
+):
+    made = lab.experiment(recipe, "mini-ViT", TARGET, changes=ONE_EPOCH, control=control)
+    seen, load = [], lab._load
+    monkeypatch.setattr(lab, "_load", lambda m, rows: seen.append(rows) or load(m, rows))
+    found = lab.wording(made, shown=2, top=2)
+    trains = lab._halves(TARGET)[0]
+    assert {who for rows in seen for who in rows["subject"]} <= set(trains["subject"])
+    asked, answers = seen
+    assert not set(asked["path"]) & set(answers["path"])
+    assert asked["identity"].tolist() == answers["identity"].tolist()
+    assert found.similarity.shape == (len(asked), len(asked))
+    assert np.allclose(found.similarity, 1, rtol=0, atol=1e-6) == alike
+    assert found.nearest["identity"].nunique() == 2
+    assert found.nearest["nearest"].str.count(",").eq(1).all()
