@@ -58,6 +58,28 @@ def margins(
     return _differences(known, floors, figure)
 
 
+def training_gains(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
+    """What training adds: each method minus itself before its first step, query by query.
+
+    Args:
+        scores: study.Score, among them of experiments that study.Study.untrained made.
+        figure: "rank1" or "mAP".
+
+    Returns:
+        The columns of `gains`, a row a method whose untrained self was scored.
+    """
+    groups = _groups(scores)
+    means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
+    rows = []
+    for (method, *rest), answer in means.items():
+        before = (f"{method} untrained", *rest)
+        if before in means:
+            who = (method, *rest)
+            given = dict(zip(PAIRED, who, strict=True)) | {"seeds": len(groups[who])}
+            rows.append(given | _difference(answer, means[before]))
+    return pd.DataFrame(rows, columns=[*PAIRED, "seeds", "value", "low", "high"])
+
+
 def transfer(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
     """What it costs to train on another set than the one tested on, query by query.
 

@@ -143,6 +143,22 @@ def loss_names(history: pd.DataFrame) -> list[str]:
     return [column for column in history.columns if column not in known]
 
 
+def losses_by_stage(history: pd.DataFrame) -> pd.DataFrame:
+    """[epochs, losses] of a training; of several stages, each loss is named with its stage.
+
+    A loss of the same name may be another one in another stage, and has another curve then.
+    """
+    names, stages = loss_names(history), list(dict.fromkeys(history["stage"]))
+    if len(stages) == 1:
+        return history[names]
+    parts = {
+        f"{stage}: {name}": history[name].where(history["stage"] == stage)
+        for stage in stages
+        for name in names
+    }
+    return pd.DataFrame(parts).dropna(axis=1, how="all")
+
+
 def describe_losses(history: pd.DataFrame, parts: Sequence[str]) -> str:
     """The parts of a loss in words."""
     return "; ".join(
@@ -337,15 +353,21 @@ def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
         rows: tidy rows (record.COLUMNS).
         published: record.published().
     """
-    table = []
-    for who, group in _mean_over_seeds(rows).groupby(_WHO, sort=False):
+    table, means = [], _mean_over_seeds(rows)
+    further = [
+        row["metric"]
+        for _, row in means.iterrows()
+        if row["metric"] not in _MAIN and _published_mean(published, row) is not None
+    ]
+    shown = {*_MAIN, *further}  # rank-5 and rank-10 only where somebody printed them
+    for who, group in means.groupby(_WHO, sort=False):
         ours = group.set_index("metric")
         known = {m: _published_mean(published, row) for m, row in _by_metric(group)}
         found = [row for row in known.values() if row is not None]
         drawn = "synthetic " if ours["synthetic"].any() else ""
         line = {"method": who[0], "backbone": who[1]}
         line |= {"train set": f"{drawn}{who[2]}", "test set": f"{drawn}{who[3]}"}
-        for metric in _MAIN:
+        for metric in [m for m in METRIC_NAMES if m in shown]:
             line[METRIC_NAMES[metric]] = _interval(ours.loc[metric])
             row = known[metric]
             line[f"{METRIC_NAMES[metric]}, published"] = (
@@ -512,6 +534,16 @@ def answer_floors(margins: pd.DataFrame, what: str) -> str:
     return "\n".join([*lines, "", _floors_passed(margins)])
 
 
+def answer_margins(margins: pd.DataFrame, what: str) -> str:
+    """How far a method stands above each of its controls, and whether people can tell.
+
+    Args:
+        margins: rows of evidence.margins.
+        what: opens the answer: the method, and what is synthetic.
+    """
+    return answer_gain(over_floors(margins), what)
+
+
 def _floors_passed(margins: pd.DataFrame) -> str:
     verdicts = margins.apply(_verdict, axis=1)
     lost = _times(margins.loc[verdicts.str.startswith("worse"), "over"], margins["over"])
@@ -578,16 +610,16 @@ def answer_summary(rows: pd.DataFrame) -> str:
 # against. RQ5 compares backbones.
 _RESEARCH = (
     ("RQ1: How well does CLIP identify hands without any fine-tuning?", "CLIP-ZS", ()),
-    ("RQ2: Does fine-tuning the image encoder help?", "CLIP-FT", ("CLIP-ZS (squash)",)),
+    ("RQ2: Does fine-tuning the image encoder help?", "CLIP-FT", ("CLIP-FT untrained",)),
     (
         "RQ3: Does CLIP-ReID's prompt learning help?",
         "CLIP-ReID",
-        ("CLIP-FT", "CLIP-ReID constant_text"),
+        ("CLIP-ReID untrained", "CLIP-FT", "CLIP-ReID constant_text"),
     ),
     (
         "RQ4: Does PromptSG's semantic guidance help?",
         "PromptSG",
-        ("CLIP-FT", "PromptSG single_token"),
+        ("PromptSG untrained", "CLIP-FT", "PromptSG single_token"),
     ),
     ("RQ5: How do the backbones differ?", "CLIP-HandID", ()),
     (

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -189,6 +190,11 @@ class Study:
         """A target's name for titles: says 'synthetic' wherever the photographs are."""
         return f"synthetic {target}" if self.is_synthetic(target) else target
 
+    def which(self, made: Experiment) -> str:
+        """One training for titles: target, said to be synthetic where it is, method, backbone."""
+        seed = f", seed {made.seed}" if len(self.settings.seeds) > 1 else ""
+        return f"{self.label(made.target)}: {made.title}, {made.backbone}{seed}"
+
     def _source(self, name: str) -> str:
         return {"11k": self.settings.data_11k, "HD": self.settings.data_hd}[name]
 
@@ -298,6 +304,37 @@ class Study:
             self._train(made, table)
         return made
 
+    def untrained(self, recipe: str, *, changes: dict | None = None) -> list[Experiment]:
+        """A recipe's method before its first step: what training adds is measured against it.
+
+        Same embedding, same images, same test; new layers as the seed drew them.
+        """
+        family = backbone.architecture(self.settings.backbones[0]).family
+        title = recipes.load(recipe, family, changes).title
+        none = {"stages": [], "title": f"{title} untrained"}
+        return self.experiments(recipe, changes=(changes or {}) | none)
+
+    def expect(self, *names: str, controls: Iterable[str] = (), changes: dict | None = None):
+        """Refuse an unknown recipe, control or change before anything is trained.
+
+        Args:
+            names: recipes.
+            controls: of each of them.
+            changes: recipe values to replace.
+
+        Raises:
+            ValueError: one sentence.
+        """
+        made = cache(lambda name, stride, size: backbone.build(
+            name, last_stride=stride, image_size=size
+        ))  # fmt: skip
+        for name, recipe in product(self.settings.backbones, names):
+            for control in ("", *controls):
+                family = backbone.architecture(name).family
+                plan = recipes.load(recipe, family, changes, control)
+                base = made(name, plan.last_stride, plan.image_size)
+                method.build(plan.method, base, 2, **plan.options)
+
     def experiments(
         self, recipe: str, *, changes: dict | None = None, control: str = ""
     ) -> list[Experiment]:
@@ -393,6 +430,12 @@ class Study:
     def _halves(self, target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         return protocol.halves(self.table(_set_of(target)), _view_of(target))
 
+    def _who_trains(self, target: str) -> set[int]:
+        return set(self._halves(target)[0]["subject"])
+
+    def _who_tests(self, target: str) -> set[int]:
+        return set(self._halves(target)[1]["subject"])
+
     def _build(self, made: Experiment, n_identities: int) -> nn.Module:
         base = backbone.build(
             made.backbone,
@@ -406,6 +449,7 @@ class Study:
     def load(self, made: Experiment) -> nn.Module:
         """The experiment's method with its weights, on the study's device."""
         n_identities = self._halves(made.target)[0]["identity"].nunique()
+        torch.manual_seed(made.seed)  # of new layers that nothing trains
         network = self._build(made, n_identities)
         if made.recipe.stages:
             train.load_weights(network, made.folder / "weights.safetensors")
@@ -434,7 +478,20 @@ class Study:
         """`score` of each experiment on every target, its own and the others.
 
         An experiment without training is the same whatever its target: it is scored on its own.
+        Within one set, a person who trains in one view may test in another: said in a warning.
         """
+        made = list(made)
+        shared = {
+            f"{one.target} and {target}": people
+            for one in made
+            for target in self.targets
+            if one.recipe.stages and _set_of(one.target) == _set_of(target) != "HD"
+            if (people := self._who_trains(one.target) & self._who_tests(target))
+        }
+        for views, people in shared.items():
+            warnings.warn(
+                f"Between {views}, {len(people)} people both train and test.", stacklevel=2
+            )
         return [
             self.score(one, target)
             for one in made

@@ -762,7 +762,7 @@ def test_a_map_that_some_orders_reach_does_not_beat_chance(drawn, verdict):
 def test_research_questions_call_two_systems_apart_only_where_intervals_do():
     rows = tidy(
         row("CLIP-ZS", value=30),
-        row("CLIP-ZS (squash)", value=31),
+        row("CLIP-FT untrained", value=31),
         row("CLIP-FT", value=60),
         row("CLIP-HandID", value=62, synthetic=True),
         row("GPA-Net", value=80, backbone="ResNet50"),
@@ -772,11 +772,11 @@ def test_research_questions_call_two_systems_apart_only_where_intervals_do():
     assert len(found) == 6
     first, second, third, _, fifth, sixth = found
     assert first == "CLIP-ZS on ViT-B/16 30.0 [26.0, 32.0] %."
-    assert "Higher than CLIP-ZS (squash) on ViT-B/16 31.0" in second and "99" not in second
+    assert "Higher than CLIP-FT untrained on ViT-B/16 31.0" in second and "99" not in second
     assert third == "CLIP-ReID was not run."
     assert fifth.startswith("Only ViT-B/16 was run")
     assert "Lower than GPA-Net on ResNet50 80.0" in sixth and "only the real sets" in sixth
-    near = tidy(row("CLIP-ZS (squash)", value=58), row("CLIP-FT", value=60))
+    near = tidy(row("CLIP-FT untrained", value=58), row("CLIP-FT", value=60))
     answer = findings.research_questions(near, D_R)["answer"][1]
     assert "Not told apart by its interval from" in answer
 

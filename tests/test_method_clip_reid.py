@@ -393,3 +393,28 @@ def test_the_weighed_losses_of_each_version_are_there(name, control):
 
 def test_levels_are_named_once():
     assert (*backbone.build("mini-ViT").levels(batch(IMAGE)[0]),) == clip_reid.LEVELS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ViT-B/16", "RN50"])
+def test_a_full_size_step_of_each_stage_trains_on_the_cpu(name):
+    family = backbone.architecture(name).family
+    plan = recipes.load("clip_reid", family)
+    torch.manual_seed(0)
+    base = backbone.build(name, last_stride=plan.last_stride)
+    net = method.build(plan.method, base, 3, **plan.options)
+    labels = torch.tensor([0, 0, 1, 2])
+    words, image = plan.stages
+    for stage, images in (
+        (words, torch.randn(4, base.dims["proj"])),
+        (image, torch.randn(4, 3, 224, 224)),
+    ):
+        groups = [group for group in net.parameter_groups(stage) if group["params"]]
+        net.train()
+        optimiser = torch.optim.SGD(groups, lr=0.1)
+        moved = groups[0]["params"][0]
+        before = moved.detach().clone()
+        sum(net.losses(images, labels).values()).backward()
+        optimiser.step()
+        assert not torch.equal(before, moved)
+    assert net.eval().embed(images[:1]).shape == (1, base.dims["feat"] + base.dims["proj"])

@@ -23,7 +23,9 @@ METHODS = {
     "abd_net": "AbdNet",
     "rga_net": "RgaNet",
 }
-_ON_CLIP_ALONE = ("clip_zero_shot", "clip_handid", "clip_reid", "promptsg", "clip_pretrain")
+_ON_CLIP_ALONE = (
+    *("clip_zero_shot", "clip_ft", "clip_handid", "clip_reid", "promptsg", "clip_pretrain"),
+)
 
 
 class Method(nn.Module):

@@ -174,7 +174,8 @@ class ClipReID(Method):
             images: not looked at: the words belong to an identity.
             labels: [B] identity numbers.
         """
-        return self.tokens[labels], self.texts()[labels]
+        said = torch.zeros_like(self.tokens) if self.text == "constant" else self.tokens
+        return said[labels], self.texts()[labels]
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, D]: what `levels` has of `feat` and `proj`, before the necks.
