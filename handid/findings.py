@@ -56,16 +56,6 @@ def _interval(row: pd.Series) -> str:
     return f"{row['value']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"
 
 
-def run_name(rows: pd.DataFrame) -> str:
-    """What titles start with: 'synthetic 11k dorsal right', or how many sets there are."""
-    targets = list(dict.fromkeys(rows["test_set"]))
-    kinds = rows.groupby("test_set", sort=False)["synthetic"].first()
-    shown = targets[0] if len(targets) == 1 else f"{len(targets)} sets"
-    if kinds.all():
-        return f"synthetic {shown}"
-    return f"{shown} (partly synthetic)" if kinds.any() else shown
-
-
 def wide(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a system, a column a metric: value [low, high] in percent, mean over seeds.
 

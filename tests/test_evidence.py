@@ -97,3 +97,11 @@ def test_what_another_training_set_costs_is_paired_on_the_tested_set():
 def test_methods_that_were_trained_on_one_set_only_have_no_transfer():
     found = evidence.transfer([trained_on("11k", "HD", [1, 2]), trained_on("11k", "11k", [1, 1])])
     assert found.empty and {"value", "low", "high", "seeds"} <= set(found.columns)
+
+
+def test_what_training_adds_is_measured_against_the_same_method_untrained():
+    before, after = score("CLIP-FT untrained", [1, 2, 2, 2]), score("CLIP-FT", [1, 1, 1, 2])
+    found = evidence.training_gains([before, after, score("CLIP-ZS", [1, 1, 1, 1])])
+    (row,) = found.to_dict("records")
+    assert (row["method"], row["seeds"]) == ("CLIP-FT", 1) and row["value"] == pytest.approx(50)
+    assert evidence.training_gains([after]).empty

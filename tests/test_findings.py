@@ -42,20 +42,6 @@ def tidy(*rows):
 # --- titles, labels, tables ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("rows", "name"),
-    [
-        ([row()], D_R),
-        ([row(synthetic=True)], f"synthetic {D_R}"),
-        ([row(), row(target=D_L)], "2 sets"),
-        ([row(synthetic=True), row(target=D_L, synthetic=True)], "synthetic 2 sets"),
-        ([row(synthetic=True), row(target="HD")], "2 sets (partly synthetic)"),
-    ],
-)
-def test_a_runs_name_says_which_set_and_that_it_is_synthetic(rows, name):
-    assert findings.run_name(tidy(*rows)) == name
-
-
 def test_the_wide_table_has_a_row_a_system_and_a_column_a_metric():
     values = {"rank1": 90.04, "mAP": 92.0, "mAP_trapezoid": 91.0}
     rows = [
@@ -820,3 +806,19 @@ def test_the_losses_of_a_second_stage_are_named_too():
         columns=["stage", "epoch", "learning_rate", "words", "total", "seconds", "validation", "id"]
     )
     assert findings.loss_names(history) == ["words", "id"]
+
+
+def test_a_loss_of_two_stages_has_two_curves_and_of_one_stage_keeps_its_name():
+    history = pd.DataFrame(
+        {
+            "stage": ["words", "words", "image"],
+            "image_to_text": [3.0, 2.0, 9.0],
+            "total": [1.0, 1.0, 1.0],
+            "identity": [np.nan, np.nan, 4.0],
+        }
+    )
+    found = findings.losses_by_stage(history)
+    assert list(found) == ["words: image_to_text", "image: image_to_text", "image: identity"]
+    assert found["words: image_to_text"].dropna().tolist() == [3.0, 2.0]
+    assert "words: image_to_text from 3.00 to 2.00" in findings.describe_losses(found, list(found))
+    assert list(findings.losses_by_stage(history[:2].dropna(axis=1))) == ["image_to_text"]

@@ -665,3 +665,43 @@ def test_wording_asks_training_people_only_and_one_text_for_all_is_one(
     assert np.allclose(found.similarity, 1, rtol=0, atol=1e-6) == alike
     assert found.nearest["identity"].nunique() == 2
     assert found.nearest["nearest"].str.count(",").eq(1).all()
+
+
+def test_an_untrained_method_embeds_as_the_trained_one_before_its_first_step(lab, tuned):
+    (before,) = lab.untrained("clip_ft_mini", changes=ONE_EPOCH)
+    assert before.title == "CLIP-FT untrained" and before.history.empty
+    path = lab.table("11k")["path"].iloc[[0]]
+    images = image.pixels(path, lab._pixels, ("squash", 128), progress=False)
+    batch = image.normalise(torch.from_numpy(images), before.recipe.mean_std)
+    with torch.inference_mode():
+        found = lab.load(before).embed(batch)
+        features = backbone.build("mini-ViT", "random")(batch)
+    assert torch.allclose(found, torch.cat([features["feat"], features["proj"]], 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "how", "sentence"),
+    [
+        (["clip_ft_mini", "clip_fh_s2_v77"], {}, "Unknown recipe 'clip_fh_s2_v77'"),
+        (["clip_reid_mini"], {"controls": ["no_text"]}, "has no control 'no_text'"),
+        (["clip_ft_mini"], {"changes": {"epoch": 3}}, "Unknown recipe key 'epoch'"),
+        (["gpa_net_mini"], {}, "is not for backbones of family 'vit'|needs"),
+        (["promptsg_mini"], {"changes": {"test_prompt": "none"}}, "Unknown test_prompt 'none'"),
+    ],
+)
+def test_what_is_unknown_is_refused_before_anything_trains(lab, names, how, sentence, monkeypatch):
+    monkeypatch.setattr(train, "fit", lambda *a, **k: pytest.fail("trained"))
+    with pytest.raises(ValueError, match=sentence):
+        lab.expect(*names, **how)
+
+
+def test_views_that_share_people_say_so_where_one_trains_and_another_tests(lab, monkeypatch):
+    both = lab.having(targets=[TARGET, "11k palmar left"])
+    made = both.experiments("clip_ft_mini", changes=ONE_EPOCH)[:1]
+    monkeypatch.setattr(both, "score", lambda one, target: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # synthetic people train or test, in all views alike
+        both.across(made)
+    monkeypatch.setattr(both, "_who_tests", lambda target: {1, 2, 99})
+    with pytest.warns(UserWarning, match="both train and test"):
+        both.across(made)
