@@ -503,11 +503,11 @@ def answer_gain(gains: pd.DataFrame, what: str) -> str:
     lines = [f"**{what}**, in percentage points of rank-1:", ""]
     for _, row in gains.iterrows():
         lines.append(f"- {row['label']}: **{row['value']:+.1f}** {_range(row)}: {_verdict(row)}")
-    seeds = int(gains["seeds"].min())
+    seeds = int(gains["seeds"].max())  # what is not trained has one
     if seeds == 1:
         lines += ["", "One seed each: the interval holds the choice of people, not of the seed."]
     else:
-        lines += ["", f"Answers are means over {seeds} seeds; the interval holds people only."]
+        lines += ["", f"Trained rows are means over {seeds} seeds; the interval holds people only."]
     return "\n".join(lines)
 
 
