@@ -334,7 +334,9 @@ def _published_mean(published: pd.DataFrame, row: pd.Series) -> pd.Series | None
     return found.iloc[0] if len(found) else None
 
 
-def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def beside_published(
+    rows: pd.DataFrame, published: pd.DataFrame, *, further: bool = True
+) -> pd.DataFrame:
     """Ours and the paper's, a row a system; empty where nothing was published.
 
     A backbone or test set that is the same in every row is left out: `setting` says it.
@@ -342,14 +344,15 @@ def beside_published(rows: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
     Args:
         rows: tidy rows (record.COLUMNS).
         published: record.published().
+        further: show rank-5 and rank-10 too, where somebody printed them.
     """
     table, means = [], _mean_over_seeds(rows)
-    further = [
+    printed = [
         row["metric"]
         for _, row in means.iterrows()
         if row["metric"] not in _MAIN and _published_mean(published, row) is not None
     ]
-    shown = {*_MAIN, *further}  # rank-5 and rank-10 only where somebody printed them
+    shown = {*_MAIN, *(printed if further else ())}
     for who, group in means.groupby(_WHO, sort=False):
         ours = group.set_index("metric")
         known = {m: _published_mean(published, row) for m, row in _by_metric(group)}

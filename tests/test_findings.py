@@ -402,6 +402,14 @@ def test_a_second_source_fills_what_the_first_leaves_empty_and_single_draws_are_
     assert "GPA-Net paper" not in found["published for"]
 
 
+def test_rank_5_is_shown_only_where_somebody_printed_it_and_it_is_asked_for():
+    rows = tidy(*[row("CLIP-ReID v5", m) for m in (*METRICS, "rank5")])
+    assert findings.beside_published(rows, record.published())["rank-5, published"][0] == "97.32"
+    assert "rank-5" not in findings.beside_published(rows, record.published(), further=False)
+    plain = tidy(*[row("CLIP-FT", m) for m in (*METRICS, "rank5")])
+    assert "rank-5" not in findings.beside_published(plain, record.published())
+
+
 def test_a_plain_network_stands_beside_the_row_that_bears_its_name():
     published = pd.DataFrame([paper("rank1", 91.0, method="VGG19-bn", backbone="VGG19-bn")])
     rows = tidy(*[row("CNN baseline", metric, backbone="VGG19-bn") for metric in METRICS])
