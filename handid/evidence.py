@@ -3,7 +3,7 @@
 Intervals resample people (metric.bootstrap). No data, no network: tables in, tables out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -68,16 +68,7 @@ def training_gains(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
     Returns:
         The columns of `gains`, a row a method whose untrained self was scored.
     """
-    groups = _groups(scores)
-    means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
-    rows = []
-    for (method, *rest), answer in means.items():
-        before = (f"{method} untrained", *rest)
-        if before in means:
-            who = (method, *rest)
-            given = dict(zip(PAIRED, who, strict=True)) | {"seeds": len(groups[who])}
-            rows.append(given | _difference(answer, means[before]))
-    return pd.DataFrame(rows, columns=[*PAIRED, "seeds", "value", "low", "high"])
+    return _paired(scores, figure, lambda who: [(f"{who[0]} untrained", *who[1:])])
 
 
 def transfer(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
@@ -91,43 +82,51 @@ def transfer(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
         A row a method, backbone, test set and training set other than it: the columns of `gains`;
         none where no method was trained both on the tested set and elsewhere.
     """
-    groups = _groups(scores)
-    means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
-    rows = []
-    for (method, backbone, train_set, test_set, drawn), answer in means.items():
-        here = (method, backbone, test_set, test_set, drawn)
-        if train_set != test_set and here in means:
-            who = (method, backbone, train_set, test_set, drawn)
-            seeds = {"seeds": len(groups[who])}
-            rows.append(
-                dict(zip(PAIRED, who, strict=True)) | seeds | _difference(answer, means[here])
-            )
-    return pd.DataFrame(rows, columns=[*PAIRED, "seeds", "value", "low", "high"])
 
+    def here(who):
+        method, backbone, train_set, test_set, drawn = who
+        return [] if train_set == test_set else [(method, backbone, test_set, test_set, drawn)]
 
-def _groups(scores: Iterable) -> dict[tuple, list[pd.DataFrame]]:
-    """Answers a query by what is compared, a table a seed."""
-    groups: dict[tuple, list[pd.DataFrame]] = {}
-    for score in scores:
-        groups.setdefault(tuple(score.rows.iloc[0][PAIRED]), []).append(score.per_query)
-    return groups
+    return _paired(scores, figure, here)
 
 
 def _differences(scores: Iterable, references: list[str], figure: str) -> pd.DataFrame:
-    groups = _groups(scores)
+    def bases(who):
+        return [] if who[0] in references else [(name, *who[1:]) for name in references]
+
+    found = _paired(scores, figure, bases, over=True)
+    if found.empty:
+        names = " or ".join(f"'{reference}'" for reference in references)
+        raise ValueError(f"Nothing can be compared with {names}: it was not scored here.")
+    return found
+
+
+def _paired(
+    scores: Iterable, figure: str, bases: Callable[[tuple], list[tuple]], over: bool = False
+) -> pd.DataFrame:
+    """Each answer minus those that `bases` names, query by query, where they were scored.
+
+    Args:
+        scores: study.Score objects; several seeds of the same are averaged a query.
+        figure: "rank1" or "mAP".
+        bases: values of PAIRED -> those to subtract, each by itself.
+        over: say the subtracted method in a column.
+    """
+    groups: dict[tuple, list[pd.DataFrame]] = {}
+    for score in scores:
+        groups.setdefault(tuple(score.rows.iloc[0][PAIRED]), []).append(score.per_query)
     means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
     rows = [
         dict(zip(PAIRED, who, strict=True))
-        | {"over": reference, "seeds": len(groups[who])}
+        | ({"over": base[0]} if over else {})
+        | {"seeds": len(groups[who])}
         | _difference(answer, means[base])
         for who, answer in means.items()
-        for reference in references
-        if who[0] not in references and (base := (reference, *who[1:])) in means
+        for base in bases(who)
+        if base in means
     ]
-    if not rows:
-        names = " or ".join(f"'{reference}'" for reference in references)
-        raise ValueError(f"Nothing can be compared with {names}: it was not scored here.")
-    return pd.DataFrame(rows)
+    names = [*PAIRED, *(["over"] if over else []), "seeds", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _difference(answer: pd.Series, base: pd.Series) -> dict[str, float]:

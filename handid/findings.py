@@ -527,16 +527,6 @@ def answer_floors(margins: pd.DataFrame, what: str) -> str:
     return "\n".join([*lines, "", _floors_passed(margins)])
 
 
-def answer_margins(margins: pd.DataFrame, what: str) -> str:
-    """How far a method stands above each of its controls, and whether people can tell.
-
-    Args:
-        margins: rows of evidence.margins.
-        what: opens the answer: the method, and what is synthetic.
-    """
-    return answer_gain(over_floors(margins), what)
-
-
 def _floors_passed(margins: pd.DataFrame) -> str:
     verdicts = margins.apply(_verdict, axis=1)
     lost = _times(margins.loc[verdicts.str.startswith("worse"), "over"], margins["over"])

@@ -113,10 +113,6 @@ class ImageNetBackbone(nn.Module):
         """What a method may train."""
         return list(self.net.parameters())
 
-    def blocks(self) -> list[nn.Module]:
-        """The four stages, in order."""
-        return list(self.stages)
-
     def map_parameters(self) -> list[nn.Parameter]:
         """What `map` is computed from: for VGG19-bn not the fully connected layers."""
         return [parameter for stage in self.stages for parameter in stage.parameters()]

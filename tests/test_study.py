@@ -701,6 +701,8 @@ def test_views_that_share_people_say_so_where_one_trains_and_another_tests(lab, 
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # synthetic people train or test, in all views alike
         both.across(made)
-    monkeypatch.setattr(both, "_who_tests", lambda target: {1, 2, 99})
-    with pytest.warns(UserWarning, match="both train and test"):
+    views = ["dorsal right", "palmar left"]
+    shared = pd.DataFrame([[0, 4], [0, 0]], views, views)
+    monkeypatch.setattr(protocol, "person_overlap", lambda table: shared)
+    with pytest.warns(UserWarning, match="Up to 4 people train in one of these views"):
         both.across(made)

@@ -62,8 +62,3 @@ class Interaction(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         return tokens[:, 0]
-
-    def weights(self, text: Tensor, patches: Tensor) -> Tensor:
-        """[B, D] and [B, N, D] -> [B, N]: the share of each patch, a mean over heads."""
-        keys, query = self.patch_norm(patches), self.text_norm(text)[:, None]
-        return self.attention(query, keys, keys, need_weights=True)[1][:, 0]
