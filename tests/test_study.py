@@ -590,8 +590,8 @@ def test_similarity_maps_show_right_matches_and_judge_each_query(lab, tuned):
     pd.testing.assert_frame_equal(found.areas, again.areas)
 
 
-def test_the_untrained_network_of_a_map_is_not_the_trained_one(lab, tuned):
-    trained, untrained = lab._with_untrained(tuned)
+def test_the_random_network_of_a_map_is_not_the_trained_one(lab, tuned):
+    trained, untrained = lab._with_random(tuned)
     same = zip(trained.parameters(), untrained.parameters(), strict=False)
     assert any(a.shape != b.shape or (a != b).any() for a, b in same)
     assert not trained.training and not untrained.backbone.training
