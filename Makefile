@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 .PHONY: study test lint clean
 
 study: $(VENV)/.ready
-	$(RUN) run_notebooks.py $(ARGS)
+	$(RUN) run_notebooks.py --jobs 2 $(ARGS)
 
 test: $(VENV)/.ready
 	$(RUN) -m pytest $(ARGS)

@@ -709,28 +709,32 @@ def answer_people(people: pd.Series, who: str) -> str:
     )
 
 
-def deletion(areas: pd.DataFrame) -> pd.DataFrame:
+def deletion(areas: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Area below the deletion curve by what gives the order, means over the queries.
 
     Args:
-        areas: of study.Study.similarity_maps: columns `query`, `order`, `draw`, `area`.
+        areas: of study.Study.similarity_maps, by method: columns `query`, `order`, `draw`, `area`.
 
     Returns:
-        A row an order, "map" first: order, area, and lowest and highest of its draws.
+        A row a method and order, "map" first: method, order, area, lowest and highest of its draws.
     """
-    draws = areas.groupby(["order", "draw"], sort=False)["area"].mean()
-    found = draws.groupby("order", sort=False).agg(area="mean", lowest="min", highest="max")
+    found = pd.concat({method: _deletion(part) for method, part in areas.items()}, names=["method"])
     return found.reset_index()
+
+
+def _deletion(areas: pd.DataFrame) -> pd.DataFrame:
+    draws = areas.groupby(["order", "draw"], sort=False)["area"].mean()
+    return draws.groupby("order", sort=False).agg(area="mean", lowest="min", highest="max")
 
 
 def answer_maps(areas: pd.DataFrame, who: str) -> str:
     """Whether a map of similarity means anything: against chance, and against no training.
 
     Args:
-        areas: as of `deletion`.
+        areas: of one method, see `deletion`.
         who: opens the answer: the method, and what is synthetic.
     """
-    means = deletion(areas).set_index("order")
+    means = _deletion(areas)
     chance, untrained, size = means.loc["random"], *means.loc[["untrained", "map"], "area"]
     draws = areas.loc[areas["order"] == "random"].groupby("draw")["area"].mean()
     worse, several = int((draws > size).sum()), areas["query"].nunique()

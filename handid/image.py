@@ -196,9 +196,26 @@ def _load_pixels(path: str, folder: Path, geometry: Geometry) -> np.ndarray:
         return np.load(file, allow_pickle=False)
 
 
-def normalise(images: Tensor, mean_std: str) -> Tensor:
-    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 with the named mean and standard deviation."""
-    return _standardise(_to_unit(images), mean_std)
+def normalise(images: Tensor, mean_std: str, portrait: bool = False) -> Tensor:
+    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 with the named mean and standard deviation.
+
+    Args:
+        images: squares where they are to become portraits.
+        mean_std: a name of MEAN_STD.
+        portrait: see `upright`.
+    """
+    found = _standardise(_to_unit(images), mean_std)
+    return upright(found) if portrait else found
+
+
+def upright(images: Tensor) -> Tensor:
+    """[B, C, S, S] -> [B, C, S, W]: squeezed to a portrait, W the multiple of 32 nearest to 4/7 S.
+
+    224 becomes 224 x 128: the closest to person re-identification's 256 x 128 that keeps S.
+    """
+    side = images.shape[-1]
+    shape = (side, 32 * round(side * 4 / 7 / 32))
+    return functional.interpolate(images, shape, mode="bilinear", antialias=True)
 
 
 def _to_unit(images: Tensor) -> Tensor:
@@ -223,6 +240,7 @@ class Augmentation:
             (0.1: a factor between 0.9 and 1.1 an image); their order is drawn once a batch.
         erasing: probability that a rectangle (2 to 33 % of the area) is set to the mean colour.
         mean_std: a name of MEAN_STD.
+        portrait: see `upright`.
     """
 
     crop: int
@@ -230,14 +248,16 @@ class Augmentation:
     jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
     erasing: float = 0.0
     mean_std: str = "imagenet"
+    portrait: bool = False
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """[B, H, W, 3] uint8 -> [B, 3, crop, crop] float32, normalised."""
+        """[B, H, W, 3] uint8 -> [B, 3, crop, crop] float32, normalised; or upright."""
         images = _to_unit(self._cut(images, generator))
         if any(self.jitter):
             images = _recolour(images, self.jitter, generator)
         images = _standardise(images, self.mean_std)
-        return self._erase(images, generator) if self.erasing else images
+        images = self._erase(images, generator) if self.erasing else images
+        return upright(images) if self.portrait else images
 
     def _cut(self, images: Tensor, generator: torch.Generator) -> Tensor:
         count, height, width = images.shape[:3]

@@ -386,7 +386,9 @@ class Study:
         images = torch.from_numpy(source).to(device)
         labels = torch.from_numpy(codes).to(device)
         mean_std, extra = plan.train_mean_std or plan.mean_std, plan.augment
-        augment = image.Augmentation(size, extra.flip, extra.jitter, extra.erasing, mean_std)
+        augment = image.Augmentation(
+            size, extra.flip, extra.jitter, extra.erasing, mean_std, plan.portrait
+        )
         features = cache(lambda stage_name: self._features(made, network, rows, mean_std))
 
         def batches(stage, generator):
@@ -404,7 +406,7 @@ class Study:
         found = embed.embed(
             method.build("clip_zero_shot", network.backbone, 0),
             self._load(made, rows),
-            lambda batch: image.normalise(batch, mean_std),
+            lambda batch: image.normalise(batch, mean_std, made.recipe.portrait),
             flip_average=False,
             autocast=self.engine.autocast,
         )
@@ -450,9 +452,7 @@ class Study:
         return image.pixels(rows["path"], self._pixels, geometry, progress=False)
 
     def _embed(self, made: Experiment, network: nn.Module, images: np.ndarray, **how):
-        def prepare(batch):
-            return image.normalise(batch, made.recipe.mean_std)
-
+        prepare = _prepared(made.recipe)
         settings = {"flip_average": made.recipe.flip_average, "autocast": self.engine.autocast}
         if not how:
             return embed.embed(network, images, prepare, **settings)
@@ -524,7 +524,13 @@ class Study:
         images = self._load(made, rows)
         plan, code = made.recipe, record.code_fingerprint(*_EMBEDDING_ROOMS)
         # The weights are in the cache's key by their content.
-        how = [plan.options, plan.mean_std, plan.last_stride, self.settings.precision]
+        how = [
+            plan.options,
+            plan.mean_std,
+            plan.portrait,
+            plan.last_stride,
+            self.settings.precision,
+        ]
         salt = json.dumps([*how, code])
         folder = self.work / "cache" / "embeddings"
         return self._embed(made, network, images, folder=folder, salt=salt)
@@ -733,9 +739,7 @@ class Study:
         device = self.engine.device
         with torch.inference_mode():
             images, answers = (
-                image.normalise(
-                    torch.from_numpy(self._load(made, part)).to(device), made.recipe.mean_std
-                )
+                _prepared(made.recipe)(torch.from_numpy(self._load(made, part)).to(device))
                 for part in (first, held_out)
             )
             words, texts = network.spoken(images, torch.from_numpy(labels).to(device))
@@ -896,6 +900,11 @@ def _naming_the_view(options: dict, view: str) -> dict:
 
 def _positions(table: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     return table.index.get_indexer(rows.index)
+
+
+def _prepared(plan: recipes.Recipe):
+    """Pixels of a batch -> what the recipe's network sees at test."""
+    return partial(image.normalise, mean_std=plan.mean_std, portrait=plan.portrait)
 
 
 def _image_size(made: Experiment) -> int:

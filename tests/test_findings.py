@@ -718,7 +718,9 @@ AREAS = areas([0.2, 0.4], [0.5, 0.3], [[0.5, 0.7], [0.7, 0.7]])
 
 
 def test_deletion_areas_are_means_over_queries_with_the_range_of_the_draws():
-    found = findings.deletion(AREAS).set_index("order")
+    both = findings.deletion({"A": AREAS, "B": AREAS.assign(area=0.5)})
+    assert list(both["method"]) == ["A"] * 3 + ["B"] * 3 and (both["area"][3:] == 0.5).all()
+    found = both[:3].drop(columns="method").set_index("order")
     assert list(found.index) == ["map", "untrained", "random"]
     np.testing.assert_allclose(found.loc["random"], [0.65, 0.6, 0.7])
     np.testing.assert_allclose(found.loc["map"], 0.3)

@@ -312,3 +312,13 @@ def test_none_leaves_the_pixels_between_0_and_1():
     pixels = torch.randint(0, 256, (2, 4, 4, 3), dtype=torch.uint8)
     found = image.normalise(pixels, "none")
     assert torch.equal(found, pixels.permute(0, 3, 1, 2) / 255)
+
+
+def test_a_portrait_is_the_square_squeezed_at_test_and_in_training():
+    stripes = torch.zeros(1, 224, 224, 3, dtype=torch.uint8)
+    stripes[:, :, 112:] = 255
+    found = image.normalise(stripes, "none", portrait=True)
+    assert found.shape == (1, 3, 224, 128)  # near person re-identification's 256 x 128
+    assert found[..., :60].max() < 1e-3 and found[..., 68:].min() > 0.999
+    change = image.Augmentation(crop=224, mean_std="none", portrait=True)
+    assert torch.equal(change(stripes, generator()), found)

@@ -52,6 +52,16 @@ def test_zero_shot_takes_either_level_and_refuses_others():
         built("clip_zero_shot", level="text")
 
 
+@pytest.mark.parametrize("name", ["clip_ft", "clip_handid", "clip_reid", "promptsg"])
+@pytest.mark.parametrize("backbone_name", ["mini-ViT", "mini-RN"])
+def test_every_clip_method_takes_portraits_and_its_positions_learn(name, backbone_name):
+    net, (images, labels) = built(name, backbone_name=backbone_name).train(), batch()
+    sum(net.losses(image.upright(images), labels).values()).backward()
+    tables = ["clip.visual.positional_embedding", "clip.visual.attnpool.positional_embedding"]
+    (table,) = [p for n, p in net.backbone.named_parameters() if n in tables]
+    assert table.grad.abs().max() > 0
+
+
 def test_an_unknown_control_is_refused():
     with pytest.raises(ValueError, match="Unknown control 'none_at_all'"):
         built("clip_handid", control="none_at_all")

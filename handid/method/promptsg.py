@@ -49,7 +49,6 @@ class PromptSG(Method):
         blocks: of self-attention in it.
         context: what they see; see Interaction.
         unfreeze_blocks: how many of the image encoder's last blocks train; None for all of it.
-        portrait: squash images to 4/7 of their width, 224 x 128 for the published encoders.
         prompts: with one {} each for the word; the first trains, the text features of all are
             averaged at test. Where "{view}" was not filled in, the words stand without it.
         fixed_prompt: a sentence without a place for a word.
@@ -84,7 +83,6 @@ class PromptSG(Method):
         blocks: int = 2,
         context: str = "patches",
         unfreeze_blocks: int | None = None,
-        portrait: bool = False,
         prompts: tuple[str, ...] = (PROMPT,),
         fixed_prompt: str = "A photo of a hand",
         test_prompt: str = "composed",
@@ -97,7 +95,7 @@ class PromptSG(Method):
         _check_numbers(temperature, inversion_layers, blocks)
         _check_prompts(prompts)
         self.backbone, self.temperature, self.margin = backbone, temperature, triplet_margin
-        self.image_triplets, self.portrait = image_triplets, portrait
+        self.image_triplets = image_triplets
         self.unit, self.dropout = unit, nn.Dropout(dropout)
         self.prompts = [" ".join(one.replace("{view}", "").split()) for one in prompts]
         self.fixed_prompt, self.test_prompt = fixed_prompt, test_prompt
@@ -122,14 +120,6 @@ class PromptSG(Method):
         keep_frozen_norms(self.backbone)
         return self
 
-    def tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """[B, 3, H, W] -> what `backbone.tokens` says of them, upright or square."""
-        if self.portrait:
-            height, width = images.shape[2:]
-            shape = (height, 32 * round(width * 4 / 7 / 32))
-            images = functional.interpolate(images, shape, mode="bilinear", antialias=True)
-        return self.backbone.tokens(images)
-
     def text(self, projected: Tensor) -> Tensor:
         """[B, dims["proj"]] image features -> [B, dims["proj"]] text features, not normalised."""
         at_test = not self.training
@@ -148,7 +138,7 @@ class PromptSG(Method):
             images: [B, 3, H, W], normalised.
             labels: [B], not looked at: the word comes from the image.
         """
-        projected = self.tokens(images)["proj"]
+        projected = self.backbone.tokens(images)["proj"]
         return self.inversion(projected)[:, None], self.text(projected)
 
     def guided(self, tokens: dict[str, Tensor], text: Tensor) -> Tensor:
@@ -165,7 +155,7 @@ class PromptSG(Method):
         `triplet_proj` on the image features, `image_to_text` (eq. 5), `text_to_image` (eq. 6);
         with two heads `identity_feat` on the image feature too.
         """
-        tokens = self.tokens(images)
+        tokens = self.backbone.tokens(images)
         image = tokens["proj"]
         text = self.text(image)
         found = self.dropout(self.guided(tokens, text))
@@ -183,7 +173,7 @@ class PromptSG(Method):
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, D], D as `test_embedding` and `reduction` say."""
-        tokens = self.tokens(images)
+        tokens = self.backbone.tokens(images)
         found = self.guided(tokens, self.text(tokens["proj"]))
         if self.test_embedding == "module":
             return found

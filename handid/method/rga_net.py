@@ -7,6 +7,7 @@ from handid import loss
 from handid.method._attention import exact, widened
 from handid.method._cnn import CnnMethod, classifier
 
+OPEN = 3.0  # an open gate lets 95 % through
 RATIO = 8  # each embedding has one eighth of the channels; the public code's three ratios
 
 
@@ -19,17 +20,22 @@ class Relation(nn.Module):
     Args:
         features: numbers a node has.
         nodes: M; the relations of a node are 2M numbers, hence it is fixed.
+        open_gates: begin with the same weight for every node, sigmoid(OPEN).
     """
 
-    def __init__(self, features: int, nodes: int):
+    def __init__(self, features: int, nodes: int, *, open_gates: bool = False):
         super().__init__()
         inner, wide = max(1, features // RATIO), 1 + max(1, nodes // RATIO)
         self.features, self.nodes = features, nodes
         self.theta, self.phi, self.own = (_unit(features, inner) for _ in range(3))
         self.relations = _unit(2 * nodes, wide - 1)
         narrow = max(1, wide // RATIO)
+        gate = nn.BatchNorm1d(1)
+        if open_gates:
+            nn.init.zeros_(gate.weight)
+            nn.init.constant_(gate.bias, OPEN)
         last = nn.Conv1d(narrow, 1, 1, bias=False)
-        self.weigh = nn.Sequential(*_unit(wide, narrow), last, nn.BatchNorm1d(1))
+        self.weigh = nn.Sequential(*_unit(wide, narrow), last, gate)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, features, nodes] -> [B, 1, nodes], 0 to 1."""
@@ -50,12 +56,13 @@ class RelationAwareAttention(nn.Module):
     Args:
         channels: C.
         side: of the square map, cells.
+        open_gates: see Relation.
     """
 
-    def __init__(self, channels: int, side: int):
+    def __init__(self, channels: int, side: int, *, open_gates: bool = False):
         super().__init__()
-        self.spatial = Relation(channels, side**2)
-        self.channel = Relation(side**2, channels)
+        self.spatial = Relation(channels, side**2, open_gates=open_gates)
+        self.channel = Relation(side**2, channels, open_gates=open_gates)
 
     def forward(self, grid: Tensor) -> Tensor:
         """[B, C, h, w] -> [B, C, h, w]."""
@@ -76,6 +83,8 @@ class RgaNet(CnnMethod):
         margin: of the triplet loss, in the unit of the features.
         after_neck: embed after the neck's batch norm, or before (the paper reports both).
         label_smoothing: epsilon, 0 to 1.
+        open_gates: begin with attention that changes next to nothing, so that a pre-trained
+            backbone starts as it was. The public code draws it, and trains for 600 epochs.
     """
 
     needs = "stages"
@@ -88,11 +97,14 @@ class RgaNet(CnnMethod):
         margin: float = 0.3,
         after_neck: bool = True,
         label_smoothing: float = 0.1,
+        open_gates: bool = False,
     ):
         super().__init__(backbone, label_smoothing)
         self.margin, self.after_neck = margin, after_neck
-        places = zip(backbone.widths, backbone.sides, strict=True)
-        self.attend = nn.ModuleList(RelationAwareAttention(*place) for place in places)
+        self.attend = nn.ModuleList(
+            RelationAwareAttention(width, side, open_gates=open_gates)
+            for width, side in zip(backbone.widths, backbone.sides, strict=True)
+        )
         self.neck = nn.BatchNorm1d(backbone.channels)
         self.neck.bias.requires_grad_(False)  # stays 0, as in the public code
         self.classifier = classifier(backbone.channels, n_identities, bias=False)

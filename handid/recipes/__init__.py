@@ -90,7 +90,8 @@ class Recipe(_Strict):
     """A method with everything that makes its numbers: options, images, stages, test.
 
     `weights` are those that the study names, or "random": an untrained network, as a control.
-    `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own.
+    `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own;
+    with `portrait` the square is squeezed to about 4/7 of its width, for whatever method.
     `teacher` is a backbone to learn from, with the weights that ship; only pre-training has one.
     `train_mean_std` normalises training images otherwise than test images, which is a mistake that
     a control may repeat; "" for the same.
@@ -109,6 +110,7 @@ class Recipe(_Strict):
     mean_std: Literal["imagenet", "clip", "half"]
     train_mean_std: Literal["", "imagenet", "clip", "half", "none"] = ""
     geometry: Literal["squash", "crop"]
+    portrait: bool = False
     flip_average: bool
     select: Literal["best", "last"] = "best"
     augment: Augment = Augment()
