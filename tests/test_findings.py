@@ -1,4 +1,4 @@
-"""Tables and sentences: every number in them is one of the rows', and no sentence says more."""
+"""Tables: every number in them is one of the rows'."""
 
 import re
 from pathlib import Path
@@ -8,38 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from tables import AREAS, D_L, D_R, NONE, above, asked, audit, drawn, row, tidy
 
 from handid import findings, recipes, record
-
-D_R, D_L = "11k dorsal right", "11k dorsal left"
-
-
-def row(method="CLIP-FT", metric="rank1", value=90.0, **other):
-    """One tidy row; its interval is 4 points below to 2 above unless given."""
-    target = other.pop("target", D_R)
-    made = {
-        "method": method,
-        "backbone": "ViT-B/16",
-        "train_set": target,
-        "test_set": target,
-        "metric": metric,
-        "value": value,
-        "low": value - 4,
-        "high": value + 2,
-        "n_queries": 971,
-        "n_gallery": 290,
-        "n_subjects": 71,
-        "seed": 0,
-        "synthetic": False,
-    }
-    return {**made, **other}
-
-
-def tidy(*rows):
-    return pd.DataFrame([*rows], columns=record.COLUMNS)
-
-
-# --- titles, labels, tables ---------------------------------------------------------------------
 
 
 def test_the_wide_table_has_a_row_a_system_and_a_column_a_metric():
@@ -203,15 +174,6 @@ def test_rows_come_apart_by_target_and_say_synthetic():
     }
 
 
-# --- floors -------------------------------------------------------------------------------------
-
-
-def above(*bars, **other):
-    """Rows of evidence.margins: (floor, value, low, high) each."""
-    made = [row("CLIP-ZS", value=v, low=lo, high=hi, **other) for _, v, lo, hi in bars]
-    return pd.DataFrame(made).assign(over=[name for name, *_ in bars], seeds=1)
-
-
 def test_a_margin_is_labelled_by_its_floor_and_a_control_by_its_own_name():
     bars = ("Raw pixels", 2, 1, 3), ("CLIP-ZS random_weights", 1, -1, 3)
     found = findings.over_floors(above(*bars))["label"].tolist()
@@ -223,46 +185,8 @@ def test_a_margin_is_labelled_by_its_floor_and_a_control_by_its_own_name():
     ]
 
 
-@pytest.mark.parametrize(
-    ("second", "verdict"),
-    [
-        ((5, 1, 9), "Every floor is passed, beyond the choice of people."),
-        ((5, -1, 9), "Not told apart from every floor by this many people: Colour histogram."),
-        ((-5, -9, 1), "Not told apart from every floor by this many people: Colour histogram."),
-        ((0, 0, 0), "Not told apart from every floor by this many people: Colour histogram."),
-        ((-5, -9, -1), "**A floor does better: Colour histogram.** There, these features are "),
-    ],
-)
-def test_the_floors_are_passed_only_if_every_interval_says_so(second, verdict):
-    found = findings.answer_floors(
-        above(("Raw pixels", 2, 1, 3), ("Colour histogram", *second)), "synthetic x: floors"
-    )
-    assert found.startswith("**synthetic x: floors**, in percentage points")
-    assert "- over Raw pixels: **+2.0** (95 % interval 1.0 to 3.0): better" in found
-    assert found.splitlines()[-1].startswith(verdict)
-
-
-def test_a_floor_that_wins_somewhere_is_named_with_how_often():
-    parts = [above(("Raw pixels", v, v - 1, v + 1), target=t) for v, t in [(5, D_R), (-5, D_L)]]
-    found = findings.answer_floors(pd.concat(parts, ignore_index=True), "x")
-    assert "**A floor does better: Raw pixels (1 of 2).**" in found
-    assert f"- over Raw pixels, {D_R}: **+5.0**" in found
-
-
-# --- questions ----------------------------------------------------------------------------------
-
-
-def asked(*figures, **other):
-    """Rows of evidence.questions: (question, correct, low, high, chance) each."""
-    names = ["question", "correct", "low", "high", "chance"]
-    made = pd.DataFrame(figures, columns=names)
-    plain = {"backbone": "mini-ViT", "weights": "mini", "set": "11k", "synthetic": True}
-    return made.assign(n_images=100, **(plain | other))
-
-
 VIEW = ("Which view is it?", 62.04, 55, 70, 25)
 RING = ("Is there a ring?", 50, np.nan, np.nan, 50)
-NONE = asked()
 
 
 def test_questions_are_tabled_with_interval_and_chance():
@@ -292,27 +216,6 @@ def test_questions_are_described_with_their_chance():
     )
 
 
-@pytest.mark.parametrize(
-    ("figures", "verdict"),
-    [
-        ((62, 55, 70, 25), "better, beyond the choice of people"),
-        ((10, 5, 20, 25), "worse, beyond the choice of people"),
-        ((30, 20, 40, 25), "undecided: the interval holds chance"),
-        ((25, 25, 25, 25), "undecided: the interval holds chance"),
-        ((100 / 3, 33.33333333333333, 33.33333333333333, 100 / 3), "undecided: the interval"),
-        ((50, np.nan, np.nan, 50), "undecided: fewer than two people show one of the answers"),
-    ],
-)
-def test_an_answer_beats_chance_only_beyond_its_interval(figures, verdict):
-    last = findings.answer_questions(asked(("x?", *figures))).splitlines()[-1]
-    assert f"%: {verdict}" in last and last.startswith("- synthetic 11k, x? **")
-    assert "nan" not in last
-
-
-def test_no_questions_are_admitted():
-    assert findings.answer_questions(NONE).startswith("No question could be asked")
-
-
 def answered(*pairs, column="view"):
     made = pd.DataFrame(pairs, columns=["truth", "answer"])
     plain = {"set": "11k", "synthetic": True, "backbone": "mini-ViT"}
@@ -334,9 +237,6 @@ def test_confusions_are_percent_of_each_truth_in_one_order():
 def test_what_was_not_asked_has_no_confusion():
     assert findings.confusions(answered(("a", "a")), "nail_polish") == {}
     assert findings.confusions(answered(("a", "a"))[:0], "view") == {}
-
-
-# --- beside the papers --------------------------------------------------------------------------
 
 
 def paper(metric, value, ap="", **other):
@@ -414,13 +314,6 @@ def test_a_plain_network_stands_beside_the_row_that_bears_its_name():
     published = pd.DataFrame([paper("rank1", 91.0, method="VGG19-bn", backbone="VGG19-bn")])
     rows = tidy(*[row("CNN baseline", metric, backbone="VGG19-bn") for metric in METRICS])
     assert findings.beside_published(rows, published)["rank-1, published"].tolist() == ["91.00"]
-
-
-def drawn(method="CLIP-ZS", backbone="ViT-B/16", target=D_R, runs=10):
-    hits = {"run": np.repeat(range(runs), 4), "first_hit": [1, 2, 6, 1] * runs}
-    per_query = pd.DataFrame(hits | {"ap": [1, 0.5, 0.2, 1] * runs})
-    head = {"method": method, "backbone": backbone, "test_set": target}
-    return SimpleNamespace(rows=pd.DataFrame([head]), per_query=per_query)
 
 
 def test_each_draw_stands_beside_a_published_one():
@@ -548,39 +441,6 @@ def test_published_marks_go_to_the_labels_of_their_systems():
     assert nothing.empty and list(nothing) == ["label", "value"]
 
 
-# --- counts -------------------------------------------------------------------------------------
-
-
-def audit(*views, **changed):
-    """What study.audit gives for the complete real sets, but for what is changed."""
-    real = findings.PUBLISHED_COUNTS.query("view in @views").reset_index(drop=True)
-    return real.assign(**{"train images": 1000}).assign(**changed)
-
-
-def test_equal_counts_are_said_to_be_equal():
-    found = findings.answer_counts(audit("dorsal left", "dorsal"))
-    assert found == "All 8 counts equal the papers'."
-
-
-def test_counts_that_differ_are_named_with_both_numbers():
-    found = findings.answer_counts(audit("dorsal left", "dorsal", queries=[988, 1991]))
-    assert (
-        found == "1 of 8 counts differ from the papers': HD dorsal: queries 1,991 instead of 1,992"
-    )
-
-
-def test_of_many_differing_counts_the_first_four_are_named():
-    wrong = dict.fromkeys(("train identities", "test identities", "queries", "gallery"), 1)
-    found = findings.answer_counts(audit("dorsal left", "dorsal right", **wrong))
-    assert found.startswith("8 of 8 counts differ from the papers': 11k dorsal left: train ")
-    assert found.count("instead of") == 4 and found.endswith("; ...")
-
-
-def test_where_the_papers_count_nothing_no_equality_is_claimed():
-    found = findings.answer_counts(audit("dorsal").assign(view="palmar"))
-    assert "equal" not in found
-
-
 def test_each_view_stands_above_the_papers_counts():
     found = findings.beside_counts(audit("dorsal left", "dorsal right", queries=7))
     pairs = found[["view", "source", "queries"]].to_numpy().tolist()
@@ -592,78 +452,6 @@ def test_each_view_stands_above_the_papers_counts():
     ]
 
 
-def test_broken_files_are_counted():
-    none = pd.DataFrame({"path": [], "problem": []})
-    one = pd.DataFrame({"path": ["a.jpg"], "problem": ["is missing"]})
-    assert findings.answer_problems(none, 11_076).startswith("All 11,076 files decode in full")
-    assert findings.answer_problems(one, 11_076).startswith("1 of 11,076 files are broken")
-
-
-# --- answers ------------------------------------------------------------------------------------
-
-
-def gains(*bars, seeds=1):
-    """Labelled differences (value, low, high)."""
-    return pd.DataFrame(
-        [
-            {"label": f"system {n}", "value": v, "low": lo, "high": hi, "seeds": seeds}
-            for n, (v, lo, hi) in enumerate(bars)
-        ]
-    )
-
-
-@pytest.mark.parametrize(
-    ("bar", "verdict"),
-    [
-        ((2.0, 0.1, 4.0), "**+2.0** (95 % interval 0.1 to 4.0): better, beyond"),
-        ((-2.0, -4.0, -0.1), "**-2.0** (95 % interval -4.0 to -0.1): worse, beyond"),
-        ((2.0, -0.1, 4.0), "**+2.0** (95 % interval -0.1 to 4.0): undecided"),
-        ((-2.0, -4.0, 0.1), "**-2.0** (95 % interval -4.0 to 0.1): undecided"),
-        ((2.0, 0.0, 4.0), "**+2.0** (95 % interval 0.0 to 4.0): undecided"),
-        ((0.0, 0.0, 0.0), "**+0.0** (95 % interval 0.0 to 0.0): undecided"),
-    ],
-)
-def test_a_gain_is_decided_only_if_its_interval_leaves_out_zero(bar, verdict):
-    found = findings.answer_gain(gains(bar), "what it adds")
-    assert f"- system 0: {verdict}" in found
-    assert found.count("better") + found.count("worse") + found.count("undecided") == 1
-
-
-def test_each_system_gets_its_own_verdict():
-    found = findings.answer_gain(gains((2, 1, 3), (-2, -3, -1), (0, -1, 1)), "**x**").splitlines()
-    kinds = [line.split("): ")[1].split()[0].rstrip(",:") for line in found if "system" in line]
-    assert kinds == ["better", "worse", "undecided"]
-
-
-def test_one_seed_is_admitted_and_several_are_not_called_one():
-    assert "One seed each" in findings.answer_gain(gains((2, 1, 3)), "x")
-    assert "One seed" not in findings.answer_gain(gains((2, 1, 3), seeds=3), "x")
-
-
-def test_a_level_names_every_system_and_what_guessing_reaches():
-    rows = tidy(row("CLIP-ZS", value=60), row(value=90), row(metric="mAP", value=77))
-    found = findings.answer_level(rows, "here")
-    assert "- CLIP-ZS: **60.0 %** of queries (95 % interval 56.0 to 62.0)" in found
-    assert "- CLIP-FT: **90.0 %**" in found and "77" not in found
-    assert found.endswith("Guessing would be right for 0.3 %.")
-
-
-def test_guessing_is_not_claimed_to_be_the_same_on_galleries_of_two_sizes():
-    rows = tidy(row(n_gallery=290), row(target="HD", n_gallery=1593))
-    found = findings.answer_level(rows, "here")
-    assert "0.3 %" in found and "0.1 %" in found
-
-
-def test_the_summary_is_sorted_and_warns_of_synthetic_rows():
-    rows = [row("CLIP-ZS", value=60), row(value=90), row("CLIP-HandID", value=70)]
-    found = findings.answer_summary(tidy(*rows))
-    named = [line.split(":")[0] for line in found.splitlines() if line.startswith("- ")]
-    assert named == ["- CLIP-FT", "- CLIP-HandID", "- CLIP-ZS"]
-    assert "nothing about real hands" not in " ".join(found.split())
-    drawn = findings.answer_summary(tidy(*(row | {"synthetic": True} for row in rows)))
-    assert "nothing about real hands" in " ".join(drawn.split())
-
-
 def test_rank_1_by_person_is_over_all_runs_worst_first():
     hits = [(3, 1), (3, 1), (1, 2), (1, 1), (2, 5), (2, 2), (2, 9)]
     per_query = pd.DataFrame(hits, columns=["subject", "first_hit"]).assign(run=0)
@@ -672,49 +460,9 @@ def test_rank_1_by_person_is_over_all_runs_worst_first():
     assert found.index.tolist() == [2, 1, 3]
 
 
-def test_people_are_counted_by_always_never_and_the_middle_one():
-    people = pd.Series([0.0, 0.0, 0.25, 0.75, 1.0])
-    assert findings.answer_people(people, "CLIP-FT") == (
-        "**CLIP-FT**: of 5 test people, 1 are always found at rank 1 and 2 never; "
-        "the middle person is found in 25 % of the queries."
-    )
-
-
 def test_an_unknown_metric_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="Unknown metric 'foo': choose one of rank1, rank5"):
         findings.labelled(tidy(row()), "foo")
-
-
-# --- pre-training -------------------------------------------------------------------------------
-
-
-def test_the_answer_on_pre_training_tells_each_cards_figures():
-    history = pd.DataFrame({"validation": [0.05, 0.3, 0.4567]})
-    card = {"backbone": "mini-ViT", "images_seen": 245760, "training_hours": 1.02}
-    cards = pd.DataFrame([card | {"device": "cpu", "on": "x86_64, 1 threads"}])
-    told = findings.answer_pretraining(cards, {"mini-ViT": history})
-    for figure in ("245,760", "1.0 hours", "from 5.0 %", "to 45.7 %", "never seen a photograph"):
-        assert figure in told
-    assert findings.answer_pretraining(pd.DataFrame(), {}) == "No weights ship with this package."
-
-
-# --- similarity maps ----------------------------------------------------------------------------
-
-
-def areas(maps, untrained, random):
-    """Areas as study's maps give them: a value a query, and of random orders a list a query."""
-    orders = {"map": [[m] for m in maps], "untrained": [[u] for u in untrained], "random": random}
-    return pd.DataFrame(
-        [
-            {"query": query, "order": name, "draw": draw, "area": area}
-            for name, queries in orders.items()
-            for query, drawn in enumerate(queries)
-            for draw, area in enumerate(drawn)
-        ]
-    )
-
-
-AREAS = areas([0.2, 0.4], [0.5, 0.3], [[0.5, 0.7], [0.7, 0.7]])
 
 
 def test_deletion_areas_are_means_over_queries_with_the_range_of_the_draws():
@@ -725,62 +473,6 @@ def test_deletion_areas_are_means_over_queries_with_the_range_of_the_draws():
     np.testing.assert_allclose(found.loc["random"], [0.65, 0.6, 0.7])
     np.testing.assert_allclose(found.loc["map"], 0.3)
     np.testing.assert_allclose(found.loc["untrained"], 0.4)
-
-
-def test_a_map_that_beats_every_order_is_said_to_beat_chance():
-    said = findings.answer_maps(AREAS, "synthetic D: GPA-Net")
-    assert said.startswith("**synthetic D: GPA-Net**: ")
-    assert "leaves a similarity of 0.30 on average (2 queries)" in said
-    assert "at random 0.65 (0.60 to 0.70)" in said
-    assert (
-        "**The map beats chance**: 2 of 2 random orders are worse, which is luck once in 3" in said
-    )
-    assert "random weights leaves 0.40, more than the learned one's for 1 of 2 queries" in said
-
-
-@pytest.mark.parametrize(
-    ("drawn", "verdict"),
-    [
-        ([0.5, 0.5, 0.1], "**Undecided**: 2 of 3"),
-        ([0.5, 0.1, 0.1], "**The map is no better than chance**: 1 of 3"),
-        ([0.2, 0.2, 0.2], "**The map is no better than chance**: 0 of 3"),  # a tie is no win
-    ],
-)
-def test_a_map_that_some_orders_reach_does_not_beat_chance(drawn, verdict):
-    said = findings.answer_maps(areas([0.2], [0.2], [drawn]), "x")
-    assert verdict in said and "beats chance" not in said
-    assert "for 0 of 1 query." in said
-
-
-# --- research questions, texts, validation ------------------------------------------------------
-
-
-def test_research_questions_call_two_systems_apart_only_where_intervals_do():
-    rows = tidy(
-        row("CLIP-ZS", value=30),
-        row("CLIP-FT untrained", value=31),
-        row("CLIP-FT", value=60),
-        row("CLIP-HandID", value=62, synthetic=True),
-        row("GPA-Net", value=80, backbone="ResNet50"),
-        row("CLIP-FT", value=99, target=D_L),
-    )
-    found = findings.research_questions(rows, D_R).set_index("question")["answer"]
-    assert len(found) == 6
-    first, second, third, _, fifth, sixth = found
-    assert first == "CLIP-ZS on ViT-B/16 30.0 [26.0, 32.0] %."
-    assert "Higher than CLIP-FT untrained on ViT-B/16 31.0" in second and "99" not in second
-    assert third == "CLIP-ReID was not run."
-    assert fifth.startswith("Only ViT-B/16 was run")
-    assert "Lower than GPA-Net on ResNet50 80.0" in sixth and "only the real sets" in sixth
-    near = tidy(row("CLIP-FT untrained", value=58), row("CLIP-FT", value=60))
-    answer = findings.research_questions(near, D_R)["answer"][1]
-    assert "Not told apart by its interval from" in answer
-
-
-def test_research_questions_compare_backbones_best_first():
-    rows = tidy(row("CLIP-HandID", value=50), row("CLIP-HandID", value=70, backbone="RN50"))
-    answer = findings.research_questions(rows, D_R)["answer"][4]
-    assert answer.startswith("CLIP-HandID on RN50 70.0") and "higher than" in answer
 
 
 def experiment(title="CLIP-FT", select="best", validation=(0.5, 0.9, 0.7), seed=0):
