@@ -839,6 +839,12 @@ def _views(table: pd.DataFrame) -> list[str]:
     return sorted(table.loc[table["role"] == "subject", "view"].unique())
 
 
+def preface(*labs: Study) -> str:
+    """The prefaces of several studies; what they have in common is said once."""
+    lines = [line for lab in labs for line in lab.preface().splitlines()]
+    return "\n".join(dict.fromkeys(lines))
+
+
 def histories(made: Iterable[Experiment]) -> dict[str, pd.DataFrame]:
     """Training tables by a name that says what differs: title, backbone, target, seed."""
     made = list(made)

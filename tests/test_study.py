@@ -520,6 +520,12 @@ def test_titles_and_preface_say_synthetic_and_random(lab):
     assert "synthetic hands" in lab.preface() and "random weights" in lab.preface()
 
 
+def test_two_studies_say_once_what_they_have_in_common(lab):
+    lines = study.preface(lab, lab.having(backbones=["mini-RN"])).splitlines()
+    assert len(lines) == len(set(lines)) == len(lab.preface().splitlines()) + 1
+    assert any("mini-ViT" in line for line in lines) and any("mini-RN" in line for line in lines)
+
+
 def test_the_preface_says_whose_the_small_clips_weights_are(lab):
     words = open_study(lab.work, weights="mini").preface()
     assert "this package's own small CLIP" in words and "not OpenAI's" in words
