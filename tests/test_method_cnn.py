@@ -137,10 +137,10 @@ def test_every_hyper_parameter_of_a_published_recipe_names_its_source(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_mini_has_the_published_options_but_for_its_parts(name):
+def test_a_mini_has_the_published_options_but_for_parts_and_gates(name):
     full, mini = recipes.load(name, "cnn"), recipes.load(f"{name}_mini", "cnn")
     changed = {key for key in full.options if full.options[key] != mini.options[key]}
-    assert changed <= {"horizontal_parts"}
+    assert changed <= {"horizontal_parts", "open_gates"}
     assert (full.controls, full.last_stride) == (mini.controls, mini.last_stride)
     assert (full.select, full.title) == (mini.select, mini.title)
     assert not mini.flip_average and mini.augment.flip == 0  # a mirrored right hand looks left
@@ -676,6 +676,16 @@ def test_the_triplet_loss_is_before_the_neck_and_the_embedding_after_it():
         assert torch.allclose(net.embed(images), net.neck(vectors))
         net.after_neck = False
         assert torch.allclose(net.embed(images), vectors)
+
+
+def test_open_gates_leave_a_pre_trained_backbone_as_it_is_and_learn():
+    net, (images, labels) = built("rga_net", open_gates=True).eval(), batch()
+    share = torch.tensor(3.0).sigmoid()
+    x = torch.randn(2, net.backbone.widths[0], net.backbone.sides[0], net.backbone.sides[0])
+    assert torch.allclose(net.attend[0](x), share**2 * x, rtol=1e-5)
+    sum(net.train().losses(images, labels).values()).backward()
+    gates = [part.weigh[-1] for place in net.attend for part in (place.spatial, place.channel)]
+    assert all(gate.weight.grad.abs().max() > 0 for gate in gates)
 
 
 @pytest.mark.parametrize("size", [48, 75])
