@@ -262,6 +262,8 @@ class Batch:
             Exit code: 0 all succeeded, 1 something did not, 130 interrupted.
         """
         waiting = [stem for stem, task in self.tasks.items() if task.stale]
+        if self.options.jobs > 1:
+            waiting.sort(key=lambda stem: not self.tasks[stem].notebook.long)
         try:
             self.prepare()
             while waiting or self.running:

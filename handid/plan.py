@@ -56,13 +56,18 @@ class Profile(BaseModel):
 
 @dataclass
 class Notebook:
-    """A notebook as it lies in the folder: its cells, its parameters' defaults, what it needs."""
+    """A notebook as it lies in the folder: its cells, its parameters' defaults, what it needs.
+
+    A `long` one is started before the others where several run at the same time, for what is
+    started last is waited for alone.
+    """
 
     path: Path
     cells: list[dict]
     defaults: dict[str, Any]
     meanings: dict[str, str]
     needs: list[str]
+    long: bool
 
     @property
     def stem(self) -> str:
@@ -120,8 +125,9 @@ def read_notebook(path: Path) -> Notebook:
     if len(tagged) != 1:
         raise Refused(f"{path.name} has {len(tagged)} code cells tagged 'parameters'; tag just one")
     defaults, meanings = read_parameters(tagged[0]["source"], path.name)
-    needs = document.get("metadata", {}).get("handid", {}).get("needs", [])
-    return Notebook(path, cells, defaults, meanings, needs)
+    own = document.get("metadata", {}).get("handid", {})
+    needs, long = own.get("needs", []), own.get("long", False)
+    return Notebook(path, cells, defaults, meanings, needs, long)
 
 
 def read_parameters(source: str, name: str) -> tuple[dict[str, Any], dict[str, str]]:

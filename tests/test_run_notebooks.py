@@ -51,7 +51,7 @@ class House:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
-    def notebook(self, stem, *cells, parameters=WORK, needs=()):
+    def notebook(self, stem, *cells, parameters=WORK, needs=(), long=False):
         """Cells are code, or Markdown if they begin with #; a tuple is a cell and its tags."""
         made = []
         for cell in [(parameters, "parameters"), *cells]:
@@ -61,7 +61,7 @@ class House:
             new.metadata["tags"] = tags
             made.append(new)
         path = self.root / f"notebooks/{stem}.ipynb"
-        metadata = {"handid": {"needs": list(needs)}}
+        metadata = {"handid": {"needs": list(needs), "long": long}}
         nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=metadata), path)
 
     def start(self, *words):
@@ -206,6 +206,15 @@ def test_every_cause_names_cell_and_reason(endings):
 
 def test_two_jobs_run_at_the_same_time(endings):
     assert {endings.states()[stem] for stem in ("00_left", "01_right")} == {"succeeded"}
+
+
+@pytest.mark.parametrize(("jobs", "first"), [(1, "00_short"), (2, "02_long")])
+def test_where_several_run_at_once_a_long_one_starts_first(tmp_path, jobs, first):
+    house = House(tmp_path)
+    for stem in ("00_short", "01_short", "02_long"):
+        house.notebook(stem, "x = 1", long=stem == "02_long")
+    begun = re.findall(r"^(\w+): started", house.run("--jobs", jobs).out, re.M)
+    assert begun[0] == first and len(begun) == 3
 
 
 def test_a_time_out_kills_the_kernel_and_what_it_started(endings):
