@@ -57,7 +57,7 @@ class Settings(BaseModel):
     data_11k: str = "synthetic"
     data_hd: str = ""
     missing: Literal["error", "skip"] = "error"
-    people: Annotated[int, Field(ge=4)] = 100
+    people: Annotated[int, Field(ge=4)] = 90
     images_per_view: Annotated[int, Field(ge=2)] = 6
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
