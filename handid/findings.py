@@ -86,10 +86,16 @@ def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
         if metric not in METRIC_NAMES:
             raise ValueError(f"Unknown metric '{metric}': choose one of {', '.join(METRIC_NAMES)}.")
         rows = mean_over_seeds(rows[rows["metric"] == metric])
-    parts = ["method"] + [c for c in ("backbone", "test_set") if rows[c].nunique() > 1]
-    if "train_set" in rows and (rows["train_set"] != rows["test_set"]).any():
-        parts.append("train_set")
-    return rows.assign(label=rows[parts].agg(", ".join, axis=1)).reset_index(drop=True)
+    parts = [rows["method"]]
+    crossed = "train_set" in rows and (rows["train_set"] != rows["test_set"]).any()
+    if rows["backbone"].nunique() > 1:
+        parts.append(rows["backbone"])
+    if crossed:
+        parts.append("trained on " + rows["train_set"])
+    if rows["test_set"].nunique() > 1:
+        parts.append("tested on " + rows["test_set"] if crossed else rows["test_set"])
+    label = pd.concat(parts, axis=1).agg(", ".join, axis=1)
+    return rows.assign(label=label).reset_index(drop=True)
 
 
 def by_target(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:

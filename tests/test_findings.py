@@ -84,7 +84,9 @@ def test_a_label_names_only_what_differs(other, labels):
 
 def test_labels_tell_two_training_sets_apart():
     found = findings.labelled(tidy(row(), row(train_set=D_L, value=50)), "rank1")
-    assert found["label"].nunique() == 2
+    assert list(found["label"]) == [f"CLIP-FT, trained on {where}" for where in (D_R, D_L)]
+    both = findings.labelled(tidy(row(), row(target=D_L, train_set=D_R, value=50)), "rank1")
+    assert both["label"][1] == f"CLIP-FT, trained on {D_R}, tested on {D_L}"
 
 
 def test_labels_of_differences_keep_every_row_as_it_is():
