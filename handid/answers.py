@@ -297,6 +297,8 @@ def _range(row: pd.Series) -> str:
 
 
 def _verdict(row: pd.Series) -> str:
+    if np.isnan(row["low"]):
+        return "undecided: one person makes no interval"
     if row["low"] > 0:
         return "better, beyond the choice of people"
     if row["high"] < 0:

@@ -214,7 +214,7 @@ def upright(images: Tensor) -> Tensor:
     224 becomes 224 x 128: the closest to person re-identification's 256 x 128 that keeps S.
     """
     side = images.shape[-1]
-    shape = (side, 32 * round(side * 4 / 7 / 32))
+    shape = (side, 32 * max(1, round(side * 4 / 7 / 32)))
     return functional.interpolate(images, shape, mode="bilinear", antialias=True)
 
 

@@ -147,6 +147,13 @@ def _read(
             f"The results of {', '.join(notebooks)} were measured on different data or draws: run "
             "these notebooks again with the same parameters."
         )
+    values = [c for c in ("value", "correct") if c in rows]
+    twice = rows.groupby(keys, dropna=False, sort=False)[values].nunique().max(axis=1)
+    if (twice > 1).any():
+        raise ValueError(
+            f"Two notebooks say different things of {twice.idxmax()[0]}: run "
+            f"{', '.join(notebooks)} again with the same parameters."
+        )
     return rows.drop_duplicates(keys, keep="last").reset_index(drop=True)
 
 

@@ -315,7 +315,7 @@ class Study:
         return self.experiments(recipe, changes=(changes or {}) | none)
 
     def expect(self, *names: str, controls: Iterable[str] = (), changes: dict | None = None):
-        """Refuse an unknown recipe, control or change before anything is trained.
+        """Refuse what cannot be built, loaded or fed with an image, before anything is trained.
 
         Args:
             names: recipes.
@@ -328,8 +328,14 @@ class Study:
         encoder = cache(backbone.build)  # many recipes share one
         for name, recipe, control in product(self.settings.backbones, names, ("", *controls)):
             plan = recipes.load(recipe, backbone.architecture(name).family, changes, control)
-            base = encoder(name, last_stride=plan.last_stride, image_size=plan.image_size)
-            method.build(plan.method, base, 2, **plan.options)
+            shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
+            network = method.build(
+                plan.method, encoder(name, self._weights(plan), **shape), 2, **plan.options
+            )
+            side = plan.image_size or backbone.architecture(name).image_size
+            black = _prepared(plan)(torch.zeros(1, side, side, 3, dtype=torch.uint8))
+            with torch.inference_mode():
+                network.eval().embed(black)
 
     def experiments(
         self, recipe: str, *, changes: dict | None = None, control: str = ""
@@ -435,8 +441,10 @@ class Study:
             last_stride=made.recipe.last_stride,
             image_size=made.recipe.image_size,
         )
-        options = _naming_the_view(made.recipe.options, _view_of(made.target))
-        return method.build(made.recipe.method, base, n_identities, **options)
+        return method.build(made.recipe.method, base, n_identities, **self._options(made))
+
+    def _options(self, made: Experiment) -> dict:
+        return _naming_the_view(made.recipe.options, _view_of(made.target))
 
     def load(self, made: Experiment) -> nn.Module:
         """The experiment's method with its weights, on the study's device."""
@@ -523,9 +531,9 @@ class Study:
         """[rows, D] embeddings of photographs, from the cache where they are in it."""
         images = self._load(made, rows)
         plan, code = made.recipe, record.code_fingerprint(*_EMBEDDING_ROOMS)
-        # The weights are in the cache's key by their content.
+        # The weights are in the cache's key by their content; a view in a prompt is not.
         how = [
-            plan.options,
+            self._options(made),
             plan.mean_std,
             plan.portrait,
             plan.last_stride,

@@ -259,8 +259,9 @@ def test_gpa_net_takes_any_backbone_with_a_map(encoder):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"horizontal_parts": 3}, "EfficientNet-Lite0's map of 4 x 4 cells cannot be cut into 3 x"),
-        ({"vertical_parts": 8}, "cannot be cut into 2 x 8 equal parts: use divisors of 4"),
+        ({"horizontal_parts": 3}, "A map of 4 x 4 cells cannot be cut into 3 x 1 equal parts: use"),
+        ({"vertical_parts": 8}, "cannot be cut into 2 x 8 equal parts: use divisors of its sides"),
+        ({"horizontal_parts": True}, "Cannot cut a map into True x 1 parts: use whole numbers"),
         ({"horizontal_parts": 0}, "Cannot cut a map into 0 x 1 parts: use whole numbers"),
         ({"vertical_parts": 1.5}, "Cannot cut a map into 2 x 1.5 parts"),
         ({"branches": "part"}, "Unknown branches 'part': choose both, global, local"),
@@ -270,6 +271,12 @@ def test_gpa_net_takes_any_backbone_with_a_map(encoder):
 def test_what_gpa_net_cannot_cut_is_refused_before_training(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         built("gpa_net", **options)
+
+
+def test_gpa_net_cuts_the_map_that_it_gets_or_refuses_it():
+    net = built("gpa_net", vertical_parts=4).eval()
+    with torch.inference_mode(), pytest.raises(ValueError, match="A map of 4 x 2 cells cannot"):
+        net.embed(batch(1)[0][..., :32])  # a portrait
 
 
 # --- attention ----------------------------------------------------------------------------------

@@ -61,8 +61,15 @@ def test_the_notebook_that_has_to_run_first_is_named(tmp_path):
         assert "--only 02)" in str(caught.value)
 
 
-def test_of_a_row_that_two_notebooks_wrote_the_last_is_kept(tmp_path):
-    record.write_results(pd.concat([rows("CLIP-ZS", 90), rows(value=90)]), tmp_path, "02")
+def test_two_notebooks_may_not_say_different_things_of_a_system(tmp_path):
+    record.write_results(rows(value=90), tmp_path, "02")
+    record.write_results(rows(value=80), tmp_path, "03")
+    with pytest.raises(ValueError, match="Two notebooks say different things of CLIP-FT: run 02, "):
+        record.read_results(tmp_path, ["02", "03"])
+
+
+def test_of_a_row_that_two_notebooks_wrote_one_is_kept(tmp_path):
+    record.write_results(pd.concat([rows("CLIP-ZS", 90), rows(value=80)]), tmp_path, "02")
     record.write_results(pd.concat([rows(value=80), rows(value=70, seed=1)]), tmp_path, "03")
     found = record.read_results(tmp_path, ["02", "03"])
     kept = found[found["metric"] == "rank1"][["method", "seed", "value"]]

@@ -520,6 +520,28 @@ def test_titles_and_preface_say_synthetic_and_random(lab):
     assert "synthetic hands" in lab.preface() and "random weights" in lab.preface()
 
 
+def test_what_cannot_be_fed_or_loaded_is_refused_before_training(lab):
+    nets = lab.having(backbones=["EfficientNet-Lite0"])
+    with pytest.raises(ValueError, match="RGA-Net was built for .* maps"):
+        nets.expect("rga_net_mini", changes={"portrait": True})
+    with pytest.raises(ValueError, match="A map of 8 x 4 cells cannot be cut into 2 x 8"):
+        nets.expect("gpa_net_mini", changes={"portrait": True, "vertical_parts": 8})
+
+
+def test_an_untrained_prompt_that_names_the_view_is_embedded_anew_in_each_view(lab):
+    views = [
+        lab.experiment("clip_fh_s3_v1", "mini-ViT", target, changes={"stages": []})
+        for target in ("11k dorsal right", "11k palmar left")
+    ]
+    assert lab._options(views[0]) != lab._options(views[1])
+    folder = lab.work / "cache" / "embeddings"
+    before = {*folder.rglob("*")}
+    lab.score(views[0])
+    first = {*folder.rglob("*")} - before
+    lab.score(views[1])
+    assert first and {*folder.rglob("*")} - before - first
+
+
 def test_two_studies_say_once_what_they_have_in_common(lab):
     lines = study.preface(lab, lab.having(backbones=["mini-RN"])).splitlines()
     assert len(lines) == len(set(lines)) == len(lab.preface().splitlines()) + 1

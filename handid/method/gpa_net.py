@@ -1,5 +1,7 @@
 """GPA-Net: a global feature and those of parts of the map, each with a classifier of its own."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -47,7 +49,7 @@ class GpaNet(CnnMethod):
     ):
         super().__init__(backbone, label_smoothing)
         self.parts, self.local_weight = (horizontal_parts, vertical_parts), local_weight
-        count = _count(self.parts, backbone)
+        count = _count(self.parts, 2 * backbone.sides[-1:])
         if branches not in BRANCHES:
             raise ValueError(f"Unknown branches '{branches}': choose {', '.join(BRANCHES)}.")
         if branches == "local" and count == 1:
@@ -61,6 +63,7 @@ class GpaNet(CnnMethod):
     def pooled(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, V, channels]: global vector first, then parts row by row."""
         grid, vectors = self.backbone.map(images), []
+        _count(self.parts, grid.shape[2:])  # a portrait's map is no square
         if self.has_global:
             vectors.append(grid.mean((2, 3))[:, None])
         if self.has_local:
@@ -83,14 +86,13 @@ class GpaNet(CnnMethod):
         return self.pooled(images).flatten(1)
 
 
-def _count(parts: tuple[int, int], backbone: nn.Module) -> int:
-    rows, columns = parts
-    if not all(isinstance(number, int) and number >= 1 for number in parts):
+def _count(parts: tuple[int, int], sides: Sequence[int]) -> int:
+    (rows, columns), (height, width) = parts, sides
+    if not all(type(number) is int and number >= 1 for number in parts):
         raise ValueError(f"Cannot cut a map into {rows} x {columns} parts: use whole numbers.")
-    side = backbone.sides[-1]
-    if side % rows or side % columns:
+    if height % rows or width % columns:
         raise ValueError(
-            f"{backbone.name}'s map of {side} x {side} cells cannot be cut into "
-            f"{rows} x {columns} equal parts: use divisors of {side} or another image size."
+            f"A map of {height} x {width} cells cannot be cut into {rows} x {columns} equal parts: "
+            "use divisors of its sides or another image size."
         )
     return rows * columns

@@ -91,7 +91,8 @@ class Recipe(_Strict):
 
     `weights` are those that the study names, or "random": an untrained network, as a control.
     `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own;
-    with `portrait` the square is squeezed to about 4/7 of its width, for whatever method.
+    with `portrait` the square is squeezed to about 4/7 of its width, for every method that is not
+    made for squares (MBA-Net and RGA-Net are).
     `teacher` is a backbone to learn from, with the weights that ship; only pre-training has one.
     `train_mean_std` normalises training images otherwise than test images, which is a mistake that
     a control may repeat; "" for the same.
