@@ -476,7 +476,8 @@ class Study:
         """`score` of each experiment on every target, its own and the others.
 
         An experiment without training is the same whatever its target: it is scored on its own.
-        Within one set, a person who trains in one view may test in another: said in a warning.
+        Drawings and photographs are not crossed. Within one set, a person who trains in one view
+        may test in another: said in a warning.
         """
         views = [_view_of(target) for target in self.targets if _set_of(target) == "11k"]
         if len(views) > 1:
@@ -491,6 +492,7 @@ class Study:
             self.score(one, target)
             for one in made
             for target in (self.targets if one.recipe.stages else [one.target])
+            if self.is_synthetic(target) == self.is_synthetic(one.target)
         ]
 
     def score(self, made: Experiment, target: str | None = None) -> Score:

@@ -671,6 +671,15 @@ def test_across_scores_a_training_on_every_set_and_an_untrained_method_on_its_ow
     ]
 
 
+def test_drawings_and_photographs_are_not_crossed(lab, monkeypatch):
+    both, scored = lab.having(targets=["11k dorsal right", "11k palmar left"]), []
+    tuned = both.experiments("clip_ft_mini", changes={"epochs": 1})
+    monkeypatch.setattr(study.Study, "score", lambda self, one, to: scored.append((one.target, to)))
+    monkeypatch.setattr(study.Study, "is_synthetic", lambda self, name: name == both.targets[0])
+    both.across(tuned)
+    assert scored == [(target, target) for target in both.targets]
+
+
 @pytest.mark.parametrize(
     ("recipe", "control", "alike"),
     [("clip_reid_mini", "", False), ("clip_reid_mini", "constant_text", True),
