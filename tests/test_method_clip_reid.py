@@ -163,6 +163,15 @@ def test_stage_two_moves_the_image_encoder_and_leaves_all_text_alone(tmp_path, n
         assert {f"heads.feat.{part}", f"heads.proj.{part}"} <= names
 
 
+def test_images_of_one_identity_may_contrast_with_those_of_others():
+    net = built(contrastive_temperature=0.1)
+    net.learns_words = False
+    images, labels = batch(IMAGE)
+    parts = net.losses(images, labels)
+    expected = loss.supervised_contrastive_within(net.backbone(images)["proj"], labels, 0.1)
+    assert parts["contrastive_proj"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
 def test_the_losses_of_stage_two_are_those_of_the_levels():
     net = built()
     net.parameter_groups(IMAGE)

@@ -41,7 +41,7 @@ class ClipReID(Method):
             and is no part of the embedding.
         label_smoothing: of the identity loss and of the image-to-text cross-entropy.
         unit: see IdentityHead, and so are arcface_scale, arcface_margin, triplet_margin,
-            centre_rate.
+            centre_rate, contrastive_temperature.
         unfreeze_blocks: last blocks of the image encoder that train; None: all of it.
         add_text: the embedding is the mean of unit `proj` and the unit constant text, as CLIP-FH's
             code has it; with text "constant" only, for it would tell the identity otherwise.
@@ -69,6 +69,7 @@ class ClipReID(Method):
         arcface_margin: float = 0.0,
         triplet_margin: float | None = 0.3,
         centre_rate: float = 0.0,
+        contrastive_temperature: float = 0.0,
         unfreeze_blocks: int | None = None,
         add_text: bool = False,
     ):
@@ -88,6 +89,7 @@ class ClipReID(Method):
         options = {"label_smoothing": label_smoothing, "triplet_margin": triplet_margin}
         options |= {"arcface_scale": arcface_scale, "arcface_margin": arcface_margin}
         options |= {"unit": unit, "centre_rate": centre_rate}
+        options |= {"contrastive_temperature": contrastive_temperature}
         self.heads = nn.ModuleDict(
             {
                 level: IdentityHead(backbone.dims[level], n_identities, **options)
