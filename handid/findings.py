@@ -86,15 +86,14 @@ def labelled(rows: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
         if metric not in METRIC_NAMES:
             raise ValueError(f"Unknown metric '{metric}': choose one of {', '.join(METRIC_NAMES)}.")
         rows = mean_over_seeds(rows[rows["metric"] == metric])
-    parts = [rows["method"]]
-    crossed = "train_set" in rows and (rows["train_set"] != rows["test_set"]).any()
+    label = rows["method"]
     if rows["backbone"].nunique() > 1:
-        parts.append(rows["backbone"])
-    if crossed:
-        parts.append("trained on " + rows["train_set"])
+        label = label + ", " + rows["backbone"]
     if rows["test_set"].nunique() > 1:
-        parts.append("tested on " + rows["test_set"] if crossed else rows["test_set"])
-    label = pd.concat(parts, axis=1).agg(", ".join, axis=1)
+        label = label + ", " + rows["test_set"]
+    if "train_set" in rows:
+        elsewhere = rows["train_set"] != rows["test_set"]
+        label = label.mask(elsewhere, label + ", trained on " + rows["train_set"])
     return rows.assign(label=label).reset_index(drop=True)
 
 
@@ -183,16 +182,23 @@ def scores_by_target(scores: Iterable) -> dict[str, list]:
     return found
 
 
-def curves_by_target(stored: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """Stored CMC curves: test set, said to be synthetic where it is -> label -> fractions."""
+def curves_by_target(stored: pd.DataFrame, most: int = 8) -> dict[str, dict[str, np.ndarray]]:
+    """Stored CMC curves: test set, said to be synthetic where it is -> label -> fractions.
+
+    Args:
+        stored: record.read_curves().
+        most: curves a test set; of more, those that are highest at rank 1.
+    """
     found: dict[str, dict[str, np.ndarray]] = {}
     for target, rows in stored.groupby("test_set", sort=False):
         first = labelled(rows[rows["seed"] == rows["seed"].min()])
         drawn = "synthetic " if first["synthetic"].all() else ""
-        found[f"{drawn}{target}"] = {
+        drawn_here = {
             label: curve["found"].to_numpy() / 100
             for label, curve in first.groupby("label", sort=False)
         }
+        best = sorted(drawn_here, key=lambda label: -drawn_here[label][0])[:most]
+        found[f"{drawn}{target}"] = {k: v for k, v in drawn_here.items() if k in best}
     return found
 
 

@@ -84,9 +84,9 @@ def test_a_label_names_only_what_differs(other, labels):
 
 def test_labels_tell_two_training_sets_apart():
     found = findings.labelled(tidy(row(), row(train_set=D_L, value=50)), "rank1")
-    assert list(found["label"]) == [f"CLIP-FT, trained on {where}" for where in (D_R, D_L)]
+    assert list(found["label"]) == ["CLIP-FT", f"CLIP-FT, trained on {D_L}"]
     both = findings.labelled(tidy(row(), row(target=D_L, train_set=D_R, value=50)), "rank1")
-    assert both["label"][1] == f"CLIP-FT, trained on {D_R}, tested on {D_L}"
+    assert list(both["label"]) == [f"CLIP-FT, {D_R}", f"CLIP-FT, {D_L}, trained on {D_R}"]
 
 
 def test_labels_of_differences_keep_every_row_as_it_is():
@@ -165,6 +165,18 @@ def test_stored_curves_come_back_by_target_and_label_as_fractions(tmp_path):
     assert list(plain) == [D_R, D_L]
     assert [*plain[D_R].values()] == [[0.5, 1.0], [0.75, 1.0]]
     assert [*plain[D_L].values()] == [[0.25, 0.5, 1.0]]
+
+
+def test_of_many_curves_the_highest_at_rank_1_are_shown():
+    stored = pd.DataFrame(
+        [
+            row(f"method {n}") | {"rank": rank, "found": 10 * n + rank}
+            for n in range(4)
+            for rank in (1, 2)
+        ]
+    )
+    (drawn,) = findings.curves_by_target(stored, most=2).values()
+    assert list(drawn) == ["method 2", "method 3"]
 
 
 def test_rows_come_apart_by_target_and_say_synthetic():
