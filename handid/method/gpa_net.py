@@ -49,7 +49,7 @@ class GpaNet(CnnMethod):
     ):
         super().__init__(backbone, label_smoothing)
         self.parts, self.local_weight = (horizontal_parts, vertical_parts), local_weight
-        count = _count(self.parts, 2 * backbone.sides[-1:])
+        count = _count(self.parts, [backbone.sides[-1]] * 2)
         if branches not in BRANCHES:
             raise ValueError(f"Unknown branches '{branches}': choose {', '.join(BRANCHES)}.")
         if branches == "local" and count == 1:
