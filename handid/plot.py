@@ -236,7 +236,8 @@ def similarities(matrix: np.ndarray, title: str) -> Figure:
     for ticks in (axis.xaxis, axis.yaxis):
         ticks.set_major_locator(MaxNLocator(integer=True))
     axis.grid(False)
-    figure.colorbar(drawn, ax=axis, label="cosine")
+    inset = axis.inset_axes([1.04, 0, 0.05, 1])  # beside the square, wherever that is
+    figure.colorbar(drawn, cax=inset, label="cosine")
     _title(figure, title)
     return figure
 
