@@ -113,6 +113,10 @@ class ImageNetBackbone(nn.Module):
         """What a method may train."""
         return list(self.net.parameters())
 
+    def blocks(self) -> list[nn.Module]:
+        """The encoder's four stages."""
+        return list(self.stages)
+
     def map_parameters(self) -> list[nn.Parameter]:
         """What `map` is computed from: for VGG19-bn not the fully connected layers."""
         return [parameter for stage in self.stages for parameter in stage.parameters()]

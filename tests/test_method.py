@@ -40,7 +40,9 @@ def test_an_unknown_method_is_refused_with_the_known_ones():
 
 
 def test_an_unknown_option_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'clip_handid' has no option 'tau': it has label_smoothi"):
+    with pytest.raises(
+        ValueError, match="'clip_handid' has no option 'tau': it has heads, prompts, temp"
+    ):
         method.build("clip_handid", None, 2, tau=1.0)
 
 
@@ -141,7 +143,10 @@ def test_image_encoder_and_new_layers_train_at_their_own_rates(name):
     trained = {id(p) for group in (image, new) for p in group["params"]}
     names = [n for n, p in net.named_parameters() if id(p) not in trained]
     text = [n for n in names if n.startswith("backbone.clip.") and ".visual." not in n]
-    assert set(names) - set(text) == {"necks.feat.bias", "necks.proj.bias"}  # frozen at zero
+    assert set(names) - set(text) == {
+        "heads.feat.neck.bias",
+        "heads.proj.neck.bias",
+    }  # frozen at zero
     assert len(text) > 10
 
 

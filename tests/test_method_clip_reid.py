@@ -315,7 +315,7 @@ def test_the_early_level_is_a_block_before_the_last(name):
         ({"levels": ["last"]}, r"levels are \['last'\]"),
         ({"tokens": 0}, "tokens is 0: give a whole number from 1"),
         ({"temperature": 0}, "temperature is 0: give a number above 0"),
-        ({"prompts": "A {} hand"}, "prompts is a list of texts"),
+        ({"prompts": "A {} hand"}, "prompts is 'A {} hand': give a list"),
         ({"add_text": True}, "add_text needs text 'constant'"),
     ],
 )

@@ -77,7 +77,9 @@ def test_embeddings_are_finite_rows_that_do_not_depend_on_the_batch(name):
 def test_a_fresh_method_is_undecided(name):
     net = built(name).eval()
     logs = [
-        part.item() for key, part in net.losses(*batch()).items() if key in ("identity", "global")
+        part.item()
+        for key, part in net.losses(*batch()).items()
+        if key in ("identity", "identity_global")
     ]
     assert logs and all(abs(one - torch.tensor(5.0).log().item()) < 0.1 for one in logs)
 
@@ -107,9 +109,9 @@ def test_half_precision_leaves_the_losses_in_float32(name):
 def test_what_no_map_needs_is_frozen_and_not_kept():
     net = built("gpa_net", base("VGG19-bn", 32))
     kept = train._trained_tensors(net)
-    assert not [key for key in kept if ".classifier." in key]
+    assert not [key for key in kept if "net.classifier." in key]
     assert [key for key in train._trained_tensors(built("cnn_baseline", base("VGG19-bn", 32)))
-            if ".classifier." in key]  # fmt: skip
+            if "net.classifier." in key]  # fmt: skip
 
 
 # --- recipes ------------------------------------------------------------------------------------
@@ -216,30 +218,38 @@ def test_gpa_net_has_the_papers_sizes():
         assert net.eval().embed(batch(1, 96)[0]).shape == (1, 8192)  # 4 x 2048
     one = 2048 * 512 + 512 + 2 * 512 + 512 * 72 + 72  # FC, batch norm, classifier
     assert numbers(net) == 23_508_032 + 4 * one
-    kinds = [type(layer).__name__ for layer in net.heads[0]]
-    assert kinds == ["Linear", "BatchNorm1d", "Dropout", "Linear"]
-    assert net.heads[0][2].p == 0.5
+    head = net.heads[0]
+    kinds = [type(layer).__name__ for layer in (head.neck, *head.inner, head.classifier)]
+    assert kinds == ["Identity", "Linear", "BatchNorm1d", "Dropout", "Linear"]
+    assert head.inner[2].p == 0.5
 
 
 def test_the_loss_is_equation_one():
     net = built("gpa_net", local_weight=0.5).eval()
     images, labels = batch()
     parts = net.losses(images, labels)
-    each = [
-        loss.label_smoothed_cross_entropy(net.heads[i](net.pooled(images)[:, i]), labels, 0.1)
-        for i in range(3)
+    scores = [
+        head.classifier(head.inner(vector))
+        for head, vector in zip(net.heads, net.pooled(images).unbind(1), strict=True)
     ]
-    assert parts["global"].item() == pytest.approx(each[0].item(), abs=1e-6)
-    assert parts["local"].item() == pytest.approx(0.5 * (each[1] + each[2]).item(), abs=1e-6)
+    each = [loss.label_smoothed_cross_entropy(one, labels, 0.1) for one in scores]
+    assert parts["identity_global"].item() == pytest.approx(each[0].item(), abs=1e-6)
+    assert parts["identity_local"].item() == pytest.approx(
+        0.5 * (each[1] + each[2]).item(), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "names", "vectors"),
     [
-        ({"branches": "global"}, ["global"], 1),
-        ({"branches": "local"}, ["local"], 2),
-        ({"branches": "both"}, ["global", "local"], 3),
-        ({"horizontal_parts": 1}, ["global"], 1),  # table 3: "only 1 classifier is trained"
+        ({"branches": "global"}, ["identity_global"], 1),
+        ({"branches": "local"}, ["identity_local"], 2),
+        ({"branches": "both"}, ["identity_global", "identity_local"], 3),
+        (
+            {"horizontal_parts": 1},
+            ["identity_global"],
+            1,
+        ),  # table 3: "only 1 classifier is trained"
     ],
 )
 def test_each_branch_can_stand_alone(options, names, vectors):
@@ -430,9 +440,10 @@ def test_mba_net_has_the_public_codes_sizes():
     )
     one = 2048 * 2048 + 2048 + 2 * 2048 + 2048 * 72 + 72
     assert numbers(net) == 23_508_032 + attention + 2 + 3 * one
-    kinds = [type(layer).__name__ for layer in net.heads["global"]]
-    assert kinds == ["Linear", "BatchNorm1d", "LeakyReLU", "Dropout", "Linear"]
-    assert net.heads["global"][2].negative_slope == 0.1
+    head = net.heads["global"]
+    kinds = [type(layer).__name__ for layer in (head.neck, *head.inner, head.classifier)]
+    assert kinds == ["Identity", "Linear", "BatchNorm1d", "LeakyReLU", "Dropout", "Linear"]
+    assert head.inner[2].negative_slope == 0.1
 
 
 @pytest.mark.parametrize("size", [64, 75, 96])
@@ -496,7 +507,7 @@ def test_abd_net_has_the_public_codes_sizes():
     new += 2048 * 1024 + 2 * 1024 + 3 * head + position + 1  # reduction, three heads, attention
     new += 1024 * 1024 + 1024 + 3 * (1024 * 72 + 72) + 1  # merge, classifiers, shallow gamma
     assert numbers(net) == 23_508_032 + last + new
-    assert net.classifiers[0].weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert net.heads[0].classifier.weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
 def test_the_two_branches_train_last_stages_of_their_own_that_start_alike():
@@ -531,8 +542,8 @@ def test_the_losses_of_abd_net_are_means_over_its_features():
     triplet = sum(loss.batch_hard_triplet(one, labels, 1.2) for one in found) / 3
     assert parts["triplet"].item() == pytest.approx(triplet.item(), rel=1e-4)
     identity = [
-        loss.label_smoothed_cross_entropy(layer(one), labels, 0.1)
-        for layer, one in zip(net.classifiers, found, strict=True)
+        loss.label_smoothed_cross_entropy(head.classifier(one), labels, 0.1)
+        for head, one in zip(net.heads, found, strict=True)
     ]
     assert parts["identity"].item() == pytest.approx(sum(identity).item() / 3, rel=1e-4)
 
@@ -668,19 +679,19 @@ def test_rga_net_has_the_public_codes_sizes():
         assert net.embed(batch(1)[0]).shape == (1, 2048)
     rest = numbers(net) - 23_508_032 - numbers(net.attend)
     assert rest == 2 * 2048 + 2048 * 72
-    assert not net.neck.bias.requires_grad and net.classifier.bias is None
+    assert not net.head.neck.bias.requires_grad and net.head.classifier.bias is None
 
 
 def test_the_triplet_loss_is_before_the_neck_and_the_embedding_after_it():
     net, images = built("rga_net").eval(), batch()[0]
-    net.neck.running_mean.fill_(0.1)
-    net.neck.running_var.fill_(0.01)  # far from 1, or the two triplet losses would be alike
+    net.head.neck.running_mean.fill_(0.1)
+    net.head.neck.running_var.fill_(0.01)  # far from 1, or the two triplet losses would be alike
     labels = batch()[1]
     with torch.inference_mode():
         vectors = net.pooled(images)
         triplet = loss.batch_hard_triplet(vectors, labels, 0.3)
         assert net.losses(images, labels)["triplet"].item() == pytest.approx(triplet.item())
-        assert torch.allclose(net.embed(images), net.neck(vectors))
+        assert torch.allclose(net.embed(images), net.head.neck(vectors))
         net.after_neck = False
         assert torch.allclose(net.embed(images), vectors)
 

@@ -29,12 +29,12 @@ def batch(count=12):
     return features, torch.arange(count) % 4
 
 
-class Net(nn.Module):
-    """A backbone's face with a head: what rate_groups reads."""
+class Net(_reid.ReidMethod):
+    """A backbone with a head."""
 
     def __init__(self, name="mini-ViT", **options):
-        super().__init__()
-        self.backbone, self.head = backbone.build(name), head(**options)
+        super().__init__(backbone.build(name))
+        self.head = head(**options)
 
 
 # --- the head -----------------------------------------------------------------------------------

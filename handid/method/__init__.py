@@ -29,7 +29,13 @@ _ON_CLIP_ALONE = (
 
 
 class Method(nn.Module):
-    """What the training loop and the evaluation know of a method."""
+    """What the training loop and the evaluation know of a method.
+
+    Attributes:
+        tools: options that it takes beside those of its own signature.
+    """
+
+    tools: tuple[str, ...] = ()
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Named scalar losses of a batch; train.py adds them by the recipe's weights.
@@ -71,7 +77,9 @@ def build(name: str, backbone: nn.Module, n_identities: int, **options) -> Metho
     if name in _ON_CLIP_ALONE and getattr(backbone, "family", "") == "cnn":
         raise ValueError(f"Method '{name}' needs a CLIP, and {backbone.name} is none.")
     kind = getattr(import_module(f"handid.method.{name}"), METHODS[name])
-    known = [*inspect.signature(kind).parameters][2:]
+    own = [*inspect.signature(kind).parameters.values()][2:]
+    own = [option.name for option in own if option.kind is not option.VAR_KEYWORD]
+    known = own + [tool for tool in kind.tools if tool not in own]
     unknown = [option for option in options if option not in known]
     if unknown:
         raise ValueError(

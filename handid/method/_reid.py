@@ -1,15 +1,17 @@
 """The re-identification tool box: an identity head with its losses, partial unfreezing, rates.
 
-What stands here serves several methods; which of it a method uses, its recipe says.
+What stands here serves every method that trains; which of it a method uses, its recipe says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from handid import loss
+from handid.method import Method
 
 
 class IdentityHead(nn.Module):
@@ -21,7 +23,9 @@ class IdentityHead(nn.Module):
     Args:
         width: D of the features.
         n_identities: K classes.
-        neck: normalise over the batch before the classifier.
+        layers: what stands behind the neck, a linear layer with K outputs last; none for that layer
+            alone.
+        neck: normalise over the batch before these layers.
         unit: scale features to length 1 first.
         label_smoothing: share that is spread over all identities, 0 to below 1.
         arcface_scale: 0 for a linear classifier; else ArcFace's scale.
@@ -40,6 +44,7 @@ class IdentityHead(nn.Module):
         self,
         width: int,
         n_identities: int,
+        layers: Sequence[nn.Module] = (),
         *,
         neck: bool = True,
         unit: bool = False,
@@ -64,9 +69,14 @@ class IdentityHead(nn.Module):
         self.triplet_margin, self.temperature = triplet_margin, contrastive_temperature
         self.centre_rate = centre_rate
         self.neck = _neck(width) if neck else nn.Identity()
-        self.classifier = nn.Linear(width, n_identities, bias=False)
-        # ArcFace takes directions: tiny ones would turn round at every step.
-        nn.init.normal_(self.classifier.weight, std=width**-0.5 if arcface_scale else 0.001)
+        *inner, self.classifier = layers or [nn.Linear(width, n_identities, bias=False)]
+        self.inner = nn.Sequential(*inner)
+        if arcface_scale:
+            # ArcFace takes directions: tiny ones would turn round at every step.
+            self.classifier.bias = None
+            nn.init.normal_(self.classifier.weight, std=self.classifier.in_features**-0.5)
+        elif not layers:
+            nn.init.normal_(self.classifier.weight, std=0.001)
         self.centres = nn.Parameter(torch.randn(n_identities, width)) if centre_rate else None
 
     def scaled(self, features: Tensor) -> Tensor:
@@ -79,10 +89,11 @@ class IdentityHead(nn.Module):
 
     def logits(self, necked: Tensor, labels: Tensor) -> Tensor:
         """[B, D] behind the neck -> [B, K] scores; the label's own has ArcFace's margin."""
+        found = self.inner(necked)
         if not self.scale:
-            return self.classifier(necked)
+            return self.classifier(found)
         directions = self.classifier.weight
-        return loss.arcface_logits(necked, directions, labels, self.scale, self.arc_margin)
+        return loss.arcface_logits(found, directions, labels, self.scale, self.arc_margin)
 
     def losses(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`identity`, and as the options say `triplet`, `centre`, `contrastive`.
@@ -108,10 +119,48 @@ class IdentityHead(nn.Module):
         return parts
 
 
+TOOLS = tuple(n for n, p in signature(IdentityHead).parameters.items() if p.kind == p.KEYWORD_ONLY)
+
+
+class ReidMethod(Method):
+    """A method with a pre-trained backbone and identity heads on it, which take any of TOOLS.
+
+    Args:
+        backbone: with `image_parameters()` and `blocks()`.
+        unfreeze_blocks: last blocks of the image encoder that train; None: all of it.
+    """
+
+    tools = TOOLS
+
+    def __init__(self, backbone: nn.Module, unfreeze_blocks: int | None = None):
+        super().__init__()
+        self.backbone = backbone
+        unfreeze_last(backbone, unfreeze_blocks)
+
+    def train(self, mode: bool = True) -> "ReidMethod":
+        """As torch's; the batch norms of frozen blocks keep what they know."""
+        super().train(mode)
+        keep_frozen_norms(self.backbone)
+        return self
+
+    def pretrained(self) -> list[nn.Parameter]:
+        """What trains at the backbone's rate, as far as it is not frozen."""
+        return self.backbone.image_parameters()
+
+    def parameter_groups(self, recipe) -> list[dict]:
+        """The pre-trained layers at the backbone's rate, everything new at its own."""
+        return rate_groups(self, recipe.learning_rate)
+
+
 def _neck(width: int) -> nn.BatchNorm1d:
     neck = nn.BatchNorm1d(width)
     neck.bias.requires_grad_(False)
     return neck
+
+
+def level_names(parts: dict[str, Tensor], level: str) -> dict[str, Tensor]:
+    """The losses of one of several heads: `triplet` becomes `triplet_feat`."""
+    return {f"{name}_{level}": part for name, part in parts.items()}
 
 
 def unfreeze_last(backbone: nn.Module, blocks: int | None) -> None:
@@ -148,8 +197,8 @@ def keep_frozen_norms(module: nn.Module) -> None:
             inner.eval()
 
 
-def rate_groups(method: nn.Module, rates, leave_out: Iterable[nn.Parameter] = ()) -> list[dict]:
-    """What trains of a method with a `backbone`: image encoder, what is new, centres.
+def rate_groups(method: ReidMethod, rates, leave_out: Iterable[nn.Parameter] = ()) -> list[dict]:
+    """What trains of a method: what was pre-trained, what is new, centres.
 
     Args:
         method: may hold IdentityHeads; their centres have a rate of their own and do not decay,
@@ -159,15 +208,15 @@ def rate_groups(method: nn.Module, rates, leave_out: Iterable[nn.Parameter] = ()
     """
     heads = [m for m in method.modules() if isinstance(m, IdentityHead) and m.centre_rate]
     left_out = {id(p) for p in leave_out} | {id(head.centres) for head in heads}
-    image = {id(p) for p in method.backbone.image_parameters()}
-    left_out |= {id(p) for p in method.backbone.parameters()} - image
+    old = {id(p) for p in method.pretrained()}
+    left_out |= {id(p) for p in method.backbone.parameters()} - old
     parts = {(new, bias): [] for bias in (False, True) for new in (False, True)}
     for name, parameter in method.named_parameters():
         if parameter.requires_grad and id(parameter) not in left_out:
             bias = rates.bias != 1 and "bias" in name
-            parts[id(parameter) not in image, bias].append(parameter)
+            parts[id(parameter) not in old, bias].append(parameter)
     return [
         {"params": part, "lr": (rates.new if new else rates.backbone) * (rates.bias if bias else 1)}
         for (new, bias), part in parts.items()
-        if part or not bias
+        if part
     ] + [{"params": [h.centres], "lr": h.centre_rate, "weight_decay": 0.0} for h in heads]

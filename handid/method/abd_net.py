@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from handid import loss
 from handid.method._attention import ChannelAttention, PositionAttention
 from handid.method._cnn import CnnMethod
+from handid.method._reid import IdentityHead, rate_groups
 
 
 class AttentionHead(nn.Sequential):
@@ -35,9 +36,11 @@ class AbdNet(CnnMethod):
         n_identities: classes.
         parts: stripes of the map, top to bottom.
         width: of every feature.
-        margin: of the triplet loss, in the unit of the features.
+        triplet_margin: of the triplet loss, in the unit of the features; None for none.
         orthogonal_convs: "all", or "first".
-        label_smoothing: epsilon, 0 to 1.
+        neck: a batch norm before each classifier, and in the embedding.
+        unfreeze_blocks: see CnnMethod; the copy of the last stage trains if the last one does.
+        tools: of every head, see IdentityHead.
 
     Raises:
         ValueError: one sentence for parts that do not divide the map, an unknown option, or a
@@ -53,11 +56,13 @@ class AbdNet(CnnMethod):
         *,
         parts: int = 2,
         width: int = 1024,
-        margin: float = 1.2,
+        triplet_margin: float | None = 1.2,
         orthogonal_convs: str = "all",
-        label_smoothing: float = 0.1,
+        neck: bool = False,
+        unfreeze_blocks: int | None = None,
+        **tools,
     ):
-        super().__init__(backbone, label_smoothing)
+        super().__init__(backbone, unfreeze_blocks)
         side = backbone.sides[-1]
         if not isinstance(parts, int) or parts < 1 or side % parts:
             raise ValueError(
@@ -66,12 +71,13 @@ class AbdNet(CnnMethod):
             )
         if orthogonal_convs not in ("all", "first"):
             raise ValueError(f"Unknown orthogonal_convs '{orthogonal_convs}': choose all, first.")
-        self.parts, self.margin, self.convs = parts, margin, orthogonal_convs
-        self.add_layers(width, n_identities)
+        self.parts, self.convs = parts, orthogonal_convs
+        tools |= {"neck": neck, "triplet_margin": triplet_margin}
+        self.add_layers(width, n_identities, tools)
         self.apply_initial_weights()
         self.last_stage = deepcopy(backbone.stages[3])
 
-    def add_layers(self, width: int, n_identities: int) -> None:
+    def add_layers(self, width: int, n_identities: int, tools: dict) -> None:
         """What is new: the shallow attention, both branches and their classifiers."""
         inside = self.backbone.channels
         self.shallow = ChannelAttention()
@@ -87,8 +93,10 @@ class AbdNet(CnnMethod):
         }
         self.attend = nn.ModuleDict({k: AttentionHead(width, a) for k, a in attentions.items()})
         self.merge = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(width, width, 1))
-        heads = 1 + self.parts
-        self.classifiers = nn.ModuleList(nn.Linear(width, n_identities) for _ in range(heads))
+        self.heads = nn.ModuleList(
+            IdentityHead(width, n_identities, [nn.Linear(width, n_identities)], **tools)
+            for _ in range(1 + self.parts)
+        )
 
     def apply_initial_weights(self) -> None:
         """The public code's start of everything that is new."""
@@ -122,12 +130,8 @@ class AbdNet(CnnMethod):
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`identity` and `triplet`, means over the features; `orthogonal_features`, `_weights`."""
         found, maps = self.features(images)
-        logits = [layer(one) for layer, one in zip(self.classifiers, found, strict=True)]
-        identity = [self.cross_entropy(one, labels) for one in logits]
-        triplet = [loss.batch_hard_triplet(one, labels, self.margin) for one in found]
-        return {
-            "identity": sum(identity) / len(found),
-            "triplet": sum(triplet) / len(found),
+        each = [head.losses(one, labels) for head, one in zip(self.heads, found, strict=True)]
+        return {name: sum(part[name] for part in each) / len(each) for name in each[0]} | {
             "orthogonal_features": self.feature_gaps(maps),
             "orthogonal_weights": self.weight_gaps(),
         }
@@ -149,13 +153,14 @@ class AbdNet(CnnMethod):
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, (1 + parts) * width]: 3072."""
-        return torch.cat(self.features(images)[0], dim=1)
+        found, _ = self.features(images)
+        return torch.cat([h.embed(one) for h, one in zip(self.heads, found, strict=True)], dim=1)
 
-    def image_parameters(self) -> list[nn.Parameter]:
+    def pretrained(self) -> list[nn.Parameter]:
         """Both last stages are pre-trained."""
-        return [*super().image_parameters(), *self.last_stage.parameters()]
+        return [*super().pretrained(), *self.last_stage.parameters()]
 
     def parameter_groups(self, recipe) -> list[dict]:
         """All; in the stage `fixbase` the pre-trained layers rest."""
-        image, new = super().parameter_groups(recipe)
-        return [new] if recipe.name == "fixbase" else [image, new]
+        rest = self.pretrained() if recipe.name == "fixbase" else []
+        return rate_groups(self, recipe.learning_rate, rest)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from handid import loss
+from handid.backbone import PROMPT
+from handid.method._prompts import cleaned, mean_text
 from handid.method.clip_ft import ClipFT
 
 CONTROLS = ("none", "zero_token", "random_token")
@@ -35,8 +37,8 @@ class ClipHandID(ClipFT):
     Args:
         backbone: a CLIP with `encode_prompt` and `token_width`.
         n_identities: classes.
-        label_smoothing: epsilon of eq. 2.
-        heads: see ClipFT.
+        heads: see ClipFT, and so are unfreeze_blocks and tools.
+        prompts: texts with one {} each for the pseudo-token; of several the mean feature is taken.
         temperature: tau of eq. 6 and 7, > 0.
         similarity: "cosine" (eq. 3), or "dot": raw dot products, as the public code has it.
         hidden_factor: hidden width of the inversion network over the projected width.
@@ -53,15 +55,18 @@ class ClipHandID(ClipFT):
         backbone: nn.Module,
         n_identities: int,
         *,
-        label_smoothing: float = 0.1,
         heads: str = "both",
+        prompts: tuple[str, ...] = (PROMPT,),
         temperature: float = 0.07,
         similarity: str = "cosine",
         hidden_factor: int = 4,
         control: str = "none",
         train_text: bool = False,
+        unfreeze_blocks: int | None = None,
+        **tools,
     ):
-        super().__init__(backbone, n_identities, label_smoothing=label_smoothing, heads=heads)
+        shared = {"heads": heads, "unfreeze_blocks": unfreeze_blocks}
+        super().__init__(backbone, n_identities, **shared, **tools)
         if control not in CONTROLS:
             raise ValueError(f"Unknown control '{control}': choose one of {', '.join(CONTROLS)}.")
         if similarity not in ("cosine", "dot"):
@@ -71,6 +76,7 @@ class ClipHandID(ClipFT):
         if not isinstance(hidden_factor, int) or hidden_factor < 1:
             raise ValueError(f"hidden_factor is {hidden_factor!r}: give a whole number from 1.")
         self.temperature, self.similarity, self.control = temperature, similarity, control
+        self.prompts = cleaned(prompts)
         width = backbone.dims["proj"]
         self.inversion = InversionNetwork(width, hidden_factor * width, backbone.token_width)
         self.inversion.requires_grad_(control == "none")
@@ -78,8 +84,9 @@ class ClipHandID(ClipFT):
         for parameter in self.text:
             parameter.requires_grad_(True)
 
-    def _pretrained_parameters(self) -> list[nn.Parameter]:
-        return super()._pretrained_parameters() + self.text
+    def pretrained(self) -> list[nn.Parameter]:
+        """The image encoder, and the text encoder if it learns."""
+        return super().pretrained() + self.text
 
     def pseudo_tokens(self, projected: Tensor) -> Tensor:
         """[B, dims["proj"]] image features -> [B, token_width] vectors in the place of S*."""
@@ -90,7 +97,7 @@ class ClipHandID(ClipFT):
         """The identity losses, `image_to_text` (eq. 6) and `text_to_image` (eq. 7)."""
         features = self.backbone(images)
         image = features["proj"]
-        text = self.backbone.encode_prompt(self.pseudo_tokens(image))
+        text = mean_text(self.backbone, self.pseudo_tokens(image), self.prompts)
         settings = (labels, self.temperature, self.similarity)
         return {
             **self._identity_losses(features, labels),

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from handid import loss
-from handid.method import Method
-from handid.method._reid import IdentityHead, keep_frozen_norms, rate_groups, unfreeze_last
+from handid.method._prompts import cleaned, mean_text
+from handid.method._reid import IdentityHead, ReidMethod, level_names, rate_groups
 
 LEVELS = ("early", "feat", "proj")
 _KNOWN = {
@@ -21,7 +21,7 @@ _KNOWN = {
 }
 
 
-class ClipReID(Method):
+class ClipReID(ReidMethod):
     """Learned prompts and an image encoder under identity, triplet and image-to-text losses.
 
     Source: Li et al. 2023 (CLIP-ReID) and its public code; CLIP-FH, sections 3.2.2 and 3.3.2.
@@ -40,9 +40,8 @@ class ClipReID(Method):
         levels: of "early", "feat", "proj": where the losses act; "early" has a triplet loss only
             and is no part of the embedding.
         label_smoothing: of the identity loss and of the image-to-text cross-entropy.
-        unit: see IdentityHead, and so are arcface_scale, arcface_margin, triplet_margin,
-            centre_rate, contrastive_temperature.
-        unfreeze_blocks: last blocks of the image encoder that train; None: all of it.
+        unit: see IdentityHead, and so are triplet_margin and tools; "early" takes these two alone.
+        unfreeze_blocks: see ReidMethod.
         add_text: the embedding is the mean of unit `proj` and the unit constant text, as CLIP-FH's
             code has it; with text "constant" only, for it would tell the identity otherwise.
 
@@ -65,40 +64,33 @@ class ClipReID(Method):
         levels: tuple[str, ...] = LEVELS,
         label_smoothing: float = 0.1,
         unit: bool = False,
-        arcface_scale: float = 0.0,
-        arcface_margin: float = 0.0,
         triplet_margin: float | None = 0.3,
-        centre_rate: float = 0.0,
-        contrastive_temperature: float = 0.0,
         unfreeze_blocks: int | None = None,
         add_text: bool = False,
+        **tools,
     ):
-        super().__init__()
+        super().__init__(backbone, unfreeze_blocks)
         _check({"similarity": similarity, "text": text, "text_loss": text_loss}, levels)
-        _check_numbers(tokens, temperature, prompts)
+        _check_numbers(tokens, temperature)
         if add_text and (text, tuple(levels)) != ("constant", ("proj",)):
             raise ValueError("add_text needs text 'constant' and levels ['proj'].")
-        self.backbone, self.levels, self.add_text = backbone, tuple(levels), add_text
-        self.prompts = [" ".join(p.replace("{view}", "").split()) for p in prompts]
+        self.levels, self.add_text, self.prompts = tuple(levels), add_text, cleaned(prompts)
         self.temperature, self.similarity = temperature, similarity
         self.text, self.text_loss, self.train_text = text, text_loss, train_text
         self.label_smoothing, self.triplet_margin = label_smoothing, triplet_margin
         self.unit = unit
         # N(0, 0.02^2), as CLIP's own words were drawn
         self.tokens = nn.Parameter(0.02 * torch.randn(n_identities, tokens, backbone.token_width))
-        options = {"label_smoothing": label_smoothing, "triplet_margin": triplet_margin}
-        options |= {"arcface_scale": arcface_scale, "arcface_margin": arcface_margin}
-        options |= {"unit": unit, "centre_rate": centre_rate}
-        options |= {"contrastive_temperature": contrastive_temperature}
+        tools |= {"label_smoothing": label_smoothing, "triplet_margin": triplet_margin}
+        tools |= {"unit": unit}
         self.heads = nn.ModuleDict(
             {
-                level: IdentityHead(backbone.dims[level], n_identities, **options)
+                level: IdentityHead(backbone.dims[level], n_identities, **tools)
                 for level in self.levels
                 if level != "early"
             }
         )
         self.learns_words, self._texts = False, None
-        unfreeze_last(backbone, unfreeze_blocks)
         for parameter in backbone.text_parameters() if train_text else []:
             parameter.requires_grad_(True)
 
@@ -107,13 +99,11 @@ class ClipReID(Method):
         super().train(mode)
         if self.learns_words:
             self.backbone.eval()
-        keep_frozen_norms(self.backbone)
         return self
 
     def encode_words(self, words: Tensor) -> Tensor:
         """[N, tokens, token_width] -> [N, dims["proj"]] text features, mean over the prompts."""
-        found = [self.backbone.encode_prompt(words, prompt) for prompt in self.prompts]
-        return torch.stack(found).mean(0)
+        return mean_text(self.backbone, words, self.prompts)
 
     def texts(self) -> Tensor:
         """[K, dims["proj"]] text features of all identities, computed once a stage, no gradient."""
@@ -138,8 +128,7 @@ class ClipReID(Method):
         features = self.backbone.levels(images)
         parts = {}
         for level in self.levels:
-            found = self._level_losses(level, features[level], labels)
-            parts |= {f"{name}_{level}": part for name, part in found.items()}
+            parts |= level_names(self._level_losses(level, features[level], labels), level)
         if self.text_loss == "contrastive":
             return parts | self._contrast(features["proj"], self.texts()[labels], labels)
         return parts | {"image_to_text": self._classify(features["proj"], labels)}
@@ -214,10 +203,8 @@ def _check(chosen: dict[str, str], levels: tuple[str, ...]) -> None:
         )
 
 
-def _check_numbers(tokens: int, temperature: float, prompts: tuple[str, ...]) -> None:
+def _check_numbers(tokens: int, temperature: float) -> None:
     if not isinstance(tokens, int) or tokens < 1:
         raise ValueError(f"tokens is {tokens!r}: give a whole number from 1.")
     if not isinstance(temperature, int | float) or not temperature > 0:
         raise ValueError(f"temperature is {temperature!r}: give a number above 0.")
-    if isinstance(prompts, str) or not prompts:
-        raise ValueError("prompts is a list of texts with one {} each: give at least one.")

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from handid.method._cnn import CnnMethod, classifier
+from handid.method._reid import IdentityHead
 
 
 class CnnBaseline(CnnMethod):
@@ -14,19 +15,31 @@ class CnnBaseline(CnnMethod):
     Args:
         backbone: with `forward` -> {"feat"}.
         n_identities: classes.
-        label_smoothing: epsilon of eq. 2, 0 to 1.
+        neck: a batch norm before the classifier, and in the embedding.
+        unfreeze_blocks: see CnnMethod.
+        tools: see IdentityHead.
     """
 
     needs = "feature"  # VGG19-bn's is that of fully connected layers
 
-    def __init__(self, backbone: nn.Module, n_identities: int, *, label_smoothing: float = 0.1):
-        super().__init__(backbone, label_smoothing)
-        self.classifier = classifier(backbone.dims["feat"], n_identities)
+    def __init__(
+        self,
+        backbone: nn.Module,
+        n_identities: int,
+        *,
+        neck: bool = False,
+        unfreeze_blocks: int | None = None,
+        **tools,
+    ):
+        super().__init__(backbone, unfreeze_blocks)
+        width = backbone.dims["feat"]
+        layers = [classifier(width, n_identities)]
+        self.head = IdentityHead(width, n_identities, layers, neck=neck, **tools)
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`identity`: cross-entropy (eq. 1 without its local part)."""
-        return {"identity": self.cross_entropy(self.classifier(self.embed(images)), labels)}
+        return self.head.losses(self.backbone(images)["feat"], labels)
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, dims["feat"]]."""
-        return self.backbone(images)["feat"]
+        return self.head.embed(self.backbone(images)["feat"])

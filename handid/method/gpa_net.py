@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from handid.method._cnn import CnnMethod, head
+from handid.method._cnn import CnnMethod, reducing
+from handid.method._reid import IdentityHead, level_names
 
 BRANCHES = ("both", "global", "local")
 
@@ -27,7 +28,9 @@ class GpaNet(CnnMethod):
         width: of the reduced vectors r.
         dropout: probability, in the heads.
         local_weight: lambda of eq. 1.
-        label_smoothing: epsilon of eq. 2, 0 to 1.
+        neck: a batch norm before each head, and in the embedding.
+        unfreeze_blocks: see CnnMethod.
+        tools: of every head, see IdentityHead.
 
     Raises:
         ValueError: one sentence for parts that are no whole numbers or do not divide the map, an
@@ -45,9 +48,11 @@ class GpaNet(CnnMethod):
         width: int = 512,
         dropout: float = 0.5,
         local_weight: float = 1.0,
-        label_smoothing: float = 0.1,
+        neck: bool = False,
+        unfreeze_blocks: int | None = None,
+        **tools,
     ):
-        super().__init__(backbone, label_smoothing)
+        super().__init__(backbone, unfreeze_blocks)
         self.parts, self.local_weight = (horizontal_parts, vertical_parts), local_weight
         count = _count(self.parts, [backbone.sides[-1]] * 2)
         if branches not in BRANCHES:
@@ -56,8 +61,10 @@ class GpaNet(CnnMethod):
             raise ValueError("The local branch needs at least two parts: one is the whole map.")
         self.has_global, self.has_local = branches != "local", branches != "global" and count > 1
         vectors = self.has_global + count * self.has_local
+        inside = backbone.channels
         self.heads = nn.ModuleList(
-            head(backbone.channels, width, n_identities, dropout) for _ in range(vectors)
+            IdentityHead(inside, n_identities, layers, neck=neck, **tools)
+            for layers in (reducing(inside, width, n_identities, dropout) for _ in range(vectors))
         )
 
     def pooled(self, images: Tensor) -> Tensor:
@@ -72,18 +79,22 @@ class GpaNet(CnnMethod):
         return torch.cat(vectors, dim=1)
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`global`, and `local`: lambda times the sum over the parts (eq. 1)."""
+        """`identity_global`, and `identity_local`: lambda times the sum over the parts (eq. 1).
+
+        Further tools alike: `triplet_global`, `triplet_local`.
+        """
         vectors = self.pooled(images).unbind(1)
-        each = [
-            self.cross_entropy(layers(vector), labels)
-            for layers, vector in zip(self.heads, vectors, strict=True)
-        ]
-        found = {"global": each.pop(0)} if self.has_global else {}
-        return {**found, "local": self.local_weight * sum(each)} if self.has_local else found
+        each = [head.losses(one, labels) for head, one in zip(self.heads, vectors, strict=True)]
+        found = level_names(each.pop(0), "global") if self.has_global else {}
+        if not self.has_local:
+            return found
+        local = {k: self.local_weight * sum(part[k] for part in each) for k in each[0]}
+        return found | level_names(local, "local")
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, V * channels] before the heads: 8192 for ResNet50 and 3 parts."""
-        return self.pooled(images).flatten(1)
+        vectors = self.pooled(images).unbind(1)
+        return torch.cat([h.embed(one) for h, one in zip(self.heads, vectors, strict=True)], dim=1)
 
 
 def _count(parts: tuple[int, int], sides: Sequence[int]) -> int:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from handid.method._attention import ChannelAttention, PositionAttention
-from handid.method._cnn import CnnMethod, head
+from handid.method._cnn import CnnMethod, reducing
+from handid.method._reid import IdentityHead, level_names
 
 POSITIONS = ("relative", "flat", "none")
 
@@ -79,7 +80,9 @@ class MbaNet(CnnMethod):
         positions: see SpatialAttention.
         width: of the heads.
         dropout: probability, in the heads.
-        label_smoothing: epsilon, 0 to 1.
+        neck: a batch norm before each head, and in the embedding.
+        unfreeze_blocks: see CnnMethod.
+        tools: of every head, see IdentityHead.
 
     Raises:
         ValueError: one sentence for unknown positions or a backbone without stages.
@@ -87,7 +90,7 @@ class MbaNet(CnnMethod):
 
     needs = "stages"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
         self,
         backbone: nn.Module,
         n_identities: int,
@@ -95,19 +98,21 @@ class MbaNet(CnnMethod):
         positions: str = "relative",
         width: int = 2048,
         dropout: float = 0.5,
-        label_smoothing: float = 0.1,
+        neck: bool = False,
+        unfreeze_blocks: int | None = None,
+        **tools,
     ):
-        super().__init__(backbone, label_smoothing)
+        super().__init__(backbone, unfreeze_blocks)
         if positions not in POSITIONS:
             raise ValueError(f"Unknown positions '{positions}': choose {', '.join(POSITIONS)}.")
         places = [*zip(backbone.widths[2:], backbone.sides[2:], strict=True)]
         self.spatial = nn.ModuleList(SpatialAttention(*place, positions) for place in places)
         self.channel = nn.ModuleList(ChannelAttention() for _ in places)
-        inside = backbone.channels
-        self.heads = nn.ModuleDict(
-            {name: head(inside, width, n_identities, dropout, nn.LeakyReLU(0.1))
-             for name in ("global", "spatial", "channel")}
-        )  # fmt: skip
+        inside, sizes = backbone.channels, (width, n_identities, dropout)
+        self.heads = nn.ModuleDict()
+        for branch in ("global", "spatial", "channel"):
+            layers = reducing(inside, *sizes, nn.LeakyReLU(0.1))
+            self.heads[branch] = IdentityHead(inside, n_identities, layers, neck=neck, **tools)
 
     def pooled(self, images: Tensor) -> dict[str, Tensor]:
         """[B, 3, H, W] -> of each branch [B, channels], the average of its last map."""
@@ -121,12 +126,13 @@ class MbaNet(CnnMethod):
         return {name: found.mean((2, 3)) for name, found in maps.items()}
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`global`, `spatial` and `channel`: cross-entropy of each head."""
-        return {
-            name: self.cross_entropy(self.heads[name](vector), labels)
-            for name, vector in self.pooled(images).items()
-        }
+        """`identity_global`, `_spatial` and `_channel`: cross-entropy of each head."""
+        parts = {}
+        for branch, vector in self.pooled(images).items():
+            parts |= level_names(self.heads[branch].losses(vector, labels), branch)
+        return parts
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, 3 * channels] before the heads: 6144 for ResNet50."""
-        return torch.cat([*self.pooled(images).values()], dim=1)
+        found = self.pooled(images)
+        return torch.cat([self.heads[k].embed(vector) for k, vector in found.items()], dim=1)

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from handid import loss
 from handid.backbone import PROMPT
-from handid.method import Method
 from handid.method._interaction import CONTEXTS, Interaction, InversionMLP
-from handid.method._reid import IdentityHead, keep_frozen_norms, rate_groups, unfreeze_last
+from handid.method._prompts import cleaned
+from handid.method._reid import IdentityHead, ReidMethod
 
 _KNOWN = {
     "control": ("none", "constant_text", "single_token"),
@@ -23,7 +23,7 @@ _KNOWN = {
 }
 
 
-class PromptSG(Method):
+class PromptSG(ReidMethod):
     """Identity and triplet losses on text-guided embeddings, contrastive loss on text and image.
 
     Source: Yang et al. 2024 (PromptSG), sections 4 and 5.1, for hands; options beyond it from
@@ -34,10 +34,8 @@ class PromptSG(Method):
         n_identities: classes.
         label_smoothing: share that is spread over all identities, 0 to below 1.
         temperature: tau of eq. 5 and 6, > 0.
-        triplet_margin: of the batch-hard triplet losses, at least 0.
+        triplet_margin: of the batch-hard triplet losses; None for none.
         image_triplets: such losses on the image features too, as CLIP-ReID has them.
-        arcface_scale: 0 for a linear classifier; else ArcFace's.
-        arcface_margin: of ArcFace, in radians.
         neck: a batch norm before the classifier.
         reduction: width of a linear layer between the module and the neck; 0 for none.
         unit: scale the module's output to length 1.
@@ -48,7 +46,7 @@ class PromptSG(Method):
         attention_heads: of the interaction module.
         blocks: of self-attention in it.
         context: what they see; see Interaction.
-        unfreeze_blocks: how many of the image encoder's last blocks train; None for all of it.
+        unfreeze_blocks: see ReidMethod.
         prompts: with one {} each for the word; the first trains, the text features of all are
             averaged at test. Where "{view}" was not filled in, the words stand without it.
         fixed_prompt: a sentence without a place for a word.
@@ -56,6 +54,7 @@ class PromptSG(Method):
         test_embedding: the "module"'s output, what stands behind its "neck", or "both" necks'.
         control: "none", "constant_text" (the fixed prompt for every image, in training too) or
             "single_token" (text asks the image feature alone, and can change nothing).
+        tools: of the head on the module's output, see IdentityHead; the second head classifies.
 
     Raises:
         ValueError: one sentence for an option that is unknown or out of range.
@@ -68,10 +67,8 @@ class PromptSG(Method):
         *,
         label_smoothing: float = 0.1,
         temperature: float = 0.07,
-        triplet_margin: float = 0.3,
+        triplet_margin: float | None = 0.3,
         image_triplets: bool = True,
-        arcface_scale: float = 0.0,
-        arcface_margin: float = 0.0,
         neck: bool = True,
         reduction: int = 0,
         unit: bool = False,
@@ -88,16 +85,16 @@ class PromptSG(Method):
         test_prompt: str = "composed",
         test_embedding: str = "neck",
         control: str = "none",
+        **tools,
     ):
-        super().__init__()
+        super().__init__(backbone, unfreeze_blocks)
         chosen = {"control": control, "test_prompt": test_prompt, "context": context}
         _check(chosen | {"test_embedding": test_embedding}, two_heads)
         _check_numbers(temperature, inversion_layers, blocks)
-        _check_prompts(prompts)
-        self.backbone, self.temperature, self.margin = backbone, temperature, triplet_margin
+        self.temperature, self.margin = temperature, triplet_margin
         self.image_triplets = image_triplets
         self.unit, self.dropout = unit, nn.Dropout(dropout)
-        self.prompts = [" ".join(one.replace("{view}", "").split()) for one in prompts]
+        self.prompts = cleaned(prompts)
         self.fixed_prompt, self.test_prompt = fixed_prompt, test_prompt
         self.test_embedding, self.control = test_embedding, control
         width, settings = backbone.dims["proj"], {"neck": neck, "label_smoothing": label_smoothing}
@@ -107,18 +104,10 @@ class PromptSG(Method):
         self.inversion.requires_grad_(control != "constant_text")
         self.interaction = Interaction(width, attention_heads, blocks, context)
         self.reduction = nn.Linear(width, reduction) if reduction else nn.Identity()
-        arc = {"arcface_scale": arcface_scale, "arcface_margin": arcface_margin}
-        self.head = IdentityHead(reduction or width, n_identities, **settings, **arc)
+        self.head = IdentityHead(reduction or width, n_identities, **settings, **tools)
         self.image_head = None
         if two_heads:
             self.image_head = IdentityHead(backbone.dims["feat"], n_identities, **settings)
-        unfreeze_last(backbone, unfreeze_blocks)
-
-    def train(self, mode: bool = True) -> "PromptSG":
-        """As torch's; the batch norms of frozen blocks keep what they know."""
-        super().train(mode)
-        keep_frozen_norms(self.backbone)
-        return self
 
     def text(self, projected: Tensor) -> Tensor:
         """[B, dims["proj"]] image features -> [B, dims["proj"]] text features, not normalised."""
@@ -153,7 +142,7 @@ class PromptSG(Method):
 
         `identity` and `triplet` on the module's output, `triplet_early`, `triplet_feat` and
         `triplet_proj` on the image features, `image_to_text` (eq. 5), `text_to_image` (eq. 6);
-        with two heads `identity_feat` on the image feature too.
+        with two heads `identity_feat` on the image feature too, and what else the tools add.
         """
         tokens = self.backbone.tokens(images)
         image = tokens["proj"]
@@ -162,10 +151,12 @@ class PromptSG(Method):
         parts = self.head.losses(self.reduction(found), labels)
         if self.image_head is not None:
             parts["identity_feat"] = self.image_head.losses(tokens["feat"], labels)["identity"]
-        parts["triplet"] = loss.batch_hard_triplet(found, labels, self.margin)
-        for level in ("early", "feat", "proj") if self.image_triplets else ():
-            features = tokens[level]
-            parts[f"triplet_{level}"] = loss.batch_hard_triplet(features, labels, self.margin)
+        if self.margin is not None:
+            pulled = {"triplet": found}
+            if self.image_triplets:
+                pulled |= {f"triplet_{level}": tokens[level] for level in ("early", "feat", "proj")}
+            for name, features in pulled.items():
+                parts[name] = loss.batch_hard_triplet(features, labels, self.margin)
         settings = (labels, self.temperature)
         parts["image_to_text"] = loss.supervised_contrastive(image, text, *settings)
         parts["text_to_image"] = loss.supervised_contrastive(text, image, *settings)
@@ -182,10 +173,6 @@ class PromptSG(Method):
             return necked
         return torch.cat([self.image_head.embed(tokens["feat"]), necked], dim=1)
 
-    def parameter_groups(self, recipe) -> list[dict]:
-        """The image encoder at the backbone's rate, everything new at its own."""
-        return rate_groups(self, recipe.learning_rate)
-
 
 def _check(chosen: dict[str, str], two_heads: bool) -> None:
     for name, value in chosen.items():
@@ -201,8 +188,3 @@ def _check_numbers(temperature: float, inversion_layers: int, blocks: int) -> No
     for name, value, low in (("inversion_layers", inversion_layers, 2), ("blocks", blocks, 0)):
         if not isinstance(value, int) or value < low:
             raise ValueError(f"{name} is {value!r}: give a whole number from {low}.")
-
-
-def _check_prompts(prompts: tuple[str, ...]) -> None:
-    if isinstance(prompts, str) or not prompts or any(one.count("{}") != 1 for one in prompts):
-        raise ValueError(f"prompts is {prompts!r}: give a list of texts, each with one {{}}.")

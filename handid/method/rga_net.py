@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from handid import loss
 from handid.method._attention import exact, widened
-from handid.method._cnn import CnnMethod, classifier
+from handid.method._cnn import CnnMethod
+from handid.method._reid import IdentityHead
 
 OPEN = 3.0  # an open gate lets 95 % through
 RATIO = 8  # each embedding has one eighth of the channels; the public code's three ratios
@@ -80,11 +80,12 @@ class RgaNet(CnnMethod):
     Args:
         backbone: with `stages`, `widths` and `sides`, which fix the input size.
         n_identities: classes.
-        margin: of the triplet loss, in the unit of the features.
+        triplet_margin: of the triplet loss, in the unit of the features; None for none.
         after_neck: embed after the neck's batch norm, or before (the paper reports both).
-        label_smoothing: epsilon, 0 to 1.
         open_gates: begin with attention that changes next to nothing, so that a pre-trained
             backbone starts as it was. The public code draws it, and trains for 600 epochs.
+        unfreeze_blocks: see CnnMethod.
+        tools: see IdentityHead.
     """
 
     needs = "stages"
@@ -94,20 +95,20 @@ class RgaNet(CnnMethod):
         backbone: nn.Module,
         n_identities: int,
         *,
-        margin: float = 0.3,
+        triplet_margin: float | None = 0.3,
         after_neck: bool = True,
-        label_smoothing: float = 0.1,
         open_gates: bool = False,
+        unfreeze_blocks: int | None = None,
+        **tools,
     ):
-        super().__init__(backbone, label_smoothing)
-        self.margin, self.after_neck = margin, after_neck
+        super().__init__(backbone, unfreeze_blocks)
+        self.after_neck = after_neck
         self.attend = nn.ModuleList(
             RelationAwareAttention(width, side, open_gates=open_gates)
             for width, side in zip(backbone.widths, backbone.sides, strict=True)
         )
-        self.neck = nn.BatchNorm1d(backbone.channels)
-        self.neck.bias.requires_grad_(False)  # stays 0, as in the public code
-        self.classifier = classifier(backbone.channels, n_identities, bias=False)
+        tools["triplet_margin"] = triplet_margin
+        self.head = IdentityHead(backbone.channels, n_identities, **tools)
 
     def pooled(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, channels], before the neck."""
@@ -117,16 +118,12 @@ class RgaNet(CnnMethod):
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`identity` after the neck, `triplet` before it."""
-        vectors = self.pooled(images)
-        return {
-            "identity": self.cross_entropy(self.classifier(self.neck(vectors)), labels),
-            "triplet": loss.batch_hard_triplet(vectors, labels, self.margin),
-        }
+        return self.head.losses(self.pooled(images), labels)
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, channels]: 2048 for ResNet50."""
         vectors = self.pooled(images)
-        return self.neck(vectors) if self.after_neck else vectors
+        return self.head.embed(vectors) if self.after_neck else self.head.scaled(vectors)
 
 
 def _unit(inside: int, outside: int) -> nn.Sequential:

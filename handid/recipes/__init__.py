@@ -12,6 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FAMILIES = ("vit", "resnet", "cnn")
+# Options that every method that trains takes, whether its recipe names them or not.
+TOOLS = (
+    *("neck", "unit", "label_smoothing", "arcface_scale", "arcface_margin", "triplet_margin"),
+    *("centre_rate", "contrastive_temperature", "unfreeze_blocks"),
+)
 _FOLDER = Path(__file__).parent
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -130,7 +135,8 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         name: a file in this folder, without its suffix.
         family: "vit" or "resnet" (CLIP's), or "cnn" (ImageNet's): chooses where a value differs.
         changes: values to replace: fields of Recipe, of every Stage, of Augment, or of the
-            method's options. A changed `epochs` stretches warm-up and milestones with it.
+            method's options, TOOLS included. A changed `epochs` stretches warm-up and milestones
+            with it.
         control: one of the recipe's named controls or ablations, whose changes come first; its
             name goes into the title.
 
@@ -203,10 +209,11 @@ def _change(content: dict, key: str, value: Any) -> None:
             stage[key] = value
     elif key in Augment.model_fields:
         _parts(content, "augment", dict)[key] = value
-    elif key in options:
+    elif key in options or key in TOOLS:
         options[key] = value
     else:
-        known = [*Recipe.model_fields, *Stage.model_fields, *Augment.model_fields, *options]
+        known = [*Recipe.model_fields, *Stage.model_fields, *Augment.model_fields]
+        known += {*options, *TOOLS}
         near = get_close_matches(key, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}."
         raise ValueError(f"Unknown recipe key '{key}' for '{content['name']}': {hint}")

@@ -1,0 +1,31 @@
+"""Sentences with one place for learned words, and what several of them say together."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def cleaned(prompts: Sequence[str]) -> list[str]:
+    """The prompts; a "{view}" that nobody filled in is left out.
+
+    Raises:
+        ValueError: one sentence, unless it is a list of texts with one {} each.
+    """
+    if isinstance(prompts, str) or not prompts or any(one.count("{}") != 1 for one in prompts):
+        raise ValueError(f"prompts is {prompts!r}: give a list of texts, each with one {{}}.")
+    return [" ".join(one.replace("{view}", "").split()) for one in prompts]
+
+
+def mean_text(backbone: nn.Module, words: Tensor, prompts: Sequence[str]) -> Tensor:
+    """Mean over the prompts of the text features of words put in their place.
+
+    Args:
+        backbone: with `encode_prompt`.
+        words: [N, token_width] or [N, T, token_width].
+        prompts: texts with one {} each.
+
+    Returns:
+        [N, dims["proj"]], not normalised.
+    """
+    return torch.stack([backbone.encode_prompt(words, prompt) for prompt in prompts]).mean(0)

@@ -1,0 +1,174 @@
+"""The re-identification tool box as options of every method that trains."""
+
+import pytest
+import torch
+
+from handid import backbone, loss, method, recipes
+from handid.method import _reid
+
+ON_CLIP = ("clip_ft", "clip_handid", "clip_reid", "promptsg")
+ON_MAPS = ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net")
+TRAINED = (*ON_CLIP, *ON_MAPS)
+COMPARING = {
+    "triplet": {"triplet_margin": 0.3},
+    "centre": {"centre_rate": 0.5},
+    "contrastive": {"contrastive_temperature": 0.1},
+}
+
+
+def recipe(name, **changes):
+    return recipes.load(name, "vit" if name in ON_CLIP else "cnn", changes)
+
+
+def built(name, **changes):
+    """The method on a mini, its options through the recipe as a study gives them."""
+    on_clip = name in ON_CLIP
+    net = backbone.build("mini-ViT" if on_clip else "EfficientNet-Lite0", image_size=128)
+    torch.manual_seed(0)
+    parts = {} if name != "gpa_net" else {"horizontal_parts": 2}
+    return method.build(name, net, 3, **recipe(name, **parts, **changes).options)
+
+
+def batch():
+    images = torch.randn(6, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    return images, torch.arange(6) % 3
+
+
+def heads(net):
+    return [module for module in net.modules() if isinstance(module, _reid.IdentityHead)]
+
+
+def groups(net, name):
+    stage = recipe(name).stages[-1]
+    return [group for group in net.parameter_groups(stage) if group["params"]]
+
+
+def test_every_tool_may_be_changed_in_every_recipe():
+    assert {*recipes.TOOLS} == {*_reid.TOOLS, "unfreeze_blocks"}
+    assert recipe("clip_ft", arcface_scale=20.0).options["arcface_scale"] == 20.0
+    with pytest.raises(ValueError, match="did you mean 'arcface_scale'"):
+        recipe("clip_ft", arcface_scales=20.0)
+
+
+def test_a_method_without_training_has_no_tools():
+    options = recipes.load("clip_zero_shot", "vit", {"triplet_margin": 0.3}).options
+    with pytest.raises(ValueError, match="'clip_zero_shot' has no option 'triplet_margin'"):
+        method.build("clip_zero_shot", backbone.build("mini-ViT"), 3, **options)
+
+
+@pytest.mark.parametrize("tool", COMPARING)
+@pytest.mark.parametrize("name", TRAINED)
+def test_each_loss_can_be_added_and_reaches_the_image_encoder(name, tool):
+    net = built(name, **{"triplet_margin": None} | COMPARING[tool]).train()
+    parts = {key: part for key, part in net.losses(*batch()).items() if key.startswith(tool)}
+    assert parts and all(part.ndim == 0 and part.isfinite() for part in parts.values())
+    sum(parts.values()).backward()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in net.pretrained())
+    without = built(name, triplet_margin=None).train().losses(*batch())
+    assert not [key for key in without if key.startswith(tool)]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_centres_have_their_own_rate_move_and_do_not_decay(name):
+    net = built(name, centre_rate=0.5).train()
+    stage = recipe(name).stages[-1]
+    own = [group for group in groups(net, name) if group["lr"] == 0.5]
+    assert [id(group["params"][0]) for group in own] == [
+        id(head.centres) for head in heads(net) if head.centres is not None
+    ]
+    assert own and all(group["weight_decay"] == 0 for group in own)
+    before = [head.centres.detach().clone() for head in heads(net) if head.centre_rate]
+    optimiser = torch.optim.Adam(groups(net, name), weight_decay=stage.weight_decay)
+    sum(net.losses(*batch()).values()).backward()
+    optimiser.step()
+    after = [head.centres for head in heads(net) if head.centre_rate]
+    assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_arcface_takes_the_classifiers_place_and_its_directions_learn(name):
+    values = {}
+    for margin in (0.0, 0.5):
+        net = built(name, arcface_scale=30.0, arcface_margin=margin).eval()
+        parts = net.losses(*batch())
+        values[margin] = sum(v.item() for k, v in parts.items() if k.startswith("identity"))
+        sum(parts.values()).backward()
+        first = heads(net)[0].classifier
+        assert first.bias is None and first.weight.grad.abs().sum() > 0
+    assert values[0.5] > values[0.0] + 1
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_neck_can_be_put_in_and_left_out(name):
+    for neck in (True, False):
+        net = built(name, neck=neck)
+        kinds = {type(head.neck).__name__ for head in heads(net)}
+        assert kinds == {"BatchNorm1d" if neck else "Identity"}
+        assert net.train().embed(batch()[0]).isfinite().all()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_of_the_image_encoder_only_the_last_blocks_train(name, blocks):
+    net = built(name, unfreeze_blocks=blocks).train()
+    last = net.backbone.blocks()[-blocks:] if blocks else []
+    wanted = {id(p) for block in last for p in block.parameters()}
+    if name == "abd_net" and blocks:
+        wanted |= {id(p) for p in net.last_stage.parameters()}
+    old = {id(p) for p in net.pretrained()}
+    trained = {id(p) for group in groups(net, name) for p in group["params"]}
+    assert trained & old == wanted
+    kept = {k: v.clone() for k, v in net.backbone.state_dict().items() if "running_mean" in k}
+    sum(net.losses(*batch()).values()).backward()
+    moved = {k for k, v in net.backbone.state_dict().items() if k in kept and (v != kept[k]).any()}
+    allowed = "net.stages.3" if blocks else "nothing"
+    assert all(key.startswith(allowed) for key in moved)
+
+
+def test_blocks_that_are_not_there_are_refused():
+    with pytest.raises(ValueError, match="Cannot unfreeze 5 blocks: EfficientNet-Lite0 has 4"):
+        built("gpa_net", unfreeze_blocks=5)
+
+
+# --- where the tools stand in a method ----------------------------------------------------------
+
+
+def test_clip_ft_compares_both_features_before_their_necks():
+    net, (images, labels) = built("clip_ft", **COMPARING["triplet"], unit=True).eval(), batch()
+    with torch.inference_mode():
+        parts, features = net.losses(images, labels), net.backbone(images)
+        for level in ("feat", "proj"):
+            unit = torch.nn.functional.normalize(features[level], dim=1)
+            expected = loss.batch_hard_triplet(unit, labels, 0.3)
+            assert torch.allclose(parts[f"triplet_{level}"], expected)
+
+
+def test_gpa_net_sums_its_parts_and_weighs_them():
+    options = COMPARING["contrastive"] | {"local_weight": 0.5}
+    net, (images, labels) = built("gpa_net", **options).eval(), batch()
+    with torch.inference_mode():
+        parts, vectors = net.losses(images, labels), net.pooled(images).unbind(1)
+        each = [loss.supervised_contrastive_within(one, labels, 0.1) for one in vectors]
+    assert torch.allclose(parts["contrastive_global"], each[0])
+    assert torch.allclose(parts["contrastive_local"], 0.5 * (each[1] + each[2]))
+
+
+def test_abd_net_takes_the_mean_over_its_features():
+    net, (images, labels) = built("abd_net", **COMPARING["centre"]).eval(), batch()
+    with torch.inference_mode():
+        found, centres = net.features(images)[0], [head.centres for head in net.heads]
+        each = [loss.centre(f, c, labels) for f, c in zip(found, centres, strict=True)]
+        assert torch.allclose(net.losses(images, labels)["centre"], sum(each) / 3)
+
+
+def test_clip_handid_speaks_through_the_mean_of_its_prompts():
+    prompts = ["A photo of a {} hand", "The {} hand of a person"]
+    net, (images, labels) = built("clip_handid", prompts=prompts).eval(), batch()
+    with torch.inference_mode():
+        image = net.backbone(images)["proj"]
+        words = net.inversion(image)
+        text = sum(net.backbone.encode_prompt(words, prompt) for prompt in prompts) / 2
+        expected = loss.supervised_contrastive(image, text, labels, 0.07)
+        assert torch.allclose(net.losses(images, labels)["image_to_text"], expected, rtol=1e-4)
+    with pytest.raises(ValueError, match="prompts is 'A {} hand': give a list"):
+        built("clip_handid", prompts="A {} hand")
