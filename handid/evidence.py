@@ -94,9 +94,12 @@ def _differences(scores: Iterable, references: list[str], figure: str) -> pd.Dat
     def bases(who):
         return [] if who[0] in references else [(name, *who[1:]) for name in references]
 
+    scores = list(scores)
     found = _paired(scores, figure, bases, over=True)
     if found.empty:
         names = " or ".join(f"'{reference}'" for reference in references)
+        if {score.rows["method"].iloc[0] for score in scores} <= set(references):
+            raise ValueError(f"Nothing stands beside {names}: name something to compare with it.")
         raise ValueError(f"Nothing can be compared with {names}: it was not scored here.")
     return found
 

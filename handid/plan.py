@@ -279,9 +279,26 @@ def read_set(item: str) -> tuple[str, Any, str]:
     if not equals or not name.isidentifier():
         raise Refused(f"--set {item}: write --set name=value")
     try:
-        return name, yaml.safe_load(raw), f"--set {item}"
+        value = yaml.safe_load(raw)
     except yaml.YAMLError as error:
         raise Refused(f"--set {item}: {raw!r} is not a YAML value; quote it") from error
+    return name, located(value) if is_input(name) else value, f"--set {item}"
+
+
+def is_input(name: str) -> bool:
+    """Whether a parameter may name a data folder or a file of weights."""
+    return name.startswith("data_") or name.endswith("weights")
+
+
+def located(value: Any) -> Any:
+    """An existing path from where the command runs as an absolute one; anything else as it is.
+
+    A notebook would look for it from its own folder.
+    """
+    path = Path(value).expanduser() if isinstance(value, str) and value else None
+    if path and (path.is_file() or (path.is_dir() and os.sep in value)):
+        return str(path.resolve())
+    return value
 
 
 def read_data(item: str) -> tuple[str, str, str]:
@@ -303,12 +320,12 @@ def existing_weights(name: str) -> str:
     Raises:
         Refused: if it looks like a file and there is none.
     """
-    path = Path(name).expanduser()
-    if path.is_file() or (path.is_dir() and os.sep in name):
-        return str(path.resolve())
-    if os.sep in name or "/" in name or path.suffix in (".pt", ".safetensors"):
+    found, suffix = located(name), Path(name).suffix
+    if not Path(found).exists() and (
+        os.sep in name or "/" in name or suffix in (".pt", ".safetensors")
+    ):
         raise Refused(f"--weights {name}: no such file; give an existing file or a plain name")
-    return name
+    return found
 
 
 def check_profile(profile: Profile, name: str, chosen: dict[str, Notebook]) -> None:
@@ -399,7 +416,7 @@ def inputs_of(notebook: Notebook, injected: dict, work: Path) -> dict[str, str]:
     """Fingerprints of the data folders and weights that a notebook's parameters name."""
     found = {}
     for name, value in (notebook.defaults | injected).items():
-        if isinstance(value, str) and value and (name.startswith("data_") or name == "weights"):
+        if isinstance(value, str) and value and is_input(name):
             path = (notebook.path.parent / Path(value).expanduser()).resolve()
             # what lies in `work` are products; the keys of the needed notebooks stand for them
             if path.exists() and work not in (path, *path.parents):

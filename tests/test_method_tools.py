@@ -172,3 +172,21 @@ def test_clip_handid_speaks_through_the_mean_of_its_prompts():
         assert torch.allclose(net.losses(images, labels)["image_to_text"], expected, rtol=1e-4)
     with pytest.raises(ValueError, match="prompts is 'A {} hand': give a list"):
         built("clip_handid", prompts="A {} hand")
+
+
+@pytest.mark.parametrize("file", ["clip_ft", "clip_ft_mini"])
+@pytest.mark.parametrize("family", ["vit", "resnet"])
+def test_every_tool_of_clip_fts_recipe_can_be_trained(file, family):
+    plain = recipes.load(file, family)
+    assert len(plain.ablations) >= 7
+    for name in plain.ablations:
+        one = recipes.load(file, family, control=name)
+        assert one.title == f"CLIP-FT {name}"
+        assert one.options != plain.options or one.stages != plain.stages
+        net = backbone.build("mini-ViT" if family == "vit" else "mini-RN")
+        net = method.build(one.method, net, 3, **one.options).train()
+        parts, (stage,) = net.losses(*batch()), one.stages
+        assert stage.loss_weights.keys() <= parts.keys()
+        people = stage.batch_size // stage.images_per_identity
+        assert stage.sampler == "plain" or (people >= 2 and stage.images_per_identity >= 2)
+        sum(parts.values()).backward()

@@ -584,14 +584,32 @@ def test_parameters_are_read_as_python_reads_them():
 # ---------------------------------------------------------------- fresh and stale
 
 
+def test_a_path_is_the_command_lines_and_a_name_stays_a_name(tmp_path, monkeypatch):
+    (tmp_path / "mini").mkdir()
+    (tmp_path / "hands").mkdir()
+    (tmp_path / "w.pt").write_text("w")
+    monkeypatch.chdir(tmp_path)
+    for item, value in {
+        "weights=w.pt": str(tmp_path / "w.pt"),
+        "cnn_weights=./w.pt": str(tmp_path / "w.pt"),
+        "data_hd=./hands": str(tmp_path / "hands"),
+        "weights=mini": "mini",
+        "title=w.pt": "w.pt",
+    }.items():
+        assert plan.read_set(item)[1] == value
+    assert plan.existing_weights(str(tmp_path / "w.pt")) == str(tmp_path / "w.pt")
+
+
 def test_only_what_changed_runs_again(tmp_path):
     house = House(tmp_path)
-    data, weights = house.home / "hands", house.home / "w.pt"
+    data, weights, others = house.home / "hands", house.home / "w.pt", house.home / "cnn.pth"
     (data / "deep").mkdir(parents=True)
     (data / "deep/a.jpg").write_text("a")
     weights.write_text("w")
+    others.write_text("w")
     (house.root / "handid/thing.py").write_text("x = 1\n")
     lines = f"{WORK}\nepochs = 1  # passes\ndata_11k = ''  # folder\nweights = 'tiny'  # name"
+    lines += "\ncnn_weights = ''  # file"
     touch = """import pathlib
 for name in ["product", "cache/a", *(f"many/{number}" for number in range(30))]:
     path = pathlib.Path(f"{work}/{name}")
@@ -601,6 +619,7 @@ for name in ["product", "cache/a", *(f"many/{number}" for number in range(30))]:
     house.notebook("01_second", "x = 1", needs=["00_first"])
     house.notebook("02_other", "x = 1")
     words = ["--data", f"11k={data}", "--weights", weights, "--jobs", 2]
+    words += ["--set", f"cnn_weights={others}"]
 
     assert house.run(*words).returncode == 0
     before = house.manifest()["notebooks"]
@@ -621,7 +640,7 @@ for name in ["product", "cache/a", *(f"many/{number}" for number in range(30))]:
         told = house.stale(*words, *more.split())
         assert told == fresh | first | {"00_first": f"stale (changed: {why})"}
     assert set(house.stale(*words, "--force").values()) == {"stale (forced)"}
-    for path in (data / "deep/a.jpg", weights):
+    for path in (data / "deep/a.jpg", weights, others):
         with changed(path):
             assert house.stale(*words) == fresh | first | {"00_first": "stale (changed: data)"}
     with changed(house.root / "handid/thing.py"):
