@@ -64,6 +64,8 @@ def test_what_answers_other_queries_is_not_compared():
     other = score("CLIP-FT", [1, 1, 1, 1, 1, 1], target="HD")
     with pytest.raises(ValueError, match="Nothing can be compared with 'CLIP-ZS'"):
         evidence.gains([BASE, other], "CLIP-ZS")
+    with pytest.raises(ValueError, match="Nothing stands beside 'CLIP-ZS': name something"):
+        evidence.gains([BASE], "CLIP-ZS")
 
 
 def test_questions_count_each_true_answer_alike():
