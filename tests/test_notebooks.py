@@ -58,7 +58,7 @@ def test_the_results_hold_every_system_and_say_that_they_are_synthetic(reports):
     trained = {"CLIP-FT", "CNN baseline", "GPA-Net", "CLIP-ReID", "PromptSG"}
     systems |= trained | {f"{method} untrained" for method in trained}
     systems |= {"CLIP-ReID constant_text", "PromptSG single_token"}
-    systems |= {"CLIP-ReID v5", "CLIP-ReID v5 as_run"}
+    systems |= {"CLIP-FT arcface", "CLIP-ReID v5", "CLIP-ReID v5 as_run"}
     systems |= {"GPA-Net Hp=1 Vp=1", "GPA-Net Hp=2 Vp=1"}
     systems |= {"GPA-Net global only", "GPA-Net local only"}
     assert set(rows["method"]) == systems
