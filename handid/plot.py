@@ -156,8 +156,10 @@ def differences(rows: pd.DataFrame, title: str) -> Figure:
     axis.axvline(0, color="#444444", lw=1)
     axis.hlines(heights, rows["low"], rows["high"], color=_COLOURS[2], lw=2)
     axis.plot(rows["value"], heights, "o", color=_COLOURS[2], ms=6)
+    clear = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # the line at zero may be behind
     for value, high, height in zip(rows["value"], rows["high"], heights, strict=True):
-        axis.annotate(f"{value:+.1f}", (high, height), (6, -3), textcoords="offset points")
+        words = {"textcoords": "offset points", "bbox": clear}
+        axis.annotate(f"{value:+.1f}", (high, height), (6, -3), **words)
     axis.set_yticks(heights, rows["label"])
     axis.set(xlabel="percentage points; the bar is a 95 % interval over people")
     axis.set_ylim(0.4 - len(rows), 0.6)
