@@ -228,8 +228,7 @@ def arcface_logits(
 def centre(embeddings: Tensor, centres: Tensor, labels: Tensor) -> Tensor:
     """Half the squared distance of each row to its identity's centre.
 
-    Source: Wen et al. 2016 (centre loss), eq. 2, over the number of rows as CLIP-FH has it. The
-    gradient moves the centres too, if they require one.
+    Source: Wen et al. 2016 (centre loss), eq. 2, over the number of rows as CLIP-FH has it.
 
     Args:
         embeddings: [B, D], any length.

@@ -151,7 +151,8 @@ def fit(  # noqa: PLR0913 - the loop is where everything meets
         seed: of order, augmentation and dropout.
 
     Returns:
-        The history: a row an epoch: stage, epoch, learning_rate (backbone's), each loss, total,
+        The history: a row an epoch: stage, epoch, learning_rate (of the first group that trains:
+        the backbone's unless it rests), each loss, total,
         validation, seconds, images_per_second.
 
     Raises:

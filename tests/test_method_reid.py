@@ -47,13 +47,15 @@ def test_a_head_has_the_losses_that_its_options_name_and_no_other():
 
 def test_each_loss_is_the_pure_function_on_its_own_feature():
     net, (features, labels) = head(**FULL), batch()
+    centres = torch.randn(4, 6)
+    net.centres.copy_(centres)
     parts = net.losses(features, labels)
     necked = nn.functional.batch_norm(features, None, None, training=True)
     arc = loss.arcface_logits(necked, net.classifier.weight, labels, 30.0, 0.5)
     expected = {
         "identity": loss.label_smoothed_cross_entropy(arc, labels, 0.1),
         "triplet": loss.batch_hard_triplet(features, labels, 0.3),
-        "centre": loss.centre(necked, net.centres, labels),
+        "centre": loss.centre(necked, centres, labels),
         "contrastive": loss.supervised_contrastive_within(features, labels, 0.1),
     }
     for name, value in expected.items():
@@ -93,18 +95,25 @@ def test_arcface_margin_is_in_the_loss_and_its_directions_learn():
     assert values[0.5] > values[0.0] + 1
 
 
-def test_centres_move_towards_their_identities():
-    net, (features, labels) = Net(centre_rate=0.5), batch()
-    groups = [g for g in _reid.rate_groups(net, RATES) if g["params"] != []]
-    optimiser = torch.optim.Adam(groups[1:], weight_decay=5e-4)
-    before = net.head.centres.detach().clone()
-    for _ in range(30):
-        optimiser.zero_grad()
-        net.head.losses(features, labels)["centre"].backward()
-        optimiser.step()
-    means = torch.stack([net.head.embed(features)[labels == k].mean(0) for k in range(4)])
-    gaps = [(c - means).norm(dim=1).mean().item() for c in (before, net.head.centres)]
-    assert gaps[1] < 0.3 * gaps[0]
+def test_centres_move_by_wens_rule_in_training_and_stand_still_at_test():
+    net, (features, labels) = head(neck=False, centre_rate=0.5), batch()
+    labels[:5] = 1  # identities of several sizes, and one with no row
+    labels[labels == 3] = 0
+    rows, expected = features.double().tolist(), net.centres.double().tolist()
+    for _ in range(3):
+        net.losses(features, labels)
+        moved = [list(centre) for centre in expected]
+        for k, centre in enumerate(expected):
+            own = [row for row, label in zip(rows, labels.tolist(), strict=True) if label == k]
+            for d, value in enumerate(centre):
+                gap = sum(value - row[d] for row in own)  # eq. 4
+                moved[k][d] = value - 0.5 * gap / (1 + len(own))
+        expected = moved
+    assert torch.allclose(net.centres.double(), torch.tensor(expected).double(), atol=1e-6)
+    assert (net.centres[3] == 0).all() and (net.centres[:3] != 0).any(1).all()
+    before = net.centres.clone()
+    net.eval().losses(features, labels)
+    assert torch.equal(before, net.centres)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +122,18 @@ def test_centres_move_towards_their_identities():
         ({"arcface_scale": -1.0}, "arcface_scale is -1.0: give a number from 0"),
         ({"centre_rate": "fast"}, "centre_rate is 'fast'"),
         ({"triplet_margin": -0.1}, "triplet_margin is -0.1"),
+        ({"triplet_margin": False}, "triplet_margin is False: give a number from 0"),
+        ({"triplet_margin": ""}, "triplet_margin is ''"),
+        ({"centre_rate": 1.5}, "centre_rate is 1.5: give a number from 0 to 1"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0: give a number from 0 to below 1"),
+        ({"label_smoothing": None}, "label_smoothing is None"),
+        ({"contrastive_temperature": float("inf")}, "contrastive_temperature is inf"),
+        (
+            {"arcface_scale": 30.0, "arcface_margin": 1.6},
+            "arcface_margin is 1.6: .* to below 1.571",
+        ),
+        ({"neck": "no"}, "neck is 'no': give true or false"),
+        ({"unit": None}, "unit is None: give true or false"),
         ({"arcface_margin": 0.5}, "arcface_margin without arcface_scale does nothing"),
     ],
 )
@@ -127,11 +148,10 @@ def test_an_option_out_of_range_is_refused(options, sentence):
 def test_every_trainable_parameter_is_in_one_group_at_its_own_rate():
     net = Net(**FULL)
     groups = _reid.rate_groups(net, RATES)
-    assert [group["lr"] for group in groups] == [1e-3, 1e-2, 0.5]
+    assert [group["lr"] for group in groups] == [1e-3, 1e-2]
     listed = [id(p) for group in groups for p in group["params"]]
     assert len(listed) == len(set(listed))
     assert set(listed) == {id(p) for p in net.parameters() if p.requires_grad}
-    assert groups[2]["params"][0] is net.head.centres and groups[2]["weight_decay"] == 0
 
 
 def test_biases_may_have_a_multiple_of_the_rate():

@@ -276,7 +276,9 @@ def test_a_change_of_the_caller_overrides_the_controls():
     assert changed.stages[0].epochs == 3
 
 
-@pytest.mark.parametrize(("name", "known"), [("clip_handid", "public_code, "), ("clip_ft", "none")])
+@pytest.mark.parametrize(
+    ("name", "known"), [("clip_handid", "public_code, "), ("raw_pixels", "none")]
+)
 def test_an_unknown_control_is_refused_with_the_known_ones(name, known):
     with pytest.raises(ValueError, match=f"has no control 'zero': it has {known}") as caught:
         recipes.load(name, "vit", control="zero")

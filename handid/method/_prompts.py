@@ -12,13 +12,14 @@ def cleaned(prompts: Sequence[str]) -> list[str]:
     Raises:
         ValueError: one sentence, unless it is a list of texts with one {} each.
     """
-    if isinstance(prompts, str) or not prompts or any(one.count("{}") != 1 for one in prompts):
+    texts = isinstance(prompts, list | tuple) and all(isinstance(one, str) for one in prompts)
+    if not texts or not prompts or any(one.count("{}") != 1 for one in prompts):
         raise ValueError(f"prompts is {prompts!r}: give a list of texts, each with one {{}}.")
     return [" ".join(one.replace("{view}", "").split()) for one in prompts]
 
 
 def mean_text(backbone: nn.Module, words: Tensor, prompts: Sequence[str]) -> Tensor:
-    """Mean over the prompts of the text features of words put in their place.
+    """Mean over the prompts of the text features of words put in their place, lengths as they come.
 
     Args:
         backbone: with `encode_prompt`.

@@ -3,6 +3,7 @@
 What stands here serves every method that trains; which of it a method uses, its recipe says.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from inspect import signature
 
@@ -29,10 +30,10 @@ class IdentityHead(nn.Module):
         unit: scale features to length 1 first.
         label_smoothing: share that is spread over all identities, 0 to below 1.
         arcface_scale: 0 for a linear classifier; else ArcFace's scale.
-        arcface_margin: of ArcFace, in radians.
+        arcface_margin: of ArcFace, in radians, to below pi / 2.
         triplet_margin: of the batch-hard triplet loss before the neck; None for none.
-        centre_rate: peak learning rate of the centres of the centre loss, behind the neck; 0 for no
-            such loss.
+        centre_rate: alpha of the centre loss, behind the neck, up to 1; 0 for no such loss. It
+            sums over D numbers: weigh it, Luo et al. take 5e-4.
         contrastive_temperature: of the supervised contrastive loss among features before the neck;
             0 for none.
 
@@ -56,12 +57,13 @@ class IdentityHead(nn.Module):
         contrastive_temperature: float = 0.0,
     ):
         super().__init__()
-        lows = {"arcface_scale": arcface_scale, "arcface_margin": arcface_margin}
-        lows |= {"triplet_margin": triplet_margin or 0.0, "centre_rate": centre_rate}
-        lows |= {"contrastive_temperature": contrastive_temperature}
-        for name, value in lows.items():
-            if not isinstance(value, int | float) or not value >= 0:
-                raise ValueError(f"{name} is {value!r}: give a number from 0.")
+        check_switches(neck=neck, unit=unit)
+        check_numbers(arcface_scale=arcface_scale, contrastive_temperature=contrastive_temperature)
+        check_numbers(1.0, centre_rate=centre_rate)
+        check_numbers(math.pi / 2, False, arcface_margin=arcface_margin)
+        check_numbers(1.0, False, label_smoothing=label_smoothing)
+        if triplet_margin is not None:
+            check_numbers(triplet_margin=triplet_margin)
         if arcface_margin and not arcface_scale:
             raise ValueError("arcface_margin without arcface_scale does nothing: give both.")
         self.unit, self.label_smoothing = unit, label_smoothing
@@ -77,7 +79,7 @@ class IdentityHead(nn.Module):
             nn.init.normal_(self.classifier.weight, std=self.classifier.in_features**-0.5)
         elif not layers:
             nn.init.normal_(self.classifier.weight, std=0.001)
-        self.centres = nn.Parameter(torch.randn(n_identities, width)) if centre_rate else None
+        self.register_buffer("centres", torch.zeros(n_identities, width) if centre_rate else None)
 
     def scaled(self, features: Tensor) -> Tensor:
         """[B, D] features before the neck: as they come, or of length 1."""
@@ -112,11 +114,24 @@ class IdentityHead(nn.Module):
             parts["triplet"] = loss.batch_hard_triplet(before, labels, self.triplet_margin)
         if self.centres is not None:
             parts["centre"] = loss.centre(necked, self.centres, labels)
+            if self.training:
+                self._move_centres(necked.detach().float(), labels)
         if self.temperature:
             parts["contrastive"] = loss.supervised_contrastive_within(
                 before, labels, self.temperature
             )
         return parts
+
+    @torch.no_grad()
+    def _move_centres(self, necked: Tensor, labels: Tensor) -> None:
+        """Each centre towards its rows [B, D] of the batch: Wen et al. 2016, eq. 4.
+
+        By this rule and not by the optimiser, where the small weight of the loss would hold them.
+        """
+        towards = torch.zeros_like(self.centres)
+        towards.index_add_(0, labels, necked - self.centres[labels])
+        counts = torch.bincount(labels, minlength=len(towards))
+        self.centres += self.centre_rate * towards / (1 + counts)[:, None]
 
 
 TOOLS = tuple(n for n, p in signature(IdentityHead).parameters.items() if p.kind == p.KEYWORD_ONLY)
@@ -140,7 +155,7 @@ class ReidMethod(Method):
     def train(self, mode: bool = True) -> "ReidMethod":
         """As torch's; the batch norms of frozen blocks keep what they know."""
         super().train(mode)
-        keep_frozen_norms(self.backbone)
+        keep_frozen_norms(self)
         return self
 
     def pretrained(self) -> list[nn.Parameter]:
@@ -150,6 +165,35 @@ class ReidMethod(Method):
     def parameter_groups(self, recipe) -> list[dict]:
         """The pre-trained layers at the backbone's rate, everything new at its own."""
         return rate_groups(self, recipe.learning_rate)
+
+
+def check_numbers(high: float = math.inf, reached: bool = True, **options: float) -> None:
+    """Refuse what is no finite number from 0 to `high`, itself allowed or not.
+
+    Raises:
+        ValueError: one sentence that names the option.
+    """
+    ends = "" if high == math.inf else f" {'to' if reached else 'to below'} {high:.4g}"
+    for name, value in options.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if (
+            not number
+            or not 0 <= value < math.inf
+            or value > high
+            or (value == high and not reached)
+        ):
+            raise ValueError(f"{name} is {value!r}: give a number from 0{ends}.")
+
+
+def check_switches(**options: bool) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        ValueError: one sentence that names the option.
+    """
+    for name, value in options.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}: give true or false.")
 
 
 def _neck(width: int) -> nn.BatchNorm1d:
@@ -180,7 +224,7 @@ def unfreeze_last(backbone: nn.Module, blocks: int | None) -> None:
     if blocks is None:
         return
     known = backbone.blocks()
-    if not isinstance(blocks, int) or not 0 <= blocks <= len(known):
+    if type(blocks) is not int or not 0 <= blocks <= len(known):
         raise ValueError(
             f"Cannot unfreeze {blocks!r} blocks: {backbone.name} has {len(known)}, give 0 to that."
         )
@@ -198,18 +242,15 @@ def keep_frozen_norms(module: nn.Module) -> None:
 
 
 def rate_groups(method: ReidMethod, rates, leave_out: Iterable[nn.Parameter] = ()) -> list[dict]:
-    """What trains of a method: what was pre-trained, what is new, centres.
+    """What trains of a method: what was pre-trained, and what is new.
 
     Args:
-        method: may hold IdentityHeads; their centres have a rate of their own and do not decay,
-            for decay would pull them to 0 and not to the features.
+        method: whose parameters these are.
         rates: has `backbone`, `new` and `bias`, which multiplies the rate of biases.
         leave_out: parameters that do not train now.
     """
-    heads = [m for m in method.modules() if isinstance(m, IdentityHead) and m.centre_rate]
-    left_out = {id(p) for p in leave_out} | {id(head.centres) for head in heads}
     old = {id(p) for p in method.pretrained()}
-    left_out |= {id(p) for p in method.backbone.parameters()} - old
+    left_out = {id(p) for p in method.backbone.parameters()} - old | {id(p) for p in leave_out}
     parts = {(new, bias): [] for bias in (False, True) for new in (False, True)}
     for name, parameter in method.named_parameters():
         if parameter.requires_grad and id(parameter) not in left_out:
@@ -219,4 +260,4 @@ def rate_groups(method: ReidMethod, rates, leave_out: Iterable[nn.Parameter] = (
         {"params": part, "lr": (rates.new if new else rates.backbone) * (rates.bias if bias else 1)}
         for (new, bias), part in parts.items()
         if part
-    ] + [{"params": [h.centres], "lr": h.centre_rate, "weight_decay": 0.0} for h in heads]
+    ]

@@ -99,9 +99,10 @@ class AbdNet(CnnMethod):
         )
 
     def apply_initial_weights(self) -> None:
-        """The public code's start of everything that is new."""
+        """The public code's start of what is new; ArcFace's directions have one of their own."""
+        directions = [head.classifier for head in self.heads if head.scale]
         for name, module in self.named_modules():
-            if name.startswith("backbone."):
+            if name.startswith("backbone.") or module in directions:
                 continue
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")

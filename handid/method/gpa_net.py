@@ -16,8 +16,8 @@ class GpaNet(CnnMethod):
     """The map's average and the averages of its parts; one head a vector.
 
     Source: GPA-Net, section 2. The paper mentions no activation in the heads, so there is none, and
-    does not say how they start ("appropriate"): see `head`. One part alone is the whole map, which
-    then is the global branch alone, as in table 3.
+    does not say how they start ("appropriate"): see `reducing`. One part alone is the whole map,
+    which then is the global branch alone, as in table 3.
 
     Args:
         backbone: with `map`, `channels` and `sides`.
@@ -92,7 +92,7 @@ class GpaNet(CnnMethod):
         return found | level_names(local, "local")
 
     def embed(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, V * channels] before the heads: 8192 for ResNet50 and 3 parts."""
+        """[B, 3, H, W] -> [B, V * channels] before the reducing layers: 8192, ResNet50, 3 parts."""
         vectors = self.pooled(images).unbind(1)
         return torch.cat([h.embed(one) for h, one in zip(self.heads, vectors, strict=True)], dim=1)
 

@@ -133,6 +133,6 @@ class MbaNet(CnnMethod):
         return parts
 
     def embed(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, 3 * channels] before the heads: 6144 for ResNet50."""
+        """[B, 3, H, W] -> [B, 3 * channels] before the reducing layers: 6144 for ResNet50."""
         found = self.pooled(images)
         return torch.cat([self.heads[k].embed(vector) for k, vector in found.items()], dim=1)

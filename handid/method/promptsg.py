@@ -13,7 +13,7 @@ from handid import loss
 from handid.backbone import PROMPT
 from handid.method._interaction import CONTEXTS, Interaction, InversionMLP
 from handid.method._prompts import cleaned
-from handid.method._reid import IdentityHead, ReidMethod
+from handid.method._reid import IdentityHead, ReidMethod, check_numbers
 
 _KNOWN = {
     "control": ("none", "constant_text", "single_token"),
@@ -91,6 +91,8 @@ class PromptSG(ReidMethod):
         chosen = {"control": control, "test_prompt": test_prompt, "context": context}
         _check(chosen | {"test_embedding": test_embedding}, two_heads)
         _check_numbers(temperature, inversion_layers, blocks)
+        if triplet_margin is not None:
+            check_numbers(triplet_margin=triplet_margin)
         self.temperature, self.margin = temperature, triplet_margin
         self.image_triplets = image_triplets
         self.unit, self.dropout = unit, nn.Dropout(dropout)

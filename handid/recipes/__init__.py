@@ -29,7 +29,7 @@ class _Strict(BaseModel):
 class Rates(_Strict):
     """Peak learning rates: of the pre-trained image encoder, and of everything new.
 
-    `bias` multiplies both for parameters that are biases, for the methods that say so.
+    `bias` multiplies both for parameters that are biases.
     """
 
     backbone: Positive
@@ -136,7 +136,8 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         family: "vit" or "resnet" (CLIP's), or "cnn" (ImageNet's): chooses where a value differs.
         changes: values to replace: fields of Recipe, of every Stage, of Augment, or of the
             method's options, TOOLS included. A changed `epochs` stretches warm-up and milestones
-            with it.
+            with it; `loss_weights` and `loss_warmup` change the losses they name, in the stages
+            that train on images.
         control: one of the recipe's named controls or ablations, whose changes come first; its
             name goes into the title.
 
@@ -200,10 +201,19 @@ def _parts(content: dict, key: str, kind: type) -> Any:
     return part if isinstance(part, kind) else kind()
 
 
+def _change_losses(stages: list[dict], key: str, value: Any) -> None:
+    """Losses by name: what is not named stays, and a stage on cached features has others."""
+    for stage in stages:
+        if not stage.get("encode_once"):
+            stage[key] = stage.get(key, {}) | value if isinstance(value, dict) else value
+
+
 def _change(content: dict, key: str, value: Any) -> None:
     options, key = content.setdefault("options", {}), str(key)
     if key in Recipe.model_fields:
         content[key] = value
+    elif key in ("loss_weights", "loss_warmup"):
+        _change_losses(_parts(content, "stages", list), key, value)
     elif key in Stage.model_fields:
         for stage in _parts(content, "stages", list):
             stage[key] = value
