@@ -1,11 +1,13 @@
-"""Files that are whole or absent. The one room that every other may use; no hands in it."""
+"""Files that are whole or absent. Every other room may use it; it knows nothing of hands."""
 
 import errno
+import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -39,3 +41,18 @@ def whole(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The object that a JSON file holds; empty if the file is missing or holds anything else."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write JSON, whole or not at all."""
+    with whole(path) as part:
+        part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -20,10 +20,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from handid import disk, imagenet
+from handid import disk
+from handid.backbone import imagenet
 
 PROMPT = "A photo of a {} hand"
-SHIPPED_FOLDER = Path(__file__).parent / "weights"
+SHIPPED_FOLDER = Path(__file__).parents[1] / "weights"
 _TABLE, _WORDS = "token_embedding.weight", "token_embedding.known"
 _START = 49406  # tokens from here on begin and end a text
 _PLACEHOLDER = "x"  # any word that is one token; its embedding is always replaced

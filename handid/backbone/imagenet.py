@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision import models
 
-from handid import efficientnet
+from handid.backbone import efficientnet
 
 _HEADS = {"ResNet50": "fc.", "VGG19-bn": "classifier.6."}  # ImageNet's 1000 classes, not kept
 

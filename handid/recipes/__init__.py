@@ -4,7 +4,9 @@ A value that the papers give per backbone family is a mapping `{vit: ..., resnet
 configuration language: no inheritance, no expressions, and an unknown key is refused.
 """
 
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FAMILIES = ("vit", "resnet", "cnn")
+_UNTRAINED = "untrained"
 # Options that every method that trains takes, whether its recipe names them or not.
 TOOLS = (
     *("neck", "unit", "label_smoothing", "arcface_scale", "arcface_margin", "triplet_margin"),
@@ -94,6 +97,7 @@ class Augment(_Strict):
 class Recipe(_Strict):
     """A method with everything that makes its numbers: options, images, stages, test.
 
+    `full_size` names the recipe as published, of which this one is made for small networks.
     `weights` are those that the study names, or "random": an untrained network, as a control.
     `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own;
     with `portrait` the square is squeezed to about 4/7 of its width, for every method that is not
@@ -105,6 +109,7 @@ class Recipe(_Strict):
 
     name: str
     title: str
+    full_size: str = ""
     method: str
     options: dict[str, Any] = {}
     controls: dict[str, dict[str, Any]] = {}
@@ -121,6 +126,55 @@ class Recipe(_Strict):
     select: Literal["best", "last"] = "best"
     augment: Augment = Augment()
     stages: list[Stage]
+
+
+@dataclass(frozen=True)
+class System:
+    """What a row of results is about, whatever its title says.
+
+    Attributes:
+        recipe: name of the recipe.
+        control: one of its named controls or ablations, or "".
+        trained: False for the method before its first step, of a recipe that trains.
+    """
+
+    recipe: str
+    control: str = ""
+    trained: bool = True
+
+    @property
+    def key(self) -> str:
+        """As results.csv writes it: "clip_ft", "clip_handid:zero_token", "clip_ft:untrained"."""
+        parts = [self.recipe, self.control, "" if self.trained else _UNTRAINED]
+        return ":".join(part for part in parts if part)
+
+    @classmethod
+    def parse(cls, key: str) -> "System":
+        """The system of a key."""
+        recipe, *rest = key.split(":")
+        trained = _UNTRAINED not in rest
+        controls = [part for part in rest if part != _UNTRAINED]
+        return cls(recipe, controls[0] if controls else "", trained)
+
+    @property
+    def untrained(self) -> "System":
+        """The same before its first step."""
+        return replace(self, trained=False)
+
+    @property
+    def full_size(self) -> "System":
+        """The system as it was published: of a recipe for small networks the one it stands for."""
+        return replace(self, recipe=_full_sizes().get(self.recipe) or self.recipe)
+
+
+@cache
+def _full_sizes() -> dict[str, str]:
+    """Recipe -> the published recipe that it stands for; empty for one that is published itself."""
+    return {name: _content(name).get("full_size", "") for name in names()}
+
+
+def _content(name: str) -> dict[str, Any]:
+    return yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def names() -> list[str]:
@@ -148,7 +202,7 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         raise ValueError(f"Unknown recipe '{name}': choose one of {', '.join(names())}.")
     if family not in FAMILIES:
         raise ValueError(f"Unknown family '{family}': use {' or '.join(FAMILIES)}.")
-    content = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    content = _content(name)
     content = {"name": name, **_of_family(name, content, family)}
     changes = _of_control(content, control) | (changes or {})
     epochs = changes.pop("epochs", None)

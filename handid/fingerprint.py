@@ -1,0 +1,236 @@
+"""Keys: short digests of code, tables, folders and files, which say whether a product still stands.
+
+The key of code follows what really runs: from the named definitions to all that they use of this
+package. Comments, docstrings, annotations and layout are left out. No torch.
+"""
+
+import ast
+import copy
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+PACKAGE = Path(__file__).parent
+PACKAGES = (
+    *("torch", "torchvision", "open_clip_torch", "timm", "safetensors", "numpy", "pandas"),
+    *("pillow", "matplotlib", "seaborn", "papermill", "nbclient", "ipykernel"),
+)
+Definition = tuple[str, str]  # module below the package, such as "method.clip_ft", and name in it
+
+
+def digest(content: object) -> str:
+    """16 hexadecimal digits that stand for any JSON-like content."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def file(path: str | Path) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits."""
+    with open(path, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def place(path: str | Path) -> str:
+    """A digest of a file or of all files in a folder: names, sizes and times; links are followed.
+
+    Contents are not read. What is absent has a digest of its own.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return digest(_status(path))
+    rows = [
+        (os.path.relpath(folder, path), name, *_status(Path(folder, name)))
+        for folder, _, names in os.walk(path, followlinks=True)
+        for name in names
+    ]
+    return digest(sorted(rows))
+
+
+def table(photographs: pd.DataFrame) -> str:
+    """A digest of a table of photographs: who, what, and each file's name, size and time."""
+    files = [(Path(path).name, *_status(Path(path))) for path in photographs["path"]]
+    return digest([files, photographs["identity"].tolist(), photographs["role"].tolist()])
+
+
+def _status(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in ns; -1 if there is nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the main packages, which are not imported for it."""
+    installed = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            installed[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+# --- code ---------------------------------------------------------------------------------------
+
+
+@cache
+def code(*entries: str, stop: Iterable[str] = (), package: Path = PACKAGE) -> str:
+    """A digest of definitions and of everything of this package that they use.
+
+    Args:
+        entries: dotted names below the package: a definition such as "train.fit", or a module such
+            as "method.clip_ft", which stands for all of its definitions.
+        stop: dotted names of definitions that are not followed: registries that import by name.
+        package: the folder of the package.
+
+    Raises:
+        ValueError: naming an entry that does not exist.
+    """
+    return digest(_reached(entries, frozenset(stop), package))
+
+
+@cache
+def whole_package(without: str, package: Path = PACKAGE) -> str:
+    """A digest of all code and tables of the package but for one wing."""
+    sources = {}
+    for path in sorted(package.rglob("*")):
+        name = path.relative_to(package).as_posix()
+        if name.split("/")[0] == without or path.suffix not in (".py", ".yaml", ".csv"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        sources[name] = ast.unparse(_plain(ast.parse(text))) if path.suffix == ".py" else text
+    return digest(sources)
+
+
+def _reached(entries: Iterable[str], stop: frozenset[str], package: Path) -> dict[str, list[str]]:
+    """Dotted name -> source of every definition that the entries reach."""
+    waiting = [one for entry in entries for one in _entry(entry, package)]
+    sources: dict[str, list[str]] = {}
+    while waiting:
+        module, name = waiting.pop()
+        dotted = f"{module}.{name}".lstrip(".")
+        if dotted in sources or dotted in stop:
+            continue
+        room = _room(module, package)
+        statements = [*room.definitions[name], *room.loose]
+        sources[dotted] = [ast.unparse(statement) for statement in statements]
+        waiting += [used for statement in statements for used in room.uses(statement)]
+    return sources
+
+
+def _entry(entry: str, package: Path) -> list[Definition]:
+    """The definitions that a dotted name stands for."""
+    found = _resolve("", entry.split("."), package)
+    if not found:
+        raise ValueError(f"There is no '{entry}' in this package.")
+    return found
+
+
+class _Room:
+    """One module: its top-level definitions, and which names come from elsewhere in the package."""
+
+    def __init__(self, module: str, path: Path, package: Path):
+        self.module, self.package = module, package
+        self.definitions: dict[str, list[ast.stmt]] = {}
+        self.imports: dict[str, list[str]] = {}  # local name -> dotted name in pieces
+        self.loose: list[ast.stmt] = []
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "handid":
+                pieces = (node.module or "").split(".")[1:]
+                for alias in node.names:
+                    self.imports[alias.asname or alias.name] = [*pieces, alias.name]
+        for statement in _plain(tree).body:
+            names = _bound(statement)
+            for name in names:
+                self.definitions.setdefault(name, []).append(statement)
+            if not names and not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
+                self.loose.append(statement)
+
+    def uses(self, node: ast.AST) -> list[Definition]:
+        """What a piece of code mentions of this package."""
+        root, *attributes = _chain(node)
+        if root in self.definitions:
+            return [(self.module, root)]
+        if root in self.imports:
+            return _resolve("", [*self.imports[root], *attributes], self.package)
+        if root:  # a name of its own, or of another package
+            return []
+        return [used for child in ast.iter_child_nodes(node) for used in self.uses(child)]
+
+
+def _chain(node: ast.AST) -> list[str]:
+    """`a.b.c` as ["a", "b", "c"]; [""] for what is no such thing."""
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute):
+        attributes.insert(0, node.attr)
+        node = node.value
+    return [node.id, *attributes] if isinstance(node, ast.Name) else [""]
+
+
+def _resolve(module: str, pieces: list[str], package: Path) -> list[Definition]:
+    """The definitions behind a dotted name, seen from a module; all of them for a module."""
+    if not pieces:
+        return [(module, name) for name in _room(module, package).definitions]
+    name, *rest = pieces
+    room = _room(module, package)
+    if name in room.definitions:
+        return [(module, name)]
+    below = f"{module}.{name}".lstrip(".")
+    if _file(below, package) is not None:
+        return _resolve(below, rest, package)
+    if name in room.imports:
+        return _resolve("", [*room.imports[name], *rest], package)
+    return []
+
+
+def _file(module: str, package: Path) -> Path | None:
+    """The file of a module; None if there is none."""
+    stem = package.joinpath(*module.split(".")) if module else package
+    for path in (stem / "__init__.py", stem.with_suffix(".py")):
+        if path.is_file() and (module or path.name == "__init__.py"):
+            return path
+    return None
+
+
+@cache
+def _room(module: str, package: Path) -> _Room:
+    path = _file(module, package)
+    if path is None:
+        raise ValueError(f"There is no '{module}' in this package.")
+    return _Room(module, path, package)
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    """The names that a top-level statement defines."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    return []
+
+
+def _plain(tree: ast.Module) -> ast.Module:
+    """A copy without docstrings and without the annotations of functions."""
+    tree = copy.deepcopy(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    return tree
