@@ -1,10 +1,8 @@
 """Run a profile's notebooks as one batch and report truthfully what became of each.
 
-One process a notebook; what already succeeded with the same inputs is skipped. No science lives
-here: handid/plan.py decides what to run, handid/batch.py runs it, handid/report.py draws the pages.
+Every notebook has its own process; what already succeeded with the same inputs is skipped. No
+science lives here: handid/runner/plan.py decides what to run, batch.py runs it, page.py shows it.
 """
-
-from __future__ import annotations
 
 import argparse
 import signal
@@ -13,7 +11,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from handid import batch, plan, report
+from handid.runner.batch import Batch
+from handid.runner.options import Options
+from handid.runner.page import Pages
+from handid.runner.plan import Plan
+from handid.runner.refusal import Refused
 
 REPOSITORY = Path(__file__).resolve().parent
 
@@ -27,39 +29,39 @@ class Parser(argparse.ArgumentParser):
         Raises:
             Refused: always.
         """
-        raise plan.Refused(f"{message}; see --help")
+        raise Refused(f"{message}; see --help")
 
 
-def read_options(words: list[str]) -> argparse.Namespace:
+def read_options(words: list[str]) -> Options:
     """The command line.
 
     Raises:
         Refused: if it holds what it cannot hold.
     """
-    parser = Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = Parser(description=str(__doc__).splitlines()[0], allow_abbrev=False)
     add = parser.add_argument
     add("--profile", default="demo", help="notebooks/profiles/NAME.yaml (default: demo)")
     add("--only", action="append", default=[], metavar="NOTEBOOK", help="number or name")
-    add("--data", action="append", default=[], metavar="NAME=FOLDER", help="11k=PATH or hd=PATH")
+    add("--data", action="append", default=[], metavar="NAME=FOLDER", help="11k=PATH, hd=PATH, ...")
     add("--weights", metavar="NAME|FILE", help="pretrained weights, by name or as a file")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="one parameter, in YAML")
     add("--jobs", type=int, default=1, metavar="N", help="notebooks at the same time (default: 1)")
     add("--timeout", type=float, metavar="SECONDS", help="stop a notebook that takes longer")
-    add("--force", action="store_true", help="run also what is fresh")
+    add("--force", action="store_true", help="run fresh notebooks too")
     add("--list", action="store_true", help="show the plan and run nothing")
     add("--notebooks", default=REPOSITORY / "notebooks", type=Path, metavar="DIR")
     add("--reports", default=REPOSITORY / "reports", type=Path, metavar="DIR")
     add("--work", default=REPOSITORY / "runs", type=Path, metavar="DIR")
-    options = parser.parse_args(words)
-    options.words = words
+    values = vars(parser.parse_args(words))
+    options = Options(words=words, settings=values.pop("set"), show=values.pop("list"), **values)
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
-        raise plan.Refused("--jobs and --timeout must be positive; give a number above 0")
+        raise Refused("--jobs and --timeout must be positive; give a number above 0")
     return options
 
 
-def show(planned: plan.Plan) -> None:
+def show(plan: Plan) -> None:
     """Print the plan: state and parameters of each selected notebook."""
-    for stem, task in planned.tasks.items():
+    for stem, task in plan.tasks.items():
         print(f"{stem}: {f'stale ({task.stale})' if task.stale else 'fresh'}")
         for name, value in task.shown.items():
             print(f"    {name} = {value!r}" + ("  (set)" if name in task.injected else ""))
@@ -75,21 +77,20 @@ def main(words: list[str]) -> int:
         Refused: if what is asked cannot be run.
     """
     options = read_options(words)
-    planned = plan.Plan(options)
-    if options.list:
-        show(planned)
+    plan = Plan(options)
+    if options.show:
+        show(plan)
         return 0
-    reports = planned.folders["reports"]
-    reports.mkdir(parents=True, exist_ok=True)
+    plan.reports.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(reports / ".lock", timeout=0):  # the system frees it when this process dies
-            planned = plan.Plan(options, alone=True)
+        with FileLock(plan.reports / ".lock", timeout=0):  # freed by the system if this dies
+            plan = Plan(options, alone=True)
             template = REPOSITORY / "notebooks" / "template"
-            pages = report.Pages(template, reports, list(planned.notebooks))
-            return batch.Batch(planned, pages).run()
+            pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
+            return Batch(plan, pages).run()
     except Timeout as error:
         where = f"reports/{options.profile}"
-        raise plan.Refused(f"another run is writing {where}; wait until it ends") from error
+        raise Refused(f"another run is writing {where}; wait until it ends") from error
 
 
 if __name__ == "__main__":
@@ -97,7 +98,7 @@ if __name__ == "__main__":
         signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))
-    except plan.Refused as refusal:
+    except Refused as refusal:
         print(f"run_notebooks: {refusal}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Images a second through the test protocol: each image embedded once, or anew in every run.
+"""Images per second through the test protocol: each image embedded once, or anew in every run.
 
 One model with random weights, flip averaging, no cache of embeddings on disk. Both ways draw the
 same runs from the same pixels in memory and must give the same ranks. An image counts as often as
@@ -15,7 +15,8 @@ import pandas as pd
 import torch
 from results import in_turn, rate, report
 
-from handid import backbone, data, embed, image, method, metric, protocol, synthetic
+from handid import backbone, data, embed, method, metric, protocol, synthetic
+from handid.image import augment, cache
 
 
 def tables(folder: Path, people: int, images: int) -> dict[str, pd.DataFrame]:
@@ -24,16 +25,16 @@ def tables(folder: Path, people: int, images: int) -> dict[str, pd.DataFrame]:
     synthetic.write_11k(hands, subjects=people, images=images, progress=False)
     extra = {"subjects": people, "distractors": people, "images": 5}
     synthetic.write_hd(backs, **extra, progress=False)
-    return {"11k": data.read_11k(hands), "HD": data.read_hd(backs)}
+    return {"11k": data.read(hands), "HD": data.read(backs)}
 
 
 def scores(vectors: list, splits: list) -> np.ndarray:
-    """First hits of all queries of all runs, from (query, gallery) embeddings a run."""
-    found = [
+    """First hits of all queries of all runs, from (query, gallery) embeddings per run."""
+    hits = [
         metric.evaluate(*pair, query["identity"], gallery["identity"]).per_query["first_hit"]
         for pair, (query, gallery) in zip(vectors, splits, strict=True)
     ]
-    return np.concatenate(found)
+    return np.concatenate(hits)
 
 
 def anew(embed_rows, splits: list) -> np.ndarray:
@@ -44,19 +45,19 @@ def anew(embed_rows, splits: list) -> np.ndarray:
 def once(embed_rows, splits: list) -> np.ndarray:
     """Ours: every image that any run uses is embedded once."""
     used = pd.Index(sorted({row for split in splits for rows in split for row in rows.index}))
-    found = embed_rows(used)
+    vectors = embed_rows(used)
     places = [[used.get_indexer(rows.index) for rows in split] for split in splits]
-    return scores([[found[rows] for rows in pair] for pair in places], splits)
+    return scores([[vectors[rows] for rows in pair] for pair in places], splits)
 
 
 def compare(name: str, table: pd.DataFrame, view: str, options, folder: Path) -> None:
     """Both ways over all runs of a view, after a check that they agree."""
     base = backbone.build(options.backbone)
     model = method.build("clip_ft", base, 2).to(options.device).eval()
-    pixels = image.pixels(table["path"], folder, ("squash", base.image_size), progress=False)
+    pixels = cache.pixels(table["path"], folder, ("squash", base.image_size), progress=False)
 
     def embed_rows(rows):
-        prepare = partial(image.normalise, mean_std="imagenet")
+        prepare = partial(augment.normalise, mean_std="imagenet")
         return embed.embed(model, pixels[rows], prepare, flip_average=True)
 
     splits = list(protocol.monte_carlo(table, view, options.runs))
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
     parser.add_argument("--people", type=int, default=6)
-    parser.add_argument("--images", type=int, default=13, help="a person and view; 11k has 13")
+    parser.add_argument("--images", type=int, default=13, help="per person and view; 11k has 13")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()

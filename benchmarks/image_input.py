@@ -1,4 +1,4 @@
-"""Images a second into training, on one core: torchvision from the JPEG, ours from the cache.
+"""Images per second into training, on one core: torchvision from the JPEG, ours from the cache.
 
 Reference: every epoch opens each JPEG with Pillow and passes it through torchvision's transforms.
 Ours: the second epoch and later, when the pixels are in memory and a whole batch is augmented.
@@ -13,7 +13,8 @@ from PIL import Image
 from results import in_turn, rate, report
 from torchvision import transforms
 
-from handid import data, image, synthetic
+from handid import data, synthetic
+from handid.image import augment, cache, sampler
 
 SIDE, CROP, BATCH = 256, 224, 32
 JITTER, ERASING = (0.1, 0.1, 0.1), 0.5
@@ -21,10 +22,10 @@ JITTER, ERASING = (0.1, 0.1, 0.1), 0.5
 
 def draw(folder: Path, count: int) -> list[str]:
     """Synthetic hands, enlarged to the size of 11k's photographs."""
-    who = synthetic.person(0, 0)
+    person = synthetic.person(0, 0)
     files = [folder / f"{number}.jpg" for number in range(count)]
     for shot, file in enumerate(files):
-        pixels, _ = synthetic.photograph(who, "dorsal right", shot)
+        pixels, _ = synthetic.photograph(person, "dorsal right", shot)
         Image.fromarray(pixels).resize((1600, 1200), Image.Resampling.BICUBIC).save(file)
     return [str(file) for file in files]
 
@@ -36,7 +37,7 @@ def reference_transform(is_full: bool) -> transforms.Compose:
     return transforms.Compose(
         [transforms.Resize((SIDE, SIDE), bicubic), transforms.RandomCrop(CROP)]
         + [transforms.RandomHorizontalFlip(), *(jitter if is_full else [])]
-        + [transforms.ToTensor(), transforms.Normalize(*image.MEAN_STD["imagenet"])]
+        + [transforms.ToTensor(), transforms.Normalize(*augment.MEAN_STD["imagenet"])]
         + (erase if is_full else [])
     )
 
@@ -50,15 +51,15 @@ def reference_epoch(paths: list[str], is_full: bool) -> None:
 
 def our_epochs(images: torch.Tensor, is_full: bool, epochs: int) -> None:
     extra = {"jitter": JITTER, "erasing": ERASING} if is_full else {}
-    augment, generator = image.Augmentation(CROP, flip=0.5, **extra), torch.Generator()
+    change, generator = augment.Augmentation(CROP, flip=0.5, **extra), torch.Generator()
     for _ in range(epochs):
-        for chosen in image.plain_order(range(len(images)), BATCH, generator):
-            augment(images[chosen], generator)
+        for chosen in sampler.plain_order(range(len(images)), BATCH, generator):
+            change(images[chosen], generator)
 
 
 def first_epoch(paths: list[str], workers: int | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        image.cache(paths, folder, [("squash", SIDE)], workers=workers, progress=False)
+        cache.fill(paths, folder, [("squash", SIDE)], workers=workers, progress=False)
 
 
 def main() -> None:
@@ -71,7 +72,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         if options.data:
-            paths = list(data.read_11k(options.data, missing="skip")["path"])
+            paths = list(data.read(options.data, missing="skip")["path"])
         else:
             paths = draw(Path(folder), options.images)
         measure(paths[: min(len(paths), options.images) // BATCH * BATCH], options, Path(folder))
@@ -79,7 +80,7 @@ def main() -> None:
 
 def measure(paths: list[str], options: argparse.Namespace, folder: Path) -> None:
     count, epochs = len(paths), options.epochs
-    images = image.pixels(paths, folder / "cache", ("squash", SIDE), progress=False)
+    images = cache.pixels(paths, folder / "cache", ("squash", SIDE), progress=False)
     images = torch.from_numpy(images)
     variants = {}
     for name, is_full in (("crop+flip", False), ("crop+flip+jitter+erasing", True)):

@@ -24,10 +24,10 @@ def tree(root: int) -> list[int]:
             )
         except OSError:  # it has just ended
             continue
-    found = [root]
-    for one in found:  # grows while it is read
-        found += [child for child, parent in parents.items() if parent == one]
-    return found
+    processes = [root]
+    for process in processes:  # grows while it is read
+        processes += [child for child, parent in parents.items() if parent == process]
+    return processes
 
 
 def memory(process: int) -> float:
@@ -48,7 +48,7 @@ def run(words: list[str]) -> tuple[float, float]:
     start, peak, pause = time.perf_counter(), 0.0, 0.02
     with subprocess.Popen([sys.executable, str(SCRIPT), *words]) as process:
         while process.returncode is None:
-            peak = max(peak, sum(memory(one) for one in tree(process.pid)))
+            peak = max(peak, sum(memory(number) for number in tree(process.pid)))
             with suppress(subprocess.TimeoutExpired):
                 process.wait(pause)
             pause = min(0.5, 1.2 * pause)  # short at first: a second run lasts half a second

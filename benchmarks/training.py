@@ -1,4 +1,4 @@
-"""Images a second and peak memory of training steps, and what the short prompt gains.
+"""Images per second and peak memory of training steps, and what the short prompt gains.
 
 The steps are train.fit's own, on random pixels and random weights; each method runs in a process
 of its own, in turn. The prompt: 8 tokens (backbone.encode_prompt) against CLIP's full 77.
@@ -11,6 +11,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import open_clip
 import torch
 from results import in_turn, rate, report
 
@@ -21,7 +22,7 @@ N_IDENTITIES = 72
 
 
 def measure(name: str, options: argparse.Namespace, engine: train.Engine) -> tuple[float, float]:
-    """Images a second and peak MiB of one method, after a first epoch that does not count."""
+    """Images per second and peak MiB of one method, after a first epoch that does not count."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     base = backbone.build(options.backbone)
@@ -55,7 +56,7 @@ def alone(task, *given):
 
 def full_prompt(base: backbone.Backbone, tokens: torch.Tensor) -> torch.Tensor:
     """What encode_prompt gives, from all 77 positions as CLIP computes them."""
-    clip, (word, text) = base.clip, backbone.open_clip.tokenize(["x", backbone.PROMPT.format("x")])
+    clip, (word, text) = base.clip, open_clip.tokenize(["x", backbone.PROMPT.format("x")])
     x = clip.token_embedding(text.to(tokens.device)).repeat(len(tokens), 1, 1)
     x[:, int((text == word[1]).nonzero())] = tokens.to(x.dtype)
     x = clip.transformer(x + clip.positional_embedding, attn_mask=clip.attn_mask)
@@ -95,11 +96,11 @@ def main() -> None:
     how = {"device": options.device, "precision": options.precision, "compile": options.compile}
     engine = train.Engine(**how, checkpoint_seconds=float("inf"), progress=False)
     runs = {name: partial(alone, measure, name, options, engine) for name in METHODS}
-    found = in_turn(runs, options.repeats)
+    measured = in_turn(runs, options.repeats)
     note = f"{options.backbone}, batch {options.batch}, {options.device}, {options.precision}"
     note += f", {options.threads} threads" + (", compiled" if options.compile else "")
     for number, unit in enumerate(("images/s", "MiB")):
-        figures = found.map(lambda pair, number=number: pair[number])
+        figures = measured.map(lambda pair, number=number: pair[number])
         report("training", figures, unit, reference=METHODS[0], note=note)
     figures = in_turn(prompts(options, engine), options.repeats)
     report("training", figures, "prompts/s", reference=figures.columns[0], note=note)

@@ -1,11 +1,13 @@
-"""Images -> embeddings, each image once a model, kept on disk by content.
+"""Images -> embeddings, each image once per model, kept on disk by content.
 
-The cache's key is what the model and the pixels are, never a file name or a shape.
+The cache's key is the content of the model and of the pixels, never a file name or a shape.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +18,26 @@ from torch import Tensor, nn
 from handid import disk
 
 
-def fingerprint(method: nn.Module, salt: str) -> str:
+class Embedder(Protocol):
+    """What is asked of a method here."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] -> [B, D]."""
+        ...
+
+    def eval(self) -> Any:
+        """Dropout and batch norms as at test."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The first one's device is where images go."""
+        ...
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that decides its embeddings."""
+        ...
+
+
+def fingerprint(method: Embedder, salt: str) -> str:
     """A name for a model's content: the bytes of all its tensors, its class and a salt.
 
     Args:
@@ -26,18 +47,19 @@ def fingerprint(method: nn.Module, salt: str) -> str:
     digest = hashlib.blake2b(f"{type(method).__name__}|{salt}".encode(), digest_size=16)
     for name, tensor in sorted(method.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(content.numpy().data)
     return digest.hexdigest()
 
 
 def embed(
-    method: nn.Module,
+    method: Embedder,
     images: np.ndarray,
     prepare: Callable[[Tensor], Tensor],
     *,
     flip_average: bool,
     batch_size: int = 64,
-    autocast: Callable = torch.no_grad,
+    autocast: Callable[[], AbstractContextManager[Any]] = torch.no_grad,
 ) -> np.ndarray:
     """Embeddings of images, in their order.
 
@@ -46,7 +68,7 @@ def embed(
         images: [N, H, W, 3] uint8.
         prepare: [B, H, W, 3] uint8 tensor -> the method's input, on the same device.
         flip_average: add the embedding of the mirror image (the papers' test-time averaging).
-        batch_size: images a forward pass.
+        batch_size: images per forward pass.
         autocast: gives the context of the forward pass.
 
     Returns:
@@ -66,31 +88,37 @@ def embed(
 
 
 def embed_once(
-    method: nn.Module,
+    method: Embedder,
     images: np.ndarray,
-    prepare: Callable,
+    prepare: Callable[[Tensor], Tensor],
     *,
     folder: str | Path,
     salt: str,
-    **how,
+    **settings: Any,
 ) -> np.ndarray:
-    """The same, but what this very model has embedded before is read from `folder`.
+    """The same, but images that this very model embedded before are read from `folder`.
 
     Args:
         method: see `embed`.
         images: see `embed`.
         prepare: see `embed`.
-        folder: the cache; one safetensors file a model.
+        folder: the cache; one safetensors file per model.
         salt: see `fingerprint`.
-        how: the remaining arguments of `embed`.
+        settings: the remaining arguments of `embed`.
+
+    Returns:
+        [N, D] float32, not normalised.
+
+    Raises:
+        OSError: when the disk is full.
     """
-    salt = f"{salt}|flip_average={how['flip_average']}"
+    salt = f"{salt}|flip_average={settings['flip_average']}"
     file = Path(folder) / f"{fingerprint(method, salt)}.safetensors"
     names = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images]
     rows = _rows(file)
     absent = {name: index for index, name in enumerate(names) if name not in rows}
     if absent:
-        fresh = embed(method, images[list(absent.values())], prepare, **how)
+        fresh = embed(method, images[list(absent.values())], prepare, **settings)
         rows |= dict(zip(absent, fresh, strict=True))
         with disk.whole(file) as part:
             save_file(
@@ -104,10 +132,10 @@ def embed_once(
 
 
 def _rows(file: Path) -> dict[str, np.ndarray]:
-    """What the cache holds: digest -> embedding; nothing if it is absent or damaged."""
+    """The cache's content: digest -> embedding; nothing if it is absent or damaged."""
     try:
-        known = load_file(file)
+        tensors = load_file(file)
     except (FileNotFoundError, SafetensorError):
         return {}
-    names = [bytes(digest).hex() for digest in known["digests"]]
-    return dict(zip(names, known["embeddings"], strict=True))
+    names = [bytes(digest).hex() for digest in tensors["digests"]]
+    return dict(zip(names, tensors["embeddings"], strict=True))

@@ -4,8 +4,9 @@ The key of code follows what really runs: from the named definitions to all that
 package. Comments, docstrings, annotations and layout are left out. No torch.
 """
 
+from __future__ import annotations
+
 import ast
-import copy
 import hashlib
 import importlib.metadata
 import json
@@ -14,8 +15,10 @@ import platform
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # pandas costs the front door half a second
+    import pandas as pd
 
 PACKAGE = Path(__file__).parent
 PACKAGES = (
@@ -45,11 +48,13 @@ def place(path: str | Path) -> str:
     path = Path(path)
     if not path.is_dir():
         return digest(_status(path))
-    rows = [
-        (os.path.relpath(folder, path), name, *_status(Path(folder, name)))
-        for folder, _, names in os.walk(path, followlinks=True)
-        for name in names
-    ]
+    rows, visited = [], set()
+    for folder, inside, names in os.walk(path, followlinks=True):
+        visited.add(os.path.realpath(folder))
+        # A link to a folder above would lead round in a circle.
+        inside[:] = [n for n in inside if os.path.realpath(os.path.join(folder, n)) not in visited]
+        place = os.path.relpath(folder, path)
+        rows += [(place, name, *_status(Path(folder, name))) for name in names]
     return digest(sorted(rows))
 
 
@@ -121,10 +126,8 @@ def _reached(entries: Iterable[str], stop: frozenset[str], package: Path) -> dic
         dotted = f"{module}.{name}".lstrip(".")
         if dotted in sources or dotted in stop:
             continue
-        room = _room(module, package)
-        statements = [*room.definitions[name], *room.loose]
-        sources[dotted] = [ast.unparse(statement) for statement in statements]
-        waiting += [used for statement in statements for used in room.uses(statement)]
+        sources[dotted], used = _room(module, package).definition(name)
+        waiting += used
     return sources
 
 
@@ -156,6 +159,13 @@ class _Room:
                 self.definitions.setdefault(name, []).append(statement)
             if not names and not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
                 self.loose.append(statement)
+
+    @cache  # noqa: B019 - a room lives as long as the cache that holds it
+    def definition(self, name: str) -> tuple[list[str], list[Definition]]:
+        """A definition's source, with what the module runs beside it, and what it mentions."""
+        statements = [*self.definitions[name], *self.loose]
+        used = [definition for statement in statements for definition in self.uses(statement)]
+        return [ast.unparse(statement) for statement in statements], used
 
     def uses(self, node: ast.AST) -> list[Definition]:
         """What a piece of code mentions of this package."""
@@ -222,8 +232,7 @@ def _bound(statement: ast.stmt) -> list[str]:
 
 
 def _plain(tree: ast.Module) -> ast.Module:
-    """A copy without docstrings and without the annotations of functions."""
-    tree = copy.deepcopy(tree)
+    """The tree without docstrings and without the annotations of functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None

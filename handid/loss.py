@@ -1,6 +1,6 @@
 """The papers' losses as pure functions, with their equation numbers.
 
-Nothing here holds weights, adds losses up or knows a method: train.py adds, by the recipe's
+Nothing here holds weights, sums losses or knows a method: train.py sums them by the recipe's
 weights.
 """
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def label_smoothed_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy against labels of which a small share is spread over all identities.
+    """Cross-entropy against labels with a small share spread over all identities.
 
     (1 - smoothing) * -log p_label + smoothing / K * sum over k of -log p_k, which is what torch's
     own `label_smoothing` computes (proved in test_loss.py). Source: CLIP-HandID, Eqs. (1)-(2).
@@ -42,7 +42,7 @@ def supervised_contrastive(
     anchors: Tensor,
     contrasts: Tensor,
     labels: Tensor,
-    temperature: float,
+    temperature: float | Tensor,
     similarity: str = "cosine",
 ) -> Tensor:
     """Supervised contrastive loss from one modality to the other.
@@ -50,8 +50,8 @@ def supervised_contrastive(
     Mean over anchors i of -1 / |P(i)| times the sum over p in P(i) of the log-softmax, over all
     contrasts, of similarity / temperature. P(i) holds every contrast with i's label, i's own
     counterpart included. Source: CLIP-HandID, Eq. (6) with images as anchors and texts as
-    contrasts, Eq. (7) the other way round. The authors' public code takes raw dot products at
-    temperature 1 instead: similarity="dot".
+    contrasts, Eq. (7) the other way round. The authors' public code (nathanlem1/CLIP-HandID) takes
+    raw dot products at temperature 1 instead: similarity="dot".
 
     Args:
         anchors: [B, D] embeddings, any length.
@@ -74,7 +74,7 @@ def supervised_contrastive(
         )
     labels = torch.as_tensor(labels, device=anchors.device)
     if labels.shape != anchors.shape[:1]:
-        raise ValueError(f"{tuple(labels.shape)} labels for {len(anchors)} rows: give one a row")
+        raise ValueError(f"{tuple(labels.shape)} labels for {len(anchors)} rows: give one per row")
     if not temperature > 0:
         raise ValueError(f"temperature={temperature} must be above 0")
     if similarity not in ("cosine", "dot"):
@@ -91,15 +91,15 @@ def supervised_contrastive(
 
 
 def likeness(features: Tensor, wanted: Tensor) -> Tensor:
-    """How far the pairs of a batch are from being as alike as a teacher's features say.
+    """How far the similarities within a batch are from those of a teacher's features.
 
-    Mean squared difference between the two sets' cosine similarities of different rows. The
-    teacher's features are first centred and scaled over the batch: what all share is no likeness.
-    Source: Tung and Mori 2019, Similarity-Preserving Knowledge Distillation, with all pairs' own
-    rows left out.
+    Mean squared difference between the two cosine similarities of each pair of different rows. The
+    teacher's features are first centred and scaled over the batch, which removes what all rows
+    share. Source: Tung and Mori 2019, Similarity-Preserving Knowledge Distillation, without pairs
+    of a row with itself.
 
     Args:
-        features: [B, D] of the one that learns, any length.
+        features: [B, D] of the network that learns, any length.
         wanted: [B, E] of the teacher.
 
     Returns:
@@ -126,7 +126,8 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Ten
 
     Mean over rows of max(0, margin + d_positive - d_negative), d the Euclidean distance of the
     embeddings as they come. A row without a negative counts as 0. Source: Hermans et al. 2017,
-    eq. 5; margin and unnormalised distance as in the public codes of ABD-Net and RGA-Net.
+    eq. 5; margin and unnormalised distance as in the public codes of ABD-Net (VITA-Group/ABD-Net)
+    and RGA-Net (microsoft/Relation-Aware-Global-Attention-Networks).
 
     Args:
         embeddings: [B, D], any length.
@@ -187,15 +188,15 @@ def supervised_contrastive_within(embeddings: Tensor, labels: Tensor, temperatur
 def arcface_logits(
     embeddings: Tensor, directions: Tensor, labels: Tensor, scale: float, margin: float
 ) -> Tensor:
-    """Scaled cosines to each identity's direction, the own one's angle widened by a margin.
+    """Scaled cosines to each identity's direction, with a margin on the angle to the label's own.
 
-    scale * cos(angle + margin) for the label, scale * cos(angle) for the others. Where the widened
-    angle would pass half a turn, the cosine less margin * sin(margin), so that a larger angle never
-    scores better. Source: Deng et al. 2019 (ArcFace), eq. 3, and its public code.
+    scale * cos(angle + margin) for the label, scale * cos(angle) for the others. Where angle +
+    margin would exceed pi, the cosine less margin * sin(margin), so that a larger angle never
+    scores better. Source: Deng et al. 2019 (ArcFace), eq. 3; public code deepinsight/insightface.
 
     Args:
         embeddings: [B, D], any length but 0.
-        directions: [K, D], one an identity, any length but 0.
+        directions: [K, D], one per identity, any length but 0.
         labels: [B] whole numbers from 0 to K - 1.
         scale: > 0; has no unit.
         margin: in radians, from 0 to below pi / 2; 0 gives plain scaled cosines.
@@ -228,7 +229,7 @@ def arcface_logits(
 def centre(embeddings: Tensor, centres: Tensor, labels: Tensor) -> Tensor:
     """Half the squared distance of each row to its identity's centre.
 
-    Source: Wen et al. 2016 (centre loss), eq. 2, over the number of rows as CLIP-FH has it.
+    Source: Wen et al. 2016 (centre loss), eq. 2, divided by the number of rows as in CLIP-FH.
 
     Args:
         embeddings: [B, D], any length.
@@ -256,13 +257,12 @@ def spectral_gap(matrices: Tensor, steps: int = 1) -> Tensor:
     """How far the rows of matrices are from orthogonal: largest less smallest eigenvalue of A A'.
 
     Both are Rayleigh quotients after a few power iterations from a random vector, of A A' and of
-    A A' - largest * I; more steps come nearer to the eigenvalues. 0 for orthogonal rows of one
-    length. Source: ABD-Net (Chen et al. 2019), its orthogonality on features (a row a channel) and
-    on weights (a row a filter); one step as in its public code, whose gradient goes through the
-    iteration too.
+    A A' - largest * I; more steps come nearer to the eigenvalues. 0 for orthogonal rows of equal
+    length. Source: ABD-Net (Chen et al. 2019), orthogonality of features (one row per channel) and
+    weights (one row per filter); one step, with a gradient through it, as in its public code.
 
     Args:
-        matrices: [..., R, M], R rows of M numbers each.
+        matrices: [..., R, M], R rows of length M.
         steps: power iterations, at least 1.
 
     Returns:
@@ -275,7 +275,7 @@ def spectral_gap(matrices: Tensor, steps: int = 1) -> Tensor:
 
 
 def _rayleigh(rows: Tensor, shift: Tensor, steps: int) -> Tensor:
-    """[...] dominant eigenvalues of A A' - shift * I, whose square matrix is never made."""
+    """[...] dominant eigenvalues of A A' - shift * I, without forming the [R, R] matrix."""
 
     def times(vector: Tensor) -> Tensor:
         return rows @ (rows.mT @ vector) - shift[..., None, None] * vector
@@ -294,6 +294,6 @@ def _check_rows(embeddings: Tensor, labels: Tensor) -> None:
         )
 
 
-def _at_least_float32(embeddings):
-    """Half precision widened; float32 and float64 as they are."""
+def _at_least_float32(embeddings: Tensor) -> Tensor:
+    """Half precision as float32; float32 and float64 as they are."""
     return embeddings.float() if embeddings.dtype in (torch.float16, torch.bfloat16) else embeddings

@@ -1,9 +1,9 @@
-"""From similarities to ranks: CMC, two average precisions, and an interval that resamples people.
+"""From similarities to ranks: cumulative match characteristic and two average precisions.
 
 It neither embeds images nor draws splits nor plots; it needs numpy and pandas and no torch.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -16,7 +16,7 @@ BLOCK = 1024  # queries ranked at a time, which bounds memory: 100 MB at 1,600 g
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` returns: a row a query, and the curve over all of them.
+    """What `evaluate` returns: one row per query, and the curve over all of them.
 
     Attributes:
         per_query: [Q rows] `identity`; `first_hit`, the rank of its first match, 1 is best; `ap`
@@ -55,8 +55,8 @@ class Evaluation:
 def evaluate(
     query: np.ndarray,
     gallery: np.ndarray,
-    query_ids: Sequence[Hashable],
-    gallery_ids: Sequence[Hashable],
+    query_ids: Iterable[Hashable],
+    gallery_ids: Iterable[Hashable],
 ) -> Evaluation:
     """Rank the gallery for each query by cosine similarity and score the ranks.
 
@@ -103,10 +103,10 @@ def evaluate(
 def ranking(
     query: np.ndarray,
     gallery: np.ndarray,
-    query_ids: Sequence[Hashable],
-    gallery_ids: Sequence[Hashable],
+    query_ids: Iterable[Hashable],
+    gallery_ids: Iterable[Hashable],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The order in which `evaluate` ranks the gallery, ties against us, to show what was found.
+    """The order in which `evaluate` ranks the gallery, ties against us, to show its answers.
 
     Args:
         query: as of `evaluate`, and so are the others.
@@ -128,148 +128,27 @@ def ranking(
     return order, np.take_along_axis(similarity, order, axis=1)
 
 
-def balanced_accuracy(
-    right: Sequence[bool],
-    answers: Sequence[Hashable],
-    people: Sequence[Hashable],
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[float, float, float]:
-    """Mean over the true answers of the share of their photographs that are answered right.
-
-    Every true answer weighs the same, however rare: one who always says the same is right for
-    1 / (number of answers), as one who guesses. The interval resamples people as `bootstrap` does;
-    a draw in which no one shows one of the answers has no balanced accuracy and is left out.
-    Source: scikit-learn's balanced_accuracy_score; the interval is ours.
-
-    Args:
-        right: [N] whether a photograph was answered right.
-        answers: [N] the true answers, of any hashable type.
-        people: [N] who is shown.
-        draws: resamples, 1 or more.
-        seed: 0 or more.
-        level: share of resamples inside, in (0, 1).
-
-    Returns:
-        Value, low and high, fractions; low and high are NaN when fewer than two people show one of
-        the answers, so that there is nothing to resample.
-
-    Raises:
-        ValueError: if lengths differ, there is no photograph, or an option is out of range.
-    """
-    right = np.asarray(right, dtype=np.float64)
-    if right.ndim != 1 or len(right) == 0:
-        raise ValueError("right must be a non-empty list, one a photograph")
-    _check_draws(draws, seed, level)
-    answers = _as_list(answers, len(right), "photograph")
-    people = _as_list(people, len(right), "photograph")
-    hits, counts = _by_person_and_answer(right, answers, people)
-    value = float((hits.sum(axis=0) / counts.sum(axis=0)).mean())
-    times = _times(len(counts), draws, seed)
-    shown = times @ counts  # [draws, answers]
-    whole = (shown > 0).all(axis=1)
-    if ((counts > 0).sum(axis=0) < 2).any() or not whole.any():
-        return value, float("nan"), float("nan")
-    means = ((times @ hits)[whole] / shown[whole]).mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return value, float(low), float(high)
-
-
-def bootstrap(
-    values: Sequence[float],
-    people: Sequence[Hashable],
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Percentile interval of the mean of values, resampling people with replacement.
-
-    A drawn person comes with all of his or her queries, since photographs of one person are not
-    independent; an interval over queries covers the truth far less often than it says. For a mean
-    over several runs pass the queries of all runs together, so that a person's queries of all runs
-    stay together. The result depends neither on the order of the queries nor on what people are
-    called. Source: ours (cluster bootstrap, ratio of sums).
-
-    Args:
-        values: [Q] scores of queries, such as `ap` or `first_hit <= 1`.
-        people: [Q] who is shown, of any hashable type: the person, not the hand.
-        draws: resamples, 1 or more.
-        seed: 0 or more.
-        level: share of resamples inside, in (0, 1).
-
-    Returns:
-        Low and high, in the values' unit; both NaN when fewer than two people leave nothing to
-        resample.
-
-    Raises:
-        ValueError: if lengths differ, there is no value, a value is NaN or infinite, or an option
-            is out of range.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-        raise ValueError("values must be a non-empty list of finite numbers, one a query")
-    _check_draws(draws, seed, level)
-    people = _as_list(people, len(values), "value")
-    codes, _ = _codes(people, people)
-    sums, counts = np.bincount(codes, weights=values), np.bincount(codes)
-    n_people = len(counts)
-    if n_people < 2:
-        return float("nan"), float("nan")
-    order = np.lexsort((counts, sums))  # frees the draw from the order of the queries
-    times = _times(n_people, draws, seed)
-    means = (times @ sums[order]) / (times @ counts[order])  # [draws]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _by_person_and_answer(right, answers, people):
-    """Right ones and all photographs of each person and true answer, [people, answers] each."""
-    (truth, _), (who, _) = _codes(answers, answers), _codes(people, people)
-    shape = (who.max() + 1, truth.max() + 1)
-    hits, counts = np.zeros(shape), np.zeros(shape)
-    np.add.at(hits, (who, truth), right)
-    np.add.at(counts, (who, truth), 1)
-    columns = np.lexsort((hits.sum(axis=0), counts.sum(axis=0)))
-    hits, counts = hits[:, columns], counts[:, columns]
-    order = np.lexsort((*hits.T, *counts.T))  # frees the draw from the order of the photographs
-    return hits[order], counts[order]
-
-
-def _check_draws(draws, seed, level):
-    """Refuse what no resampling can use."""
-    if draws < 1 or seed < 0 or not 0 < level < 1:
-        raise ValueError(
-            f"draws={draws}, seed={seed}, level={level}: use draws from 1, a seed from 0 "
-            "and a level between 0 and 1"
-        )
-
-
-def _times(n_people, draws, seed):
-    """How often each person is drawn, [draws, people]."""
-    shares = np.full(n_people, 1 / n_people)
-    return np.random.default_rng(seed).multinomial(n_people, shares, draws)
-
-
-def _order(similarity, query_codes, gallery_codes):
+def _order(
+    similarity: np.ndarray, query_codes: np.ndarray, gallery_codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Ranks of the gallery and where it matches, [Q, G] each, from similarities [Q, G]."""
     match = query_codes[:, None] == gallery_codes[None, :]
     # By similarity; of equals, matches last.
     return np.lexsort((match, -np.round(similarity, DECIMALS))), match
 
 
-def _score(similarity, query_codes, gallery_codes):
+def _score(
+    similarity: np.ndarray, query_codes: np.ndarray, gallery_codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First hit, standard AP and trapezoid AP, [Q] each, from similarities [Q, G]."""
     order, match = _order(similarity, query_codes, gallery_codes)
     hits = np.take_along_axis(match, order, axis=1)
-    found = hits.cumsum(axis=1)
+    so_far = hits.cumsum(axis=1)  # matches down to each rank
     ranks = np.arange(1, hits.shape[1] + 1)
-    n_matches = found[:, -1]
-    precision = found / ranks
+    n_matches = so_far[:, -1]
+    precision = so_far / ranks
     earlier = np.ones_like(precision)  # at a hit, the precision one rank earlier; 1 before rank 1
-    earlier[:, 1:] = (found[:, 1:] - 1) / ranks[:-1]
+    earlier[:, 1:] = (so_far[:, 1:] - 1) / ranks[:-1]
     ap = (hits * precision).sum(axis=1) / n_matches
     ap_trapezoid = (hits * (precision + earlier)).sum(axis=1) / 2 / n_matches
     return hits.argmax(axis=1) + 1, ap, ap_trapezoid
@@ -304,7 +183,7 @@ def _as_list(ids, expected, name):
     ids = ids.tolist() if hasattr(ids, "tolist") else list(ids)
     ids = [value.item() if hasattr(value, "item") else value for value in ids]
     if len(ids) != expected:
-        raise ValueError(f"{len(ids)} ids for {expected} {name} rows: give one id a row")
+        raise ValueError(f"{len(ids)} ids for {expected} {name} rows: give one id per row")
     return ids
 
 

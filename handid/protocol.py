@@ -1,4 +1,4 @@
-"""From the table of images to who trains, who validates, who asks and who is searched.
+"""From the table of photographs to training, validation, query and gallery.
 
 It draws rows by seed and keeps their index; it opens no image and computes no score.
 """
@@ -16,7 +16,7 @@ Split = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def halves(table: pd.DataFrame, view: str) -> Split:
-    """Part the people of one view: the first half in order trains, the rest tests.
+    """Split the people of one view: the first half in order trains, the rest tests.
 
     Of an odd number the larger half trains. On 11k Hands these are the published cut-offs (dorsal
     right: id 1050 is the last that trains), on HD ids up to 447. Distractors are in neither half. A
@@ -24,7 +24,7 @@ def halves(table: pd.DataFrame, view: str) -> Split:
     MBA-Net, prepare_train_val_test_11k_r_l.py.
 
     Args:
-        table: the table of data.py.
+        table: the table of handid.data.
         view: one of the table's views.
 
     Returns:
@@ -41,7 +41,7 @@ def halves(table: pd.DataFrame, view: str) -> Split:
         raise ValueError(f"no image shows the view {view!r}: the table has {known}")
     subjects = np.unique(rows["subject"])
     if len(subjects) < 2:
-        raise ValueError(f"the view {view!r} shows one person only: two are needed to part them")
+        raise ValueError(f"the view {view!r} shows one person only: two are needed to split them")
     trains = rows["subject"] <= subjects[(len(subjects) + 1) // 2 - 1]
     return rows[trains], rows[~trains]
 
@@ -79,7 +79,7 @@ def monte_carlo(table: pd.DataFrame, view: str, runs: int = 10, seed: int = 0) -
     Source: as `halves`; ours is seeded, the authors' was not.
 
     Args:
-        table: the table of data.py, all views.
+        table: the table of handid.data, all views.
         view: the view that asks.
         runs: how many draws, 1 or more; the papers take 10.
         seed: 0 or more.
@@ -118,7 +118,7 @@ def _splits(table, asked, tests, distractors, seed, runs):
 
 
 def save_splits(splits: Iterable[Split], path: str | Path) -> None:
-    """Write splits as CSV: a row an image, columns `run`, `part` and `image` (folder/file).
+    """Write splits as CSV: a row per image, columns `run`, `part` and `image` (folder/file).
 
     `part` is query or gallery. Only the last folder is written, so that the file holds wherever the
     data set lies. Nobody's metadata is in it.
@@ -169,7 +169,7 @@ def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
         )
     runs = [run.groupby("part")["image"] for _, run in rows.groupby("run")]
     return [
-        tuple(table[short.isin(run.get_group(part))] for part in ("query", "gallery"))
+        (table[short.isin(run.get_group("query"))], table[short.isin(run.get_group("gallery"))])
         for run in runs
     ]
 
@@ -182,10 +182,10 @@ def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
     one view and tested in another. Source: ours.
 
     Args:
-        table: the table of data.py.
+        table: the table of handid.data.
 
     Returns:
-        Whole numbers, a row a training view, a column a test view; 0 on the diagonal.
+        Whole numbers, a row per training view, a column per test view; 0 on the diagonal.
 
     Raises:
         ValueError: if the table lacks a column or a view shows one person only.
@@ -238,7 +238,7 @@ def _check(table):
     """Refuse a table that is empty, lacks a column or repeats an index label."""
     needed = ("path", "subject", "view", "identity", "role")
     if absent := [column for column in needed if column not in table]:
-        raise ValueError(f"the table lacks the column {absent[0]!r}: pass what data.py reads")
+        raise ValueError(f"the table lacks the column {absent[0]!r}: pass what handid.data reads")
     if table.empty:
         raise ValueError("the table is empty: there is nothing to split")
     if not table.index.is_unique:

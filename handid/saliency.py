@@ -1,6 +1,6 @@
 """Where the similarity of two photographs comes from, and whether that map means anything.
 
-Works through a method's one door, photographs in and embeddings out; knows no network and no file.
+It needs only a function from photographs to embeddings, and knows no network and no file.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-CELLS, WINDOW = 8, 3  # a map's cells a side, and the cells a side that one window hides
-JUDGED = 7  # cells a side of the deletion, and its steps: no border of theirs is one of the map's
+CELLS, WINDOW = 8, 3  # cells per side of a map, and of the window that hides some of them
+JUDGED = 7  # cells per side in the deletion, and its steps: no inner border is one of the map's
 Embed = Callable[[np.ndarray], np.ndarray]  # [N, H, W, 3] uint8 -> [N, D]
 
 
@@ -21,8 +21,8 @@ class Explanation:
     Attributes:
         query_map: [CELLS, CELLS], see `occlusion_map`.
         match_map: the same of the match, with the parts exchanged.
-        curves: similarity after each share of the query is removed, by what gives the order:
-            "map" [1, S], "untrained" [1, S] (a network's map that has learned nothing), "random"
+        curves: similarity after each share of the query is removed, by the source of the order:
+            "map" [1, S], "untrained" [1, S] (the map of a network with random weights), "random"
             [R, S].
     """
 
@@ -36,9 +36,9 @@ class Maps:
     """Where the similarity of queries and their matches comes from.
 
     Attributes:
-        queries: a picture a query, as the method sees it.
-        matches: its best right match.
-        labels: of each match, its rank and similarity.
+        queries: one picture per query, as the method sees it.
+        matches: the best right match of each.
+        labels: rank and similarity of each match.
         found: the maps and the deletion curves of each pair.
     """
 
@@ -49,27 +49,20 @@ class Maps:
 
     @property
     def curves(self) -> dict[str, np.ndarray]:
-        """By what gives the order of removal: [R, S] similarities, means over the queries."""
+        """By source of the order of removal: [R, S] similarities, means over the queries."""
         names = self.found[0].curves
-        return {name: np.mean([one.curves[name] for one in self.found], axis=0) for name in names}
+        return {name: np.mean([pair.curves[name] for pair in self.found], axis=0) for name in names}
 
     @property
     def areas(self) -> pd.DataFrame:
-        """Area below each deletion curve: a row a query, order ("map", ...) and draw of it."""
+        """Area below each deletion curve: one row per query, order ("map", ...) and draw."""
         rows = [
             {"query": query, "order": name, "draw": draw, "area": size}
-            for query, one in enumerate(self.found)
-            for name, curves in one.curves.items()
+            for query, pair in enumerate(self.found)
+            for name, curves in pair.curves.items()
             for draw, size in enumerate(area(curves))
         ]
         return pd.DataFrame(rows)
-
-    @property
-    def words(self) -> str:
-        """The figure in words."""
-        means = {name: area(curves).mean() for name, curves in self.curves.items()}
-        shown = ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
-        return f"{len(self.found)} queries and their matches with maps; deletion areas: {shown}."
 
 
 def explain(
@@ -81,18 +74,18 @@ def explain(
     orders: int = 19,
     seed: int = 0,
 ) -> Explanation:
-    """Maps of a pair, and the deletion curves of the query's map beside those it has to beat.
+    """Maps of a pair, and the deletion curves of the query's map and of its controls.
 
-    Random orders are the first control. A map need only find the hand to beat them, and any
-    network's does; hence the second, the map of the same network before it learned anything
+    Random orders are the first control. Any map that finds the hand beats them, even that of an
+    untrained network; hence the second, the map of the same network before it learned anything
     (Adebayo et al. 2018, Sanity checks for saliency maps).
 
     Args:
         embed: of the method.
         untrained: of the same method with random weights.
         query: [H, W, 3] uint8.
-        match: the same of what the gallery answered.
-        orders: how many random ones; 19 all worse than the map are chance once in 20.
+        match: the gallery's photograph, likewise.
+        orders: number of random orders; all 19 are worse than the map by chance once in 20.
         seed: of the random orders.
 
     Raises:
@@ -104,19 +97,19 @@ def explain(
     query_map = occlusion_map(embed, query, match)
     ranked = [order(query_map), order(occlusion_map(untrained, query, match))]
     ranked += [rng.permutation(JUDGED**2) for _ in range(orders)]
-    found = deletion_curves(embed, query, match, np.stack(ranked))
-    curves = {"map": found[:1], "untrained": found[1:2], "random": found[2:]}
+    rows = deletion_curves(embed, query, match, np.stack(ranked))
+    curves = {"map": rows[:1], "untrained": rows[1:2], "random": rows[2:]}
     return Explanation(query_map, occlusion_map(embed, match, query), curves)
 
 
 def occlusion_map(embed: Embed, picture: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """What hiding each place of a picture costs of its similarity to another.
+    """How much similarity to another picture is lost when each place of a picture is hidden.
 
-    A window of 3 x 3 cells slides over the picture, a cell a step and half over its border, so that
-    every cell is hidden 9 times. A cell's value is the mean loss of cosine over its windows.
+    A window of 3 x 3 cells slides over the picture in steps of a cell and across its border, so
+    that every cell is hidden 9 times. A cell's value is the mean loss of cosine over its windows.
     Source: Zeiler & Fergus 2014 (occlusion), with similarity in the place of a class as Dong et al.
-    2019 (Explainability for content-based image retrieval). No gradient and no layer is asked for,
-    hence it is the same for every method.
+    2019 (Explainability for content-based image retrieval). It needs no gradient and no layer, and
+    is therefore the same for every method.
 
     Args:
         embed: [N, H, W, 3] uint8 -> [N, D].
@@ -143,7 +136,7 @@ def occlusion_map(embed: Embed, picture: np.ndarray, other: np.ndarray) -> np.nd
 def order(values: np.ndarray) -> np.ndarray:
     """[CELLS, CELLS] map -> [JUDGED ** 2] cells of the deletion, largest value first.
 
-    A cell there has the mean of the map over its area; of equals the upper left goes first.
+    A cell there has the mean of the map over its area; among equals the upper left comes first.
     """
     fine = np.kron(values, np.ones((JUDGED, JUDGED)))
     means = fine.reshape(JUDGED, CELLS, JUDGED, CELLS).mean((1, 3))
@@ -155,16 +148,16 @@ def deletion_curves(
 ) -> np.ndarray:
     """Similarity to another picture while one is removed, cell by cell, in given orders.
 
-    Source: Petsiuk et al. 2018 (RISE), deletion. A map made by hiding places and judged by removing
-    them is judged by its own kind of question. So that it is not by the same pictures, the cells
-    are others and what is removed becomes background (the border's median), not mean colour; what
-    remains in common is shared by the untrained network's map, which is why `explain` has it.
+    Source: Petsiuk et al. 2018 (RISE), deletion. A map that was computed by hiding places is tested
+    here by removing them, which is a similar question. To use other pictures at least, the cells
+    differ and what is removed becomes background (the border's median), not mean colour. What
+    remains in common favours the untrained network's map as well, which is why `explain` has it.
 
     Args:
         embed: [N, H, W, 3] uint8 -> [N, D].
         picture: [H, W, 3] uint8.
         other: [H, W, 3] uint8.
-        orders: [R, JUDGED ** 2] cells, the first to go first.
+        orders: [R, JUDGED ** 2] cells, in the order in which they are removed.
 
     Returns:
         [R, JUDGED + 1] cosine after 0, 1/7, ... and all of the picture is removed.
@@ -172,10 +165,10 @@ def deletion_curves(
     Raises:
         ValueError: if the picture has fewer pixels a side than cells.
     """
-    turns = np.argsort(orders, axis=1)  # when each cell goes
+    turns = np.argsort(orders, axis=1)  # when each cell is removed
     counts = np.arange(JUDGED + 1) * JUDGED
     removed = turns[:, None] < counts[:, None]  # [R, JUDGED + 1, JUDGED ** 2]
-    # All orders begin and end alike: what is the same is embedded once.
+    # All orders begin and end alike: equal pictures are embedded once.
     views, which = np.unique(removed.reshape(-1, JUDGED**2), axis=0, return_inverse=True)
     border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     views = _filled(picture, views.reshape(-1, JUDGED, JUDGED), np.median(border, axis=0))
@@ -200,6 +193,6 @@ def _filled(picture: np.ndarray, hidden: np.ndarray, colour: np.ndarray) -> np.n
 
 def _similarities(embed: Embed, views: np.ndarray, other: np.ndarray) -> np.ndarray:
     """[N] cosines of views to another picture; 0 for an embedding of zeros, as in handid.metric."""
-    found = np.asarray(embed(np.concatenate([views, other[None]])), dtype=np.float64)
-    unit = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    embeddings = np.asarray(embed(np.concatenate([views, other[None]])), dtype=np.float64)
+    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
     return unit[:-1] @ unit[-1]

@@ -1,35 +1,38 @@
-"""One training loop for every method: stages, schedule, precision, checkpoints, resume.
+"""One training loop for every method: stages, schedule, precision, resume.
 
-It knows no data set, no metric and no loss by name: batches and validation come in as functions.
+It knows no data set, no metric and no loss by name: batches and validation come in as functions,
+and checkpoint.py keeps what a training leaves on disk.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
-from handid import disk
+from handid import checkpoint
 
-Batches = Callable[[object, torch.Generator], Iterable[tuple[Tensor, Tensor]]]
+if TYPE_CHECKING:
+    from handid.method import Method
+    from handid.recipes import Recipe, Stage
+
+Batches = Callable[["Stage", torch.Generator], Iterable[tuple[Tensor, Tensor]]]
 _PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-_OPTIMISERS = {
+_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": lambda groups, **kw: torch.optim.SGD(groups, momentum=0.9, nesterov=True, **kw),
 }
-# Scales an orthogonalised step as large as AdamW's, so that one rate serves both.
-_MUON = {"adjust_lr_fn": "match_rms_adamw"}
+# Muon scales an orthogonalised step as large as AdamW's, so that one rate serves both.
+_MUON_SCALE = "match_rms_adamw"
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def device(name: str) -> str:
     """The device of that name; "auto" is the GPU where there is one.
 
     Raises:
-        ValueError: if it is not there.
+        ValueError: if the machine has no such device.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -77,18 +80,8 @@ def device(name: str) -> str:
     return name
 
 
-@dataclass
-class Progress:
-    """How far a training has come; stored with every checkpoint."""
-
-    stage: int = 0
-    epoch: int = 0
-    best: float = -math.inf
-    history: list[dict] = field(default_factory=list)
-
-
-def rate_factor(stage, epoch: int) -> float:
-    """What the peak learning rate is multiplied by in an epoch (counted from 0).
+def rate_factor(stage: "Stage", epoch: int) -> float:
+    """The factor on the peak learning rate in an epoch (counted from 0).
 
     Linear warm-up, then a drop at each milestone, or half a cosine down to nearly 0, or one cycle:
     up along half a cosine and down along another, each epoch with the rate of its middle.
@@ -114,8 +107,8 @@ def _one_cycle(done: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
 
 
-def loss_weight(stage, name: str, epoch: int) -> float:
-    """What a loss is multiplied by in an epoch (counted from 0): the recipe's weight, warmed up.
+def loss_weight(stage: "Stage", name: str, epoch: int) -> float:
+    """The factor on a loss in an epoch (counted from 0): the recipe's weight, warmed up.
 
     With a warm-up of n epochs, 1/n of the weight in the first, all of it from the n-th on.
     """
@@ -124,10 +117,10 @@ def loss_weight(stage, name: str, epoch: int) -> float:
 
 
 def fit(  # noqa: PLR0913 - the loop is where everything meets
-    method: nn.Module,
-    recipe,
+    method: "Method",
+    recipe: "Recipe",
     batches: Batches,
-    validate: Callable[[nn.Module], float] | None,
+    validate: Callable[["Method"], float] | None,
     folder: str | Path,
     engine: Engine = Engine(),
     *,
@@ -151,45 +144,47 @@ def fit(  # noqa: PLR0913 - the loop is where everything meets
         seed: of order, augmentation and dropout.
 
     Returns:
-        The history: a row an epoch: stage, epoch, learning_rate (of the first group that trains:
-        the backbone's unless it rests), each loss, total,
-        validation, seconds, images_per_second.
+        The history, one row per epoch: stage, epoch, learning_rate (of the first group that trains:
+        the backbone's unless it rests), each loss, total, validation, seconds, images_per_second.
 
     Raises:
         FloatingPointError: one sentence, when a loss is not finite; the last checkpoint stays.
+        ValueError: one sentence, for files of another method, or weights of losses that the method
+            does not have.
     """
     folder = Path(folder)
     method.to(engine.device)
-    if (folder / "weights.safetensors").exists() and (folder / "history.csv").exists():
-        load_weights(method, folder / "weights.safetensors")
-        return pd.read_csv(folder / "history.csv")
-    keeper = _Keeper(method, recipe.select, folder, engine.checkpoint_seconds)
-    state = keeper.state
+    history = checkpoint.finished(method, folder)
+    if history is not None:
+        return history
+    keeper = checkpoint.Keeper(method, recipe.select, folder, engine.checkpoint_seconds)
+    progress = keeper.progress
     total = sum(stage.epochs for stage in recipe.stages)
     with tqdm(
-        total=total, initial=len(state.history), desc="epochs", disable=not engine.progress,
+        total=total, initial=len(progress.history), desc="epochs", disable=not engine.progress,
         mininterval=5,
     ) as bar:  # fmt: skip
-        for number in range(state.stage, len(recipe.stages)):
+        for number in range(progress.stage, len(recipe.stages)):
             stage = recipe.stages[number]
             loop = _Loop(method, stage, engine, keeper.optimiser_tensors)
-            for epoch in range(state.epoch, stage.epochs):
-                row = {"stage": stage.name, "epoch": epoch}
+            for epoch in range(progress.epoch, stage.epochs):
+                row: dict[str, Any] = {"stage": stage.name, "epoch": epoch}
                 row |= loop.run_epoch(epoch, batches, _epoch_seed(seed, number, epoch))
-                validates = validate is not None and not stage.encode_once
-                row["validation"] = validate(method) if validates else math.nan
-                state.stage, state.epoch = number, epoch + 1
-                keeper.keep(row, loop)
+                row["validation"] = math.nan
+                if validate is not None and not stage.encode_once:
+                    row["validation"] = validate(method)
+                progress.stage, progress.epoch = number, epoch + 1
+                keeper.keep(row, loop.optimiser_tensors)
                 bar.set_postfix(loss=f"{row['total']:.3f}", validation=f"{row['validation']:.3f}")
                 bar.update()
-            state.stage, state.epoch, keeper.optimiser_tensors = number + 1, 0, {}
+            progress.stage, progress.epoch, keeper.optimiser_tensors = number + 1, 0, {}
     return keeper.finish()
 
 
 class _Loop:
     """The moving parts of one stage: optimiser, scaler, the compiled forward pass."""
 
-    def __init__(self, method: nn.Module, stage, engine: Engine, saved: dict[str, Tensor]):
+    def __init__(self, method: "Method", stage: "Stage", engine: Engine, saved: dict[str, Tensor]):
         self.method, self.stage, self.engine = method, stage, engine
         groups = [group for group in method.parameter_groups(stage) if group["params"]]
         self.moved = [parameter for group in groups for parameter in group["params"]]
@@ -207,7 +202,8 @@ class _Loop:
         for group, peak in zip(self._groups, self.peaks, strict=True):
             group["lr"] = peak * factor
         self.method.train()
-        start, images_seen, sums, steps = time.perf_counter(), 0, {}, 0
+        start, images_seen, steps = time.perf_counter(), 0, 0
+        sums: dict[str, Tensor | float] = {}
         for images, labels in batches(self.stage, generator):
             parts = self._step(images, labels, epoch)
             for name, part in parts.items():
@@ -227,13 +223,14 @@ class _Loop:
     def _step(self, images: Tensor, labels: Tensor, epoch: int) -> dict[str, Tensor]:
         with self.engine.autocast():
             parts = self.losses(images, labels)
-        weighed = self.stage.loss_weights.keys() | self.stage.loss_warmup.keys()
-        unknown = weighed - parts.keys()
+        weighted = self.stage.loss_weights.keys() | self.stage.loss_warmup.keys()
+        unknown = weighted - parts.keys()
         if unknown:
             raise ValueError(
                 f"The recipe weighs '{min(unknown)}', but the losses are {', '.join(parts)}."
             )
-        total = sum(loss_weight(self.stage, name, epoch) * part for name, part in parts.items())
+        weights = {name: loss_weight(self.stage, name, epoch) for name in parts}
+        total = cast(Tensor, sum(weights[name] * part for name, part in parts.items()))
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()
@@ -247,10 +244,10 @@ class _Loop:
         return {**parts, "total": total}
 
     @property
-    def _groups(self) -> list[dict]:
+    def _groups(self) -> list[dict[str, Any]]:
         return [group for optimiser in self.optimisers for group in optimiser.param_groups]
 
-    def state_tensors(self) -> dict[str, Tensor]:
+    def optimiser_tensors(self) -> dict[str, Tensor]:
         """The optimiser's state as named tensors; the scaler's as one number."""
         tensors = {
             f"optimiser.{number}.{index}.{key}": value.contiguous()  # a file knows no other layout
@@ -274,128 +271,21 @@ class _Loop:
             self.scaler.load_state_dict({**fresh, "scale": float(saved["scaler.scale"])})
 
 
-def _optimisers(stage, groups: list[dict]) -> list[torch.optim.Optimizer]:
+def _optimisers(stage: "Stage", groups: list[dict[str, Any]]) -> list[torch.optim.Optimizer]:
     """The stage's; for "muon" two: Muon for groups that the method marks `matrix`, and AdamW."""
     marks = [group.pop("matrix", False) for group in groups]
     if stage.optimiser != "muon":
         return [_OPTIMISERS[stage.optimiser](groups, weight_decay=stage.weight_decay)]
-    own = [group for group, matrix in zip(groups, marks, strict=True) if matrix]
+    matrices = [group for group, matrix in zip(groups, marks, strict=True) if matrix]
     rest = [group for group, matrix in zip(groups, marks, strict=True) if not matrix]
-    pairs = [(torch.optim.Muon, own, _MUON), (torch.optim.AdamW, rest, {})]
+    optimisers: list[torch.optim.Optimizer] = []
     decay = stage.weight_decay
-    return [kind(part, weight_decay=decay, **more) for kind, part, more in pairs if part]
+    if matrices:
+        optimisers += [torch.optim.Muon(matrices, weight_decay=decay, adjust_lr_fn=_MUON_SCALE)]
+    if rest:
+        optimisers += [torch.optim.AdamW(rest, weight_decay=decay)]
+    return optimisers
 
 
 def _epoch_seed(seed: int, stage: int, epoch: int) -> int:
     return (seed * 1_000_003 + stage * 10_007 + epoch) % 2**63
-
-
-def _trained_tensors(method: nn.Module) -> dict[str, Tensor]:
-    """All tensors but those of a frozen part of the backbone, which its own weights give back."""
-    frozen = {
-        name
-        for name, parameter in method.named_parameters()
-        if name.startswith("backbone.") and not parameter.requires_grad
-    }
-    return {
-        name: tensor.detach().contiguous()
-        for name, tensor in method.state_dict().items()
-        if name not in frozen
-    }
-
-
-class _Keeper:
-    """What a training leaves on disk: checkpoints at epoch boundaries, best weights, a table."""
-
-    def __init__(self, method: nn.Module, select: str, folder: Path, seconds: float):
-        self.method, self.select, self.folder, self.seconds = method, select, folder, seconds
-        self.state, self.optimiser_tensors = Progress(), {}
-        self.best_tensors: dict[str, Tensor] | None = None
-        self.written = time.perf_counter()
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.checkpoint.exists():
-            self._resume()
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
-
-    @property
-    def best(self) -> Path:
-        return self.folder / "best.safetensors"
-
-    def keep(self, row: dict, loop: "_Loop") -> None:
-        """Note an epoch; write a checkpoint if the last one is old enough."""
-        self.state.history.append(row)
-        figure = row["validation"]
-        if self.select == "last" or math.isnan(figure) or figure >= self.state.best:
-            self.state.best = -math.inf if math.isnan(figure) else figure
-            self.best_tensors = {k: v.clone() for k, v in _trained_tensors(self.method).items()}
-        if time.perf_counter() - self.written >= self.seconds:
-            self._write_checkpoint(loop)
-
-    def _write_checkpoint(self, loop: "_Loop") -> None:
-        self._write_best()
-        own = {f"method.{name}": value for name, value in _trained_tensors(self.method).items()}
-        metadata = {"progress": json.dumps(vars(self.state))}
-        with disk.whole(self.checkpoint) as part:
-            save_file({**own, **loop.state_tensors()}, part, metadata=metadata)
-        self._write_history()
-        self.written = time.perf_counter()
-
-    def _write_best(self) -> None:
-        if self.best_tensors is not None:
-            with disk.whole(self.best) as part:
-                save_file(self.best_tensors, part)
-
-    def _write_history(self) -> pd.DataFrame:
-        history = pd.DataFrame(self.state.history)
-        with disk.whole(self.folder / "history.csv") as part:
-            history.to_csv(part, index=False)
-        return history
-
-    def _resume(self) -> None:
-        tensors = _read(self.checkpoint)
-        with safe_open(self.checkpoint, framework="pt") as file:
-            self.state = Progress(**json.loads(file.metadata()["progress"]))
-        own = {k.removeprefix("method."): v for k, v in tensors.items() if k.startswith("method.")}
-        _load(self.method, own, self.checkpoint)
-        self.optimiser_tensors = {k: v for k, v in tensors.items() if not k.startswith("method.")}
-
-    def finish(self) -> pd.DataFrame:
-        """Leave the method with the chosen weights, and only them and the table on disk."""
-        self._write_best()
-        if self.best.exists():
-            load_weights(self.method, self.best)
-        history = self._write_history()
-        with disk.whole(self.folder / "weights.safetensors") as part:
-            save_file(_trained_tensors(self.method), part)
-        self.best.unlink(missing_ok=True)
-        self.checkpoint.unlink(missing_ok=True)
-        return history
-
-
-def load_weights(method: nn.Module, path: str | Path) -> None:
-    """Give a freshly built method the tensors that a training left in a safetensors file.
-
-    Raises:
-        ValueError: if the file belongs to another method or backbone, or is damaged.
-    """
-    _load(method, _read(Path(path)), Path(path))
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except SafetensorError:
-        raise ValueError(f"{path} is damaged: remove it and run again.") from None
-
-
-def _load(method: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    try:
-        missing, unknown = method.load_state_dict(tensors, strict=False)
-    except RuntimeError:
-        raise ValueError(f"{path} holds another method's or another backbone's weights.") from None
-    trained = _trained_tensors(method).keys()
-    if unknown or any(name in trained for name in missing):
-        raise ValueError(f"{path} holds another method's or another backbone's weights.")

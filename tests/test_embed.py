@@ -1,4 +1,4 @@
-"""Images become embeddings in their order, each image once a model, whatever it is called."""
+"""Images become embeddings in their order, each image once per model, whatever it is called."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from handid import embed, image
+from handid import embed
+from handid.image import cache
 
 
 class Toy(nn.Module):
@@ -36,7 +37,7 @@ def prepare(batch):
 def one_by_one(network, images, flip_average):
     """The slow oracle: a loop over images and pixels' columns."""
     network.eval()
-    found = []
+    embeddings = []
     for picture in images:
         x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
@@ -44,8 +45,8 @@ def one_by_one(network, images, flip_average):
             if flip_average:
                 columns = [x[..., c] for c in reversed(range(x.shape[-1]))]
                 vector = vector + network.embed(torch.stack(columns, dim=-1))[0]
-        found.append(vector.numpy())
-    return np.stack(found)
+        embeddings.append(vector.numpy())
+    return np.stack(embeddings)
 
 
 @pytest.fixture
@@ -63,9 +64,9 @@ def test_embeddings_are_those_of_a_plain_loop_in_the_order_of_the_images(
 ):
     network = Toy()
     how = {"flip_average": flip_average, "batch_size": batch_size}
-    found = embed.embed(network, images, prepare, **how)
-    assert found.shape == (7, 5) and found.dtype == np.float32
-    assert np.allclose(found, one_by_one(Toy(), images, flip_average), atol=1e-5)
+    embeddings = embed.embed(network, images, prepare, **how)
+    assert embeddings.shape == (7, 5) and embeddings.dtype == np.float32
+    assert np.allclose(embeddings, one_by_one(Toy(), images, flip_average), atol=1e-5)
     assert network.seen == 7 * (1 + flip_average)
 
 
@@ -105,24 +106,24 @@ def counted(network, images, folder, salt="s", **how):
     """(embeddings, images that this call showed to the network)."""
     before = network.seen
     settings = {"folder": folder, "salt": salt, "flip_average": False, **how}
-    found = embed.embed_once(network, images, prepare, **settings)
-    return found, network.seen - before
+    embeddings = embed.embed_once(network, images, prepare, **settings)
+    return embeddings, network.seen - before
 
 
 def test_the_cache_gives_what_computing_gives(images, tmp_path):
     expected = embed.embed(Toy(), images, prepare, flip_average=True, batch_size=3)
     for _ in range(2):
-        found, _ = counted(Toy(), images, tmp_path, flip_average=True, batch_size=3)
-        assert np.array_equal(found, expected)
+        embeddings, _ = counted(Toy(), images, tmp_path, flip_average=True, batch_size=3)
+        assert np.array_equal(embeddings, expected)
 
 
-def test_each_image_is_embedded_once_a_model(images, tmp_path):
+def test_each_image_is_embedded_once_per_model(images, tmp_path):
     network = Toy()
     assert counted(network, images[:6], tmp_path)[1] == 6
     assert counted(network, images[:6], tmp_path)[1] == 0
-    found, computed = counted(network, images, tmp_path)
+    embeddings, computed = counted(network, images, tmp_path)
     assert computed == 1
-    assert np.allclose(found, one_by_one(Toy(), images, False), atol=1e-5)
+    assert np.allclose(embeddings, one_by_one(Toy(), images, False), atol=1e-5)
     assert counted(Toy(), images, tmp_path)[1] == 0  # another process with the same weights
     assert len([*tmp_path.iterdir()]) == 1
 
@@ -130,16 +131,16 @@ def test_each_image_is_embedded_once_a_model(images, tmp_path):
 def test_the_order_of_a_call_is_kept_whatever_the_order_in_the_cache(images, tmp_path):
     network, order = Toy(), [3, 0, 6, 2]
     counted(network, images, tmp_path)
-    found, computed = counted(network, images[order], tmp_path)
+    embeddings, computed = counted(network, images[order], tmp_path)
     assert computed == 0
-    assert np.allclose(found, one_by_one(Toy(), images[order], False), atol=1e-5)
+    assert np.allclose(embeddings, one_by_one(Toy(), images[order], False), atol=1e-5)
 
 
 def test_duplicates_in_one_call_are_embedded_once_and_all_answered(images, tmp_path):
     order = [0, 1, 0, 2, 1, 0]
-    found, computed = counted(Toy(), images[order], tmp_path)
+    embeddings, computed = counted(Toy(), images[order], tmp_path)
     assert computed == 3
-    assert np.allclose(found, one_by_one(Toy(), images[order], False), atol=1e-5)
+    assert np.allclose(embeddings, one_by_one(Toy(), images[order], False), atol=1e-5)
 
 
 def test_the_same_pixels_under_another_name_are_known(images, tmp_path):
@@ -147,8 +148,8 @@ def test_the_same_pixels_under_another_name_are_known(images, tmp_path):
         Image.fromarray(images[0]).save(tmp_path / name)
     network, seen = Toy(), []
     for name in ("a.png", "b.png"):
-        read = image.pixels([str(tmp_path / name)], tmp_path / "c", ("squash", 4), progress=False)
-        seen.append(counted(network, read, tmp_path / "e")[1])
+        pixels = cache.pixels([str(tmp_path / name)], tmp_path / "c", ("squash", 4), progress=False)
+        seen.append(counted(network, pixels, tmp_path / "e")[1])
     assert seen == [1, 0]
 
 

@@ -318,20 +318,20 @@ def gap_by_loop(matrix, start, again):
 def test_one_step_of_the_gap_is_the_loop():
     matrices = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(0)).double()
     torch.manual_seed(1)
-    found = loss.spectral_gap(matrices)
+    gaps = loss.spectral_gap(matrices)
     torch.manual_seed(1)
     starts = [torch.randn(3, 4, 1, dtype=torch.float64)[..., 0].tolist() for _ in range(2)]
     for row in range(3):
         expected = gap_by_loop(matrices[row].tolist(), starts[0][row], starts[1][row])
-        assert found[row].item() == pytest.approx(expected, rel=1e-9)
+        assert gaps[row].item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 6), (5, 6, 4), (8, 3)])
 def test_many_steps_of_the_gap_give_the_eigenvalues(shape):
     matrices = torch.randn(*shape, generator=torch.Generator().manual_seed(0)).double()
     values = torch.linalg.eigvalsh(matrices @ matrices.mT)
-    found = loss.spectral_gap(matrices, steps=3000)
-    assert torch.allclose(found, values[..., -1] - values[..., 0], rtol=1e-4)
+    gaps = loss.spectral_gap(matrices, steps=3000)
+    assert torch.allclose(gaps, values[..., -1] - values[..., 0], rtol=1e-4)
 
 
 def test_orthogonal_rows_have_no_gap_and_falling_along_its_gradient_closes_it():

@@ -87,10 +87,34 @@ def test_every_notebook_ends_with_a_computed_answer(reports, stem):
     last = nbformat.read(reports / f"{stem}.ipynb", as_version=4).cells[-1]
     answer = "".join(last["outputs"][0]["data"]["text/markdown"])
     assert re.search(r"\d", answer) and "nan" not in answer.lower()
+    assert answer.startswith("**")  # the answer, before what it is about
+
+
+@pytest.mark.parametrize(
+    "stem", ["03_clip_handid", "05_clip_reid", "06_promptsg", "08_cross_domain"]
+)
+def test_a_question_of_yes_or_no_is_answered_so_in_the_first_word(reports, stem):
+    last = nbformat.read(reports / f"{stem}.ipynb", as_version=4).cells[-1]
+    answer = "".join(last["outputs"][0]["data"]["text/markdown"])
+    assert re.match(r"\*\*(Yes|No|Unclear|It depends)\b", answer)
+    assert "\n" not in answer.split("**")[1]
+
+
+def test_the_ablations_answer_four_questions(reports):
+    last = nbformat.read(reports / "07_ablations.ipynb", as_version=4).cells[-1]
+    assert len([o for o in last["outputs"] if "text/markdown" in o.get("data", {})]) == 4
+
+
+def test_a_row_names_its_system_task_and_image(reports):
+    rows = pd.read_csv(reports / "results.csv")
+    systems = rows.groupby("method")["system"].unique()
+    assert systems["CLIP-HandID zero_token"].tolist() == ["clip_handid_mini:zero_token"]
+    assert systems["CLIP-FT untrained"].tolist() == ["clip_ft_mini:untrained"]
+    assert set(rows["task"]) == {"papers"} and set(rows["image"]) == {"whole"}
 
 
 def test_the_weights_are_named_where_a_network_is_used(reports):
-    stems = [stem for stem in STEMS if stem not in ("10_summary", "11_pretrain_mini_clip")]
+    stems = [stem for stem in STEMS if stem not in ("20_summary", "90_pretrain_mini_clip")]
     assert len(stems) >= 5
     for stem in stems:
         assert "own small CLIP" in (reports / f"{stem}.html").read_text()
@@ -109,9 +133,9 @@ def test_a_changed_parameter_runs_its_notebook_and_what_needs_it(smoke):
 
 
 def test_a_missing_product_names_the_notebook_to_run(tmp_path):
-    done = run(tmp_path, "--only", "10")
+    done = run(tmp_path, "--only", "20")
     manifest = json.loads((tmp_path / "reports" / "smoke" / "manifest.json").read_text())
-    entry = manifest["notebooks"]["10_summary"]
+    entry = manifest["notebooks"]["20_summary"]
     assert done.returncode == 1 and entry["state"] == "failed"
     assert "The results of notebook 01 are not there: run it first" in entry["cause"]
 
@@ -121,6 +145,6 @@ def test_results_of_different_parameters_are_not_mixed(tmp_path, smoke):
     path = tmp_path / "work" / "smoke" / "results" / "01_zero_shot.csv"
     rows = pd.read_csv(path)
     rows.assign(n_gallery=rows["n_gallery"] + 1).to_csv(path, index=False)
-    assert run(tmp_path, "--only", "10").returncode == 1
+    assert run(tmp_path, "--only", "20").returncode == 1
     manifest = json.loads((tmp_path / "reports" / "smoke" / "manifest.json").read_text())
-    assert "measured on different data or draws" in manifest["notebooks"]["10_summary"]["cause"]
+    assert "measured on different data or draws" in manifest["notebooks"]["20_summary"]["cause"]

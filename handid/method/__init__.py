@@ -8,6 +8,9 @@ from importlib import import_module
 
 from torch import Tensor, nn
 
+from handid.backbone import ImageEncoder
+from handid.recipes import Stage
+
 METHODS = {
     "clip_zero_shot": "ClipZeroShot",
     "clip_ft": "ClipFT",
@@ -23,18 +26,18 @@ METHODS = {
     "abd_net": "AbdNet",
     "rga_net": "RgaNet",
 }
-_ON_CLIP_ALONE = (
-    *("clip_zero_shot", "clip_ft", "clip_handid", "clip_reid", "promptsg", "clip_pretrain"),
-)
 
 
 class Method(nn.Module):
     """What the training loop and the evaluation know of a method.
 
     Attributes:
-        tools: options that it takes beside those of its own signature.
+        needs: what the backbone must give: "" for nothing, "clip" for an image and a text encoder
+            in one space; see CnnMethod for what the methods on feature maps need.
+        tools: options that it takes besides those of its own signature.
     """
 
+    needs: str = ""
     tools: tuple[str, ...] = ()
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -50,16 +53,16 @@ class Method(nn.Module):
         """[B, 3, H, W] normalised images -> [B, D] embeddings, not normalised."""
         raise NotImplementedError
 
-    def parameter_groups(self, recipe) -> list[dict]:
+    def parameter_groups(self, stage: Stage) -> list[dict]:
         """What trains in this stage and at which peak rate, as torch optimisers take it.
 
         Args:
-            recipe: the stage (recipes.Stage) that is about to run.
+            stage: the stage of the recipe that is about to run.
         """
         raise NotImplementedError
 
 
-def build(name: str, backbone: nn.Module, n_identities: int, **options) -> Method:
+def build(name: str, backbone: ImageEncoder, n_identities: int, **options) -> Method:
     """A method on a backbone.
 
     Args:
@@ -69,20 +72,20 @@ def build(name: str, backbone: nn.Module, n_identities: int, **options) -> Metho
         options: the method's own keyword arguments.
 
     Raises:
-        ValueError: listing what is known, for an unknown method or option; for a backbone that
+        ValueError: listing what there is, for an unknown method or option; for a backbone that
             does not give what the method needs.
     """
     if name not in METHODS:
         raise ValueError(f"Unknown method '{name}': choose one of {', '.join(METHODS)}.")
-    if name in _ON_CLIP_ALONE and getattr(backbone, "family", "") == "cnn":
+    kind: type[Method] = getattr(import_module(f"handid.method.{name}"), METHODS[name])
+    if kind.needs == "clip" and getattr(backbone, "family", "") == "cnn":
         raise ValueError(f"Method '{name}' needs a CLIP, and {backbone.name} is none.")
-    kind = getattr(import_module(f"handid.method.{name}"), METHODS[name])
-    own = [*inspect.signature(kind).parameters.values()][2:]
-    own = [option.name for option in own if option.kind is not option.VAR_KEYWORD]
-    known = own + [tool for tool in kind.tools if tool not in own]
-    unknown = [option for option in options if option not in known]
+    parameters = [*inspect.signature(kind).parameters.values()][2:]
+    own = [option.name for option in parameters if option.kind is not option.VAR_KEYWORD]
+    allowed = own + [tool for tool in kind.tools if tool not in own]
+    unknown = [option for option in options if option not in allowed]
     if unknown:
         raise ValueError(
-            f"Method '{name}' has no option '{unknown[0]}': it has {', '.join(known) or 'none'}."
+            f"Method '{name}' has no option '{unknown[0]}': it has {', '.join(allowed) or 'none'}."
         )
     return kind(backbone, n_identities, **options)

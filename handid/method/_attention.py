@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class ChannelAttention(nn.Module):
     """Each channel plus gamma times a mean of all channels, weighted by how unlike they are.
 
-    X: [C, N] a map's channels. A = softmax over rows of (rowmax(E) - E), E = X X'; out = gamma A X
-    + X. Nothing is embedded: the only parameter is gamma.
+    X: [C, N], one row per channel of the map. A = softmax over rows of (rowmax(E) - E), E = X X';
+    out = gamma A X + X. Nothing is embedded: the only parameter is gamma.
     """
 
     def __init__(self):
@@ -25,8 +25,8 @@ class ChannelAttention(nn.Module):
             x = widened(grid.flatten(2))
             energy = x @ x.mT  # [B, C, C]
             weights = (energy.amax(2, keepdim=True) - energy).softmax(dim=2)
-            found = (weights @ x).view_as(grid)
-        return self.gamma * found + grid
+            mixed = (weights @ x).view_as(grid)
+        return self.gamma * mixed + grid
 
 
 class PositionAttention(nn.Module):
@@ -53,11 +53,11 @@ class PositionAttention(nn.Module):
         query, key, value = (widened(part(grid)) for part in (self.query, self.key, self.value))
         with exact(grid):
             weights = (query.flatten(2).mT @ key.flatten(2)).softmax(dim=2)  # [B, N, N]
-            found = (value.flatten(2) @ weights.mT).view_as(grid)
-            return self.gamma * (found + self.positions(query, value)) + grid
+            mixed = (value.flatten(2) @ weights.mT).view_as(grid)
+            return self.gamma * (mixed + self.positions(query, value)) + grid
 
     def positions(self, query: Tensor, value: Tensor) -> Tensor | float:
-        """What the places themselves add; nothing here."""
+        """What the positions themselves add; nothing here."""
         return 0.0
 
 

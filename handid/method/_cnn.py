@@ -1,7 +1,8 @@
-"""What the methods on convolutional maps share: what they need of a backbone, layers of heads."""
+"""What the methods on convolutional maps share: the map they need, and layers of their heads."""
 
 from torch import nn
 
+from handid.backbone import ImageEncoder
 from handid.method._reid import ReidMethod
 
 
@@ -10,15 +11,19 @@ class CnnMethod(ReidMethod):
 
     Args:
         backbone: see `needs`; what is not needed of it is frozen.
-        unfreeze_blocks: see ReidMethod; of an ImageNet encoder its four stages.
+        unfreeze_blocks: see ReidMethod; the blocks of an ImageNet encoder are its four stages.
+
+    Attributes:
+        needs: "map"; "feature" for the whole encoder; "stages" for the four stages of an ImageNet
+            encoder (handid.backbone.imagenet).
 
     Raises:
         ValueError: if the backbone gives no map, or none between its stages where `needs` says so.
     """
 
-    needs = "map"  # or "feature": the whole encoder; or "stages": handid.imagenet's
+    needs = "map"
 
-    def __init__(self, backbone: nn.Module, unfreeze_blocks: int | None):
+    def __init__(self, backbone: ImageEncoder, unfreeze_blocks: int | None):
         name = type(self).__name__
         if not backbone.channels:
             raise ValueError(
@@ -42,16 +47,19 @@ class CnnMethod(ReidMethod):
         return self.backbone.image_parameters() if whole else self.backbone.map_parameters()
 
 
-def reducing(inside: int, width: int, n_identities: int, dropout: float, *act: nn.Module):
+def reducing(
+    inside: int, width: int, n_identities: int, dropout: float, *activation: nn.Module
+) -> list[nn.Module]:
     """Layers of a head: linear, batch norm, an activation if given, dropout, classifier.
 
-    Initial weights as in the public code of the authors of GPA-Net and MBA-Net.
+    Initial weights as in MBA-Net's public code (nathanlem1/MBA-Net at 2c6349a), whose authors are
+    GPA-Net's.
     """
     linear, norm = nn.Linear(inside, width), nn.BatchNorm1d(width)
     nn.init.kaiming_normal_(linear.weight, mode="fan_out")
     nn.init.zeros_(linear.bias)
     nn.init.normal_(norm.weight, 1.0, 0.02)
-    return [linear, norm, *act, nn.Dropout(dropout), classifier(width, n_identities)]
+    return [linear, norm, *activation, nn.Dropout(dropout), classifier(width, n_identities)]
 
 
 def classifier(width: int, n_identities: int) -> nn.Linear:

@@ -10,7 +10,8 @@ class InversionMLP(nn.Sequential):
     """Image feature [B, d] -> pseudo-token [B, token_width].
 
     Fully connected layers with ReLU between them and a batch norm behind the last. Source:
-    PromptSG, section 5.1: three layers of 512 with the norm; the activation from unofficial code.
+    PromptSG, section 5.1: three layers of 512 with the norm; the activation from unofficial code
+    (NTDuckk/PromptSG_2 at c484419).
 
     Args:
         width: d.
@@ -20,36 +21,45 @@ class InversionMLP(nn.Sequential):
     """
 
     def __init__(self, width: int, hidden: int, token_width: int, layers: int = 3):
-        inner = [nn.Linear(width, hidden), nn.ReLU()]
+        inner: list[nn.Module] = [nn.Linear(width, hidden), nn.ReLU()]
         for _ in range(layers - 2):
             inner += [nn.Linear(hidden, hidden), nn.ReLU()]
         super().__init__(*inner, nn.Linear(hidden, token_width), nn.BatchNorm1d(token_width))
 
 
 class Interaction(nn.Module):
-    """Text asks, the patches answer: cross-attention, then blocks of self-attention.
+    """Cross-attention from the text to the patches, then blocks of self-attention.
 
-    No way leads round the cross-attention: the result is made of what the patches say, and the text
-    decides how much each of them says. Source: PromptSG, section 4.2 and eq. 7; layer norms before
-    the attention and the blocks' fourfold width from unofficial code (facts/methods.md 9).
+    Nothing bypasses the cross-attention: the result is made of the patches' values, and the text
+    decides the weight of each. Source: PromptSG, section 4.2 and eq. 7; layer norms before the
+    attention and the blocks' fourfold width from unofficial code (NTDuckk/PromptSG_2 at c484419).
 
     Args:
         width: D, of text, patches and result.
         heads: of every attention; must divide D.
         blocks: of self-attention, 0 for none.
-        context: what the blocks see: the answer and the "patches", or the answer alone ("none":
-            one token, which has nothing but itself to attend to).
+        context: what the blocks see: the result of the cross-attention and the "patches", or that
+            result alone ("none": one token, which can attend to nothing but itself).
         dropout: probability, inside the blocks.
+
+    Raises:
+        ValueError: one sentence for an unknown context.
     """
 
     def __init__(self, width: int, heads: int, blocks: int, context: str, dropout: float = 0.0):
         super().__init__()
+        if context not in CONTEXTS:
+            raise ValueError(f"Unknown context '{context}': choose one of {', '.join(CONTEXTS)}.")
         self.context = context
         self.text_norm, self.patch_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        settings = {"activation": "gelu", "batch_first": True, "norm_first": True}
         self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, **settings)
+            nn.TransformerEncoderLayer(
+                *(width, heads, 4 * width, dropout),
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
             for _ in range(blocks)
         )
 

@@ -1,9 +1,11 @@
-"""Sentences with one place for learned words, and what several of them say together."""
+"""Sentences with one place for learned words, and the mean of what several of them say."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from handid.backbone import Backbone
 
 
 def cleaned(prompts: Sequence[str]) -> list[str]:
@@ -12,17 +14,17 @@ def cleaned(prompts: Sequence[str]) -> list[str]:
     Raises:
         ValueError: one sentence, unless it is a list of texts with one {} each.
     """
-    texts = isinstance(prompts, list | tuple) and all(isinstance(one, str) for one in prompts)
-    if not texts or not prompts or any(one.count("{}") != 1 for one in prompts):
+    texts = isinstance(prompts, list | tuple) and all(isinstance(text, str) for text in prompts)
+    if not texts or not prompts or any(text.count("{}") != 1 for text in prompts):
         raise ValueError(f"prompts is {prompts!r}: give a list of texts, each with one {{}}.")
-    return [" ".join(one.replace("{view}", "").split()) for one in prompts]
+    return [" ".join(text.replace("{view}", "").split()) for text in prompts]
 
 
-def mean_text(backbone: nn.Module, words: Tensor, prompts: Sequence[str]) -> Tensor:
+def mean_text(backbone: Backbone, words: Tensor, prompts: Sequence[str]) -> Tensor:
     """Mean over the prompts of the text features of words put in their place, lengths as they come.
 
     Args:
-        backbone: with `encode_prompt`.
+        backbone: a CLIP.
         words: [N, token_width] or [N, T, token_width].
         prompts: texts with one {} each.
 

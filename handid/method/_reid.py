@@ -1,140 +1,16 @@
-"""The re-identification tool box: an identity head with its losses, partial unfreezing, rates.
+"""What trains of a pre-trained backbone, and at which rate: partial unfreezing, groups of rates.
 
-What stands here serves every method that trains; which of it a method uses, its recipe says.
+For every method that trains a backbone; its recipe says how much. The heads are in _head.py.
 """
 
-import math
-from collections.abc import Iterable, Sequence
-from inspect import signature
+from collections.abc import Iterable
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from handid import loss
+from handid.backbone import ImageEncoder
 from handid.method import Method
-
-
-class IdentityHead(nn.Module):
-    """A classifier behind a batch norm neck, and what else may pull features together by identity.
-
-    Source: neck and its frozen bias Luo et al. 2019 (BNNeck); which of these CLIP-FH describes:
-    sections 3.3.2 and 3.4. All that stands here is in the loss and in the optimiser.
-
-    Args:
-        width: D of the features.
-        n_identities: K classes.
-        layers: what stands behind the neck, a linear layer with K outputs last; none for that layer
-            alone.
-        neck: normalise over the batch before these layers.
-        unit: scale features to length 1 first.
-        label_smoothing: share that is spread over all identities, 0 to below 1.
-        arcface_scale: 0 for a linear classifier; else ArcFace's scale.
-        arcface_margin: of ArcFace, in radians, to below pi / 2.
-        triplet_margin: of the batch-hard triplet loss before the neck; None for none.
-        centre_rate: alpha of the centre loss, behind the neck, up to 1; 0 for no such loss. It
-            sums over D numbers: weigh it, Luo et al. take 5e-4.
-        contrastive_temperature: of the supervised contrastive loss among features before the neck;
-            0 for none.
-
-    Raises:
-        ValueError: one sentence for an option out of range.
-    """
-
-    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
-        self,
-        width: int,
-        n_identities: int,
-        layers: Sequence[nn.Module] = (),
-        *,
-        neck: bool = True,
-        unit: bool = False,
-        label_smoothing: float = 0.1,
-        arcface_scale: float = 0.0,
-        arcface_margin: float = 0.0,
-        triplet_margin: float | None = None,
-        centre_rate: float = 0.0,
-        contrastive_temperature: float = 0.0,
-    ):
-        super().__init__()
-        check_switches(neck=neck, unit=unit)
-        check_numbers(arcface_scale=arcface_scale, contrastive_temperature=contrastive_temperature)
-        check_numbers(1.0, centre_rate=centre_rate)
-        check_numbers(math.pi / 2, False, arcface_margin=arcface_margin)
-        check_numbers(1.0, False, label_smoothing=label_smoothing)
-        if triplet_margin is not None:
-            check_numbers(triplet_margin=triplet_margin)
-        if arcface_margin and not arcface_scale:
-            raise ValueError("arcface_margin without arcface_scale does nothing: give both.")
-        self.unit, self.label_smoothing = unit, label_smoothing
-        self.scale, self.arc_margin = arcface_scale, arcface_margin
-        self.triplet_margin, self.temperature = triplet_margin, contrastive_temperature
-        self.centre_rate = centre_rate
-        self.neck = _neck(width) if neck else nn.Identity()
-        *inner, self.classifier = layers or [nn.Linear(width, n_identities, bias=False)]
-        self.inner = nn.Sequential(*inner)
-        if arcface_scale:
-            # ArcFace takes directions: tiny ones would turn round at every step.
-            self.classifier.bias = None
-            nn.init.normal_(self.classifier.weight, std=self.classifier.in_features**-0.5)
-        elif not layers:
-            nn.init.normal_(self.classifier.weight, std=0.001)
-        self.register_buffer("centres", torch.zeros(n_identities, width) if centre_rate else None)
-
-    def scaled(self, features: Tensor) -> Tensor:
-        """[B, D] features before the neck: as they come, or of length 1."""
-        return functional.normalize(features.float(), dim=1) if self.unit else features
-
-    def embed(self, features: Tensor) -> Tensor:
-        """[B, D] features -> [B, D] behind the neck."""
-        return self.neck(self.scaled(features))
-
-    def logits(self, necked: Tensor, labels: Tensor) -> Tensor:
-        """[B, D] behind the neck -> [B, K] scores; the label's own has ArcFace's margin."""
-        found = self.inner(necked)
-        if not self.scale:
-            return self.classifier(found)
-        directions = self.classifier.weight
-        return loss.arcface_logits(found, directions, labels, self.scale, self.arc_margin)
-
-    def losses(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`identity`, and as the options say `triplet`, `centre`, `contrastive`.
-
-        Args:
-            features: [B, D] before the neck.
-            labels: [B] identity numbers.
-        """
-        before = self.scaled(features)
-        necked = self.neck(before)
-        scores = self.logits(necked, labels)
-        parts = {
-            "identity": loss.label_smoothed_cross_entropy(scores, labels, self.label_smoothing)
-        }
-        if self.triplet_margin is not None:
-            parts["triplet"] = loss.batch_hard_triplet(before, labels, self.triplet_margin)
-        if self.centres is not None:
-            parts["centre"] = loss.centre(necked, self.centres, labels)
-            if self.training:
-                self._move_centres(necked.detach().float(), labels)
-        if self.temperature:
-            parts["contrastive"] = loss.supervised_contrastive_within(
-                before, labels, self.temperature
-            )
-        return parts
-
-    @torch.no_grad()
-    def _move_centres(self, necked: Tensor, labels: Tensor) -> None:
-        """Each centre towards its rows [B, D] of the batch: Wen et al. 2016, eq. 4.
-
-        By this rule and not by the optimiser, where the small weight of the loss would hold them.
-        """
-        towards = torch.zeros_like(self.centres)
-        towards.index_add_(0, labels, necked - self.centres[labels])
-        counts = torch.bincount(labels, minlength=len(towards))
-        self.centres += self.centre_rate * towards / (1 + counts)[:, None]
-
-
-TOOLS = tuple(n for n, p in signature(IdentityHead).parameters.items() if p.kind == p.KEYWORD_ONLY)
+from handid.method._head import TOOLS
+from handid.recipes import Rates, Stage
 
 
 class ReidMethod(Method):
@@ -146,14 +22,15 @@ class ReidMethod(Method):
     """
 
     tools = TOOLS
+    backbone: ImageEncoder
 
-    def __init__(self, backbone: nn.Module, unfreeze_blocks: int | None = None):
+    def __init__(self, backbone: ImageEncoder, unfreeze_blocks: int | None = None):
         super().__init__()
         self.backbone = backbone
         unfreeze_last(backbone, unfreeze_blocks)
 
     def train(self, mode: bool = True) -> "ReidMethod":
-        """As torch's; the batch norms of frozen blocks keep what they know."""
+        """As torch's; the batch norms of frozen blocks keep their running means."""
         super().train(mode)
         keep_frozen_norms(self)
         return self
@@ -162,52 +39,12 @@ class ReidMethod(Method):
         """What trains at the backbone's rate, as far as it is not frozen."""
         return self.backbone.image_parameters()
 
-    def parameter_groups(self, recipe) -> list[dict]:
+    def parameter_groups(self, stage: Stage) -> list[dict]:
         """The pre-trained layers at the backbone's rate, everything new at its own."""
-        return rate_groups(self, recipe.learning_rate)
+        return rate_groups(self, stage.learning_rate)
 
 
-def check_numbers(high: float = math.inf, reached: bool = True, **options: float) -> None:
-    """Refuse what is no finite number from 0 to `high`, itself allowed or not.
-
-    Raises:
-        ValueError: one sentence that names the option.
-    """
-    ends = "" if high == math.inf else f" {'to' if reached else 'to below'} {high:.4g}"
-    for name, value in options.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if (
-            not number
-            or not 0 <= value < math.inf
-            or value > high
-            or (value == high and not reached)
-        ):
-            raise ValueError(f"{name} is {value!r}: give a number from 0{ends}.")
-
-
-def check_switches(**options: bool) -> None:
-    """Refuse what is neither true nor false.
-
-    Raises:
-        ValueError: one sentence that names the option.
-    """
-    for name, value in options.items():
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} is {value!r}: give true or false.")
-
-
-def _neck(width: int) -> nn.BatchNorm1d:
-    neck = nn.BatchNorm1d(width)
-    neck.bias.requires_grad_(False)
-    return neck
-
-
-def level_names(parts: dict[str, Tensor], level: str) -> dict[str, Tensor]:
-    """The losses of one of several heads: `triplet` becomes `triplet_feat`."""
-    return {f"{name}_{level}": part for name, part in parts.items()}
-
-
-def unfreeze_last(backbone: nn.Module, blocks: int | None) -> None:
+def unfreeze_last(backbone: ImageEncoder, blocks: int | None) -> None:
     """Let only the last blocks of the image encoder train; None: all of it.
 
     As CLIP-FH describes it (section 3.3.2): transformer blocks of a ViT, layers of a ResNet. What
@@ -223,14 +60,15 @@ def unfreeze_last(backbone: nn.Module, blocks: int | None) -> None:
     """
     if blocks is None:
         return
-    known = backbone.blocks()
-    if type(blocks) is not int or not 0 <= blocks <= len(known):
+    all_blocks = backbone.blocks()
+    if type(blocks) is not int or not 0 <= blocks <= len(all_blocks):
         raise ValueError(
-            f"Cannot unfreeze {blocks!r} blocks: {backbone.name} has {len(known)}, give 0 to that."
+            f"Cannot unfreeze {blocks!r} blocks: {backbone.name} has {len(all_blocks)}, "
+            "give 0 to that."
         )
     for parameter in backbone.image_parameters():
         parameter.requires_grad_(False)
-    for block in known[len(known) - blocks :]:
+    for block in all_blocks[len(all_blocks) - blocks :]:
         block.requires_grad_(True)
 
 
@@ -241,21 +79,26 @@ def keep_frozen_norms(module: nn.Module) -> None:
             inner.eval()
 
 
-def rate_groups(method: ReidMethod, rates, leave_out: Iterable[nn.Parameter] = ()) -> list[dict]:
+def rate_groups(
+    method: ReidMethod, rates: Rates, leave_out: Iterable[nn.Parameter] = ()
+) -> list[dict]:
     """What trains of a method: what was pre-trained, and what is new.
 
     Args:
         method: whose parameters these are.
-        rates: has `backbone`, `new` and `bias`, which multiplies the rate of biases.
+        rates: `bias` multiplies the rate of biases.
         leave_out: parameters that do not train now.
     """
-    old = {id(p) for p in method.pretrained()}
-    left_out = {id(p) for p in method.backbone.parameters()} - old | {id(p) for p in leave_out}
-    parts = {(new, bias): [] for bias in (False, True) for new in (False, True)}
+    pretrained = {id(p) for p in method.pretrained()}
+    left_out = {id(p) for p in method.backbone.parameters()} - pretrained
+    left_out |= {id(p) for p in leave_out}
+    parts: dict[tuple[bool, bool], list[nn.Parameter]] = {
+        (new, bias): [] for bias in (False, True) for new in (False, True)
+    }
     for name, parameter in method.named_parameters():
         if parameter.requires_grad and id(parameter) not in left_out:
             bias = rates.bias != 1 and "bias" in name
-            parts[id(parameter) not in old, bias].append(parameter)
+            parts[id(parameter) not in pretrained, bias].append(parameter)
     return [
         {"params": part, "lr": (rates.new if new else rates.backbone) * (rates.bias if bias else 1)}
         for (new, bias), part in parts.items()

@@ -1,4 +1,4 @@
-"""ABD-Net: attention over channels and positions, part by part, and rows kept orthogonal."""
+"""ABD-Net: attention over channels and positions in each part, and features kept orthogonal."""
 
 from copy import deepcopy
 
@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from handid import loss
+from handid.backbone import ImageNetBackbone
 from handid.method._attention import ChannelAttention, PositionAttention
 from handid.method._cnn import CnnMethod
-from handid.method._reid import IdentityHead, rate_groups
+from handid.method._head import IdentityHead, heads_in_order, sum_of
+from handid.method._reid import rate_groups
+from handid.recipes import Stage
 
 
 class AttentionHead(nn.Sequential):
@@ -27,14 +30,14 @@ class AttentionHead(nn.Sequential):
 class AbdNet(CnnMethod):
     """A global branch, and a branch of horizontal parts with three attention heads summed.
 
-    Source: Chen et al. 2019 as in its public code (facts/methods.md 6). There, the orthogonality of
-    weights meets the first convolution alone, by a slip; here it meets all, as its text says, and
-    the slip is the control `public_code`.
+    Source: Chen et al. 2019 as in its public code (VITA-Group/ABD-Net at 502305e). There, by
+    mistake, the orthogonality of weights reaches the first convolution alone; here it reaches all,
+    as its README says, and the mistake is the control `public_code`.
 
     Args:
         backbone: with `stages`; the last one is copied, so that each branch trains its own.
         n_identities: classes.
-        parts: stripes of the map, top to bottom.
+        parts: horizontal stripes of the map.
         width: of every feature.
         triplet_margin: of the triplet loss, in the unit of the features; None for none.
         orthogonal_convs: "all", or "first".
@@ -48,10 +51,11 @@ class AbdNet(CnnMethod):
     """
 
     needs = "stages"
+    backbone: ImageNetBackbone
 
-    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+    def __init__(  # noqa: PLR0913 - one argument per hyper-parameter
         self,
-        backbone: nn.Module,
+        backbone: ImageNetBackbone,
         n_identities: int,
         *,
         parts: int = 2,
@@ -91,9 +95,11 @@ class AbdNet(CnnMethod):
             "channel": ChannelAttention(),
             "position": PositionAttention(width // 2),
         }
-        self.attend = nn.ModuleDict({k: AttentionHead(width, a) for k, a in attentions.items()})
+        self.attend = nn.ModuleDict(
+            {name: AttentionHead(width, attention) for name, attention in attentions.items()}
+        )
         self.merge = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(width, width, 1))
-        self.heads = nn.ModuleList(
+        self.heads = heads_in_order(
             IdentityHead(width, n_identities, [nn.Linear(width, n_identities)], **tools)
             for _ in range(1 + self.parts)
         )
@@ -110,8 +116,9 @@ class AbdNet(CnnMethod):
                 nn.init.normal_(module.weight, std=0.01)
             elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 nn.init.normal_(module.weight, 1.0, 0.02)
-            if getattr(module, "bias", None) is not None:
-                nn.init.zeros_(module.bias)
+            bias = getattr(module, "bias", None)
+            if bias is not None:
+                nn.init.zeros_(bias)
 
     def features(self, images: Tensor) -> tuple[list[Tensor], dict[str, list[Tensor]]]:
         """[B, 3, H, W] -> 1 + parts features [B, width]; and the maps that are kept diverse."""
@@ -119,49 +126,53 @@ class AbdNet(CnnMethod):
         grid = self.shallow(first(images))
         maps = {"shallow": [grid], **{name: [] for name in (*self.attend, "after")}}
         grid = third(second(grid))
-        found = [self.global_neck(last(grid).mean((2, 3)))]
+        features = [self.global_neck(last(grid).mean((2, 3)))]
         for stripe in self.reduce(self.last_stage(grid)).chunk(self.parts, dim=2):
-            seen = {name: head(stripe) for name, head in self.attend.items()}
-            seen["after"] = self.merge(sum(seen.values()))
-            found.append(seen["after"].mean((2, 3)))
-            for name, one in seen.items():
-                maps[name].append(one)
-        return found, maps
+            attended = {name: head(stripe) for name, head in self.attend.items()}
+            attended["after"] = self.merge(sum(attended.values()))
+            features.append(attended["after"].mean((2, 3)))
+            for name, part_map in attended.items():
+                maps[name].append(part_map)
+        return features, maps
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`identity` and `triplet`, means over the features; `orthogonal_features`, `_weights`."""
-        found, maps = self.features(images)
-        each = [head.losses(one, labels) for head, one in zip(self.heads, found, strict=True)]
-        return {name: sum(part[name] for part in each) / len(each) for name in each[0]} | {
+        features, maps = self.features(images)
+        parts = [
+            head.losses(feature, labels) for head, feature in zip(self.heads, features, strict=True)
+        ]
+        total = {name: sum_of([part[name] for part in parts]) for name in parts[0]}
+        return {name: value / len(parts) for name, value in total.items()} | {
             "orthogonal_features": self.feature_gaps(maps),
             "orthogonal_weights": self.weight_gaps(),
         }
 
     def feature_gaps(self, maps: dict[str, list[Tensor]]) -> Tensor:
         """Spectral gaps of channels, mean over images and parts, summed over the kinds of map."""
-        total = 0.0
+        gaps = []
         for name, parts in maps.items():
-            gaps = [loss.spectral_gap(one.flatten(2)).mean() for one in parts]
+            kind = [loss.spectral_gap(part_map.flatten(2)).mean() for part_map in parts]
             weight = 0.01 if name == "shallow" else 1.0  # as in the public code
-            total = total + weight * sum(gaps) / len(gaps)
-        return total
+            gaps.append(weight * sum_of(kind) / len(kind))
+        return sum_of(gaps)
 
     def weight_gaps(self) -> Tensor:
         """Squared spectral gaps of the filters, summed over the convolutions."""
         convs = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
         convs = convs if self.convs == "all" else convs[:1]
-        return sum(loss.spectral_gap(conv.weight.flatten(1)).square() for conv in convs)
+        return sum_of([loss.spectral_gap(conv.weight.flatten(1)).square() for conv in convs])
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, (1 + parts) * width]: 3072."""
-        found, _ = self.features(images)
-        return torch.cat([h.embed(one) for h, one in zip(self.heads, found, strict=True)], dim=1)
+        features, _ = self.features(images)
+        pairs = zip(self.heads, features, strict=True)
+        return torch.cat([head.embed(feature) for head, feature in pairs], dim=1)
 
     def pretrained(self) -> list[nn.Parameter]:
         """Both last stages are pre-trained."""
         return [*super().pretrained(), *self.last_stage.parameters()]
 
-    def parameter_groups(self, recipe) -> list[dict]:
+    def parameter_groups(self, stage: Stage) -> list[dict]:
         """All; in the stage `fixbase` the pre-trained layers rest."""
-        rest = self.pretrained() if recipe.name == "fixbase" else []
-        return rate_groups(self, recipe.learning_rate, rest)
+        resting = self.pretrained() if stage.name == "fixbase" else []
+        return rate_groups(self, stage.learning_rate, resting)

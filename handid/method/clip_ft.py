@@ -1,9 +1,11 @@
 """CLIP-FT: CLIP's image encoder fine-tuned with an identity loss on two feature levels. No text."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from handid.method._reid import IdentityHead, ReidMethod, level_names
+from handid.backbone import Backbone
+from handid.method._head import IdentityHead, heads_by_name, level_names
+from handid.method._reid import ReidMethod
 
 HEADS = {"both": ("feat", "proj"), "feat": ("feat",), "proj": ("proj",)}
 
@@ -12,12 +14,12 @@ class ClipFT(ReidMethod):
     """A BN neck and a classifier on the feature before and the feature after the projection.
 
     Source: CLIP-HandID, section II (classification part) and III-B ("CLIP-FT"); two levels and
-    the frozen neck bias as in its public code.
+    the frozen neck bias as in its public code (nathanlem1/CLIP-HandID at 73a60e2).
 
     Args:
         backbone: a CLIP with `forward` -> {"feat", "proj"}.
         n_identities: classes.
-        heads: "both" levels, or "feat" or "proj" alone; what has no head is no part of the
+        heads: "both" levels, or "feat" or "proj" alone; a level without a head is not part of the
             embedding.
         unfreeze_blocks: see ReidMethod.
         tools: of both heads, see IdentityHead.
@@ -26,9 +28,12 @@ class ClipFT(ReidMethod):
         ValueError: one sentence for unknown heads.
     """
 
+    needs = "clip"
+    backbone: Backbone
+
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         n_identities: int,
         *,
         heads: str = "both",
@@ -38,7 +43,7 @@ class ClipFT(ReidMethod):
         super().__init__(backbone, unfreeze_blocks)
         if heads not in HEADS:
             raise ValueError(f"Unknown heads '{heads}': choose one of {', '.join(HEADS)}.")
-        self.heads = nn.ModuleDict(
+        self.heads = heads_by_name(
             {k: IdentityHead(backbone.dims[k], n_identities, **tools) for k in HEADS[heads]}
         )
 

@@ -1,15 +1,16 @@
-"""CLIP-HandID: CLIP-FT guided by text whose one free word is inverted from the image itself.
+"""CLIP-HandID: CLIP-FT guided by text with one word that is inverted from the image itself.
 
-The public code trains something else: no gradient reaches its inversion network, every
-pseudo-token is the zero vector, and the contrastive loss takes raw dot products at temperature 1.
-The recipe keeps that as the control `public_code`, and its parts as controls of their own.
+The public code (nathanlem1/CLIP-HandID, model/make_model_handID.py at 134daf4 and train_handID.py
+at 6c0aa07) trains something else: no gradient reaches its inversion network, every pseudo-token is
+the zero vector, and the contrastive loss takes raw dot products at temperature 1. The recipe keeps
+that as the control `public_code`, and its parts as controls of their own.
 """
 
 import torch
 from torch import Tensor, nn
 
 from handid import loss
-from handid.backbone import PROMPT
+from handid.backbone import PROMPT, Backbone
 from handid.method._prompts import cleaned, mean_text
 from handid.method.clip_ft import ClipFT
 
@@ -38,21 +39,22 @@ class ClipHandID(ClipFT):
         backbone: a CLIP with `encode_prompt` and `token_width`.
         n_identities: classes.
         heads: see ClipFT, and so are unfreeze_blocks and tools.
-        prompts: texts with one {} each for the pseudo-token; of several the mean feature is taken.
+        prompts: texts with one {} each for the pseudo-token; several give the mean of their
+            features.
         temperature: tau of eq. 6 and 7, > 0.
         similarity: "cosine" (eq. 3), or "dot": raw dot products, as the public code has it.
         hidden_factor: hidden width of the inversion network over the projected width.
         control: "none", "zero_token" (the prompt says nothing of the image) or "random_token"
-            (the inversion network stays as it was drawn).
+            (the inversion network keeps its random initial weights).
         train_text: the text encoder learns too, at the backbone's rate; frozen in the paper.
 
     Raises:
         ValueError: one sentence for an option that is unknown or out of range.
     """
 
-    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+    def __init__(  # noqa: PLR0913 - one argument per hyper-parameter
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         n_identities: int,
         *,
         heads: str = "both",
@@ -65,8 +67,9 @@ class ClipHandID(ClipFT):
         unfreeze_blocks: int | None = None,
         **tools,
     ):
-        shared = {"heads": heads, "unfreeze_blocks": unfreeze_blocks}
-        super().__init__(backbone, n_identities, **shared, **tools)
+        super().__init__(
+            backbone, n_identities, heads=heads, unfreeze_blocks=unfreeze_blocks, **tools
+        )
         if control not in CONTROLS:
             raise ValueError(f"Unknown control '{control}': choose one of {', '.join(CONTROLS)}.")
         if similarity not in ("cosine", "dot"):
@@ -89,7 +92,7 @@ class ClipHandID(ClipFT):
         return super().pretrained() + self.text
 
     def pseudo_tokens(self, projected: Tensor) -> Tensor:
-        """[B, dims["proj"]] image features -> [B, token_width] vectors in the place of S*."""
+        """[B, dims["proj"]] image features -> [B, token_width] vectors in the place of the {}."""
         tokens = self.inversion(projected)
         return torch.zeros_like(tokens) if self.control == "zero_token" else tokens
 

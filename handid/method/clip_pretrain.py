@@ -1,24 +1,27 @@
-"""CLIP's own pre-training: a picture and its caption find each other among those of a batch.
+"""CLIP's own pre-training: match each image with its caption among those of the batch.
 
-Few pictures teach much if each is also asked about every single fact: which of five sentences about
-its thumb is true? Asked in words, that is the same loss against sentences that differ in one word.
-But the text encoder too begins from nothing, and sentences that look alike to it teach a picture
-little: so a linear head, thrown away later, asks the same without words; in a stage named "facts"
-it asks alone, and no text is read.
+Few images teach more if the loss also asks about every single fact: which of five sentences about
+the thumb is true? Asked in words, that is the same loss against sentences that differ in one word.
+But the text encoder also starts from random weights, and sentences that look alike to it teach the
+image encoder little. So a linear head, which is not kept, asks the same without words; in a stage
+named "facts" it is the only one that asks, and no text is read.
 
-A vision transformer learns shape and texture from few pictures slowly, a convolutional network fast
-(Touvron et al. 2021 let the one learn from the other). So it may have a teacher: an encoder already
-pre-trained, whose judgement of which pictures are alike it learns to share.
+A vision transformer learns shape and texture from few images slowly, a convolutional network fast
+(Touvron et al. 2021 distil the one into the other). So there may be a teacher: a pre-trained
+encoder, whose similarities between images the network learns to reproduce.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from handid import loss
+from handid.backbone import Backbone, ImageEncoder
 from handid.method import Method
+from handid.recipes import Stage
 
 _SHARPEST = math.log(100)  # logit scales beyond 100 make training unstable (Radford et al., 2.5)
 
@@ -30,26 +33,31 @@ class ClipPretrain(Method):
     Natural Language Supervision, section 2.3 and figure 3. The others are ours.
 
     Args:
-        backbone: a CLIP; its text encoder trains here, as nowhere else.
-        n_identities: not used, there are no classes.
-        choices: C lists of token numbers [n, L]: sentences of which one is true of a picture. The
-            first weighs as much as all others together: what is most plainly to be seen.
+        backbone: a CLIP; its whole text encoder trains, which no other method does.
+        n_identities: not used: there are no classes.
+        choices: C lists of token numbers [n, L]: sentences of which one is true of an image. The
+            first list, about what is easiest to see, weighs as much as all others together.
         teacher: a frozen backbone of the same image size to learn from, or None.
     """
 
+    needs = "clip"
+    words: Tensor
+
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         n_identities: int,
         *,
-        choices: list[Tensor] = (),
-        teacher: nn.Module | None = None,
+        choices: Sequence[Tensor] = (),
+        teacher: ImageEncoder | None = None,
     ):
         super().__init__()
         self.backbone = backbone
         self.sizes = [len(sentences) for sentences in choices]
         longest = max((sentences.shape[1] for sentences in choices), default=0)
-        padded = [functional.pad(one, (0, longest - one.shape[1])) for one in choices]
+        padded = [
+            functional.pad(sentences, (0, longest - sentences.shape[1])) for sentences in choices
+        ]
         words = torch.cat(padded) if padded else torch.empty(0, 0, dtype=torch.long)
         self.register_buffer("words", words, persistent=False)
         self.reads = True
@@ -57,13 +65,14 @@ class ClipPretrain(Method):
         self.head = nn.Linear(width, sum(self.sizes)) if self.sizes else nn.Identity()
         for parameter in backbone.parameters():
             parameter.requires_grad_(True)
-        self._teacher = [teacher.requires_grad_(False).eval()] if teacher else []  # no part of us
+        # In a list, so that the teacher's weights are not among this module's parameters.
+        self._teacher = [teacher.requires_grad_(False).eval()] if teacher else []
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The contrastive pair, `choice` and `fact`, and with a teacher `likeness`.
 
         `image_to_text` and `text_to_image` are means over the batch, `choice` and `fact` over each
-        fact, `likeness` over pairs of pictures. In a stage named "facts", only the last two.
+        fact, `likeness` over pairs of images. In a stage named "facts", only `fact` and `likeness`.
 
         Args:
             images: [B, 3, H, W], normalised.
@@ -71,27 +80,27 @@ class ClipPretrain(Method):
                 the caption.
         """
         true, words = labels[:, : len(self.sizes)], labels[:, len(self.sizes) :]
-        pictures = self.backbone(images)["proj"]
-        plain = functional.normalize(pictures.float(), dim=1) * pictures.shape[1] ** 0.5
-        losses = {"fact": self._answers(self.head(plain), true)} if self.sizes else {}
+        features = self.backbone(images)["proj"]
+        scaled = functional.normalize(features.float(), dim=1) * features.shape[1] ** 0.5
+        losses = {"fact": self._answers(self.head(scaled), true)} if self.sizes else {}
         for teacher in self._teacher:
             with torch.no_grad():
                 wanted = teacher(images)["feat"]
-            losses["likeness"] = loss.likeness(pictures, wanted)
-        return losses | self._in_words(pictures, true, words) if self.reads else losses
+            losses["likeness"] = loss.likeness(features, wanted)
+        return losses | self._in_words(features, true, words) if self.reads else losses
 
-    def _in_words(self, pictures: Tensor, true: Tensor, words: Tensor) -> dict[str, Tensor]:
-        """Captions against pictures, and the facts asked in words."""
+    def _in_words(self, features: Tensor, true: Tensor, words: Tensor) -> dict[str, Tensor]:
+        """Captions against images, and the facts asked in words."""
         temperature = torch.exp(-self.backbone.clip.logit_scale.clamp(max=_SHARPEST))
         sentences = self.backbone.encode_words(words)
-        own = torch.arange(len(pictures), device=pictures.device)
+        pairs = torch.arange(len(features), device=features.device), temperature
         losses = {
-            "image_to_text": loss.supervised_contrastive(pictures, sentences, own, temperature) / 2,
-            "text_to_image": loss.supervised_contrastive(sentences, pictures, own, temperature) / 2,
+            "image_to_text": loss.supervised_contrastive(features, sentences, *pairs) / 2,
+            "text_to_image": loss.supervised_contrastive(sentences, features, *pairs) / 2,
         }
         if self.sizes:
             asked = functional.normalize(self.backbone.encode_words(self.words).float(), dim=1)
-            scores = functional.normalize(pictures.float(), dim=1) @ asked.T / temperature
+            scores = functional.normalize(features.float(), dim=1) @ asked.T / temperature
             losses["choice"] = self._answers(scores, true)
         return losses
 
@@ -108,14 +117,14 @@ class ClipPretrain(Method):
         """[B, 3, H, W] -> [B, dims["proj"]]."""
         return self.backbone(images)["proj"]
 
-    def parameter_groups(self, recipe) -> list[dict]:
+    def parameter_groups(self, stage: Stage) -> list[dict]:
         """Image encoder and the rest, each at its rate; only matrices decay (CLIP, section 2.5).
 
-        Matrices inside transformer blocks are marked: an optimiser may treat them otherwise.
+        Matrices inside transformer blocks are marked: Muon treats them differently.
         """
-        self.reads = recipe.name != "facts"
+        self.reads = stage.name != "facts"
         image = {id(parameter) for parameter in self.backbone.image_parameters()}
-        rates, groups = recipe.learning_rate, {}
+        rates, groups = stage.learning_rate, {}
         for name, parameter in self.named_parameters():
             decays = parameter.ndim > 1
             kind = id(parameter) in image, decays, decays and ".resblocks." in name

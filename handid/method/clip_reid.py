@@ -1,8 +1,8 @@
-"""CLIP-ReID for hands: words for each identity first, then an image encoder that hears them.
+"""CLIP-ReID for hands: first words for each identity, then an image encoder trained with them.
 
-Stage 1 (the recipe's `encode_once`) learns a few words an identity against frozen encoders; stage
+Stage 1 (the recipe's `encode_once`) learns a few words per identity against frozen encoders; stage
 2 trains the image encoder with the texts fixed. CLIP-FH's second stage is the same with other heads
-and losses, so it stands here too.
+and losses, so this method covers it too.
 """
 
 import torch
@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from handid import loss
+from handid.backbone import Backbone
+from handid.method._head import IdentityHead, heads_by_name, level_names
 from handid.method._prompts import cleaned, mean_text
-from handid.method._reid import IdentityHead, ReidMethod, level_names, rate_groups
+from handid.method._reid import ReidMethod, rate_groups
+from handid.recipes import Stage
 
 LEVELS = ("early", "feat", "proj")
-_KNOWN = {
+_CHOICES = {
     "similarity": ("cosine", "dot"),
     "text": ("learned", "constant"),
     "text_loss": ("cross_entropy", "contrastive"),
@@ -24,13 +27,14 @@ _KNOWN = {
 class ClipReID(ReidMethod):
     """Learned prompts and an image encoder under identity, triplet and image-to-text losses.
 
-    Source: Li et al. 2023 (CLIP-ReID) and its public code; CLIP-FH, sections 3.2.2 and 3.3.2.
+    Source: Li et al. 2023 (CLIP-ReID) and its public code (Syliz517/CLIP-ReID at eb1898b); CLIP-FH,
+    sections 3.2.2 and 3.3.2.
 
     Args:
         backbone: a CLIP.
         n_identities: K classes, each with words of its own.
-        prompts: texts with one {} for the learned words; of several the mean feature is taken.
-        tokens: learned words an identity.
+        prompts: texts with one {} for the learned words; several give the mean of their features.
+        tokens: learned words per identity.
         temperature: of the similarity between image and text, > 0.
         similarity: "dot" or "cosine".
         text: "learned", or "constant" as a control: in stage 2 all identities have the same text.
@@ -38,20 +42,25 @@ class ClipReID(ReidMethod):
             symmetric within the batch.
         train_text: the text encoder learns too in stage 1, at the backbone's rate.
         levels: of "early", "feat", "proj": where the losses act; "early" has a triplet loss only
-            and is no part of the embedding.
+            and is not part of the embedding.
         label_smoothing: of the identity loss and of the image-to-text cross-entropy.
-        unit: see IdentityHead, and so are triplet_margin and tools; "early" takes these two alone.
+        unit: see IdentityHead, also for triplet_margin and tools; "early" takes only `unit` and
+            `triplet_margin`.
         unfreeze_blocks: see ReidMethod.
-        add_text: the embedding is the mean of unit `proj` and the unit constant text, as CLIP-FH's
-            code has it; with text "constant" only, for it would tell the identity otherwise.
+        add_text: the embedding is the mean of unit `proj` and the unit constant text, as in
+            CLIP-FH's code; with text "constant" only, because any other text gives the identity
+            away.
 
     Raises:
         ValueError: one sentence for an option that is unknown or out of range.
     """
 
-    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+    needs = "clip"
+    backbone: Backbone
+
+    def __init__(  # noqa: PLR0913 - one argument per hyper-parameter
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         n_identities: int,
         *,
         prompts: tuple[str, ...] = ("A photo of a {} hand.",),
@@ -70,32 +79,26 @@ class ClipReID(ReidMethod):
         **tools,
     ):
         super().__init__(backbone, unfreeze_blocks)
-        _check({"similarity": similarity, "text": text, "text_loss": text_loss}, levels)
+        _check(levels, add_text, similarity=similarity, text=text, text_loss=text_loss)
         _check_numbers(tokens, temperature)
-        if add_text and (text, tuple(levels)) != ("constant", ("proj",)):
-            raise ValueError("add_text needs text 'constant' and levels ['proj'].")
         self.levels, self.add_text, self.prompts = tuple(levels), add_text, cleaned(prompts)
         self.temperature, self.similarity = temperature, similarity
         self.text, self.text_loss, self.train_text = text, text_loss, train_text
-        self.label_smoothing, self.triplet_margin = label_smoothing, triplet_margin
-        self.unit = unit
-        # N(0, 0.02^2), as CLIP's own words were drawn
+        self.label_smoothing, self.triplet_margin, self.unit = label_smoothing, triplet_margin, unit
+        # N(0, 0.02^2), the initial distribution of CLIP's own words
         self.tokens = nn.Parameter(0.02 * torch.randn(n_identities, tokens, backbone.token_width))
-        tools |= {"label_smoothing": label_smoothing, "triplet_margin": triplet_margin}
-        tools |= {"unit": unit}
-        self.heads = nn.ModuleDict(
-            {
-                level: IdentityHead(backbone.dims[level], n_identities, **tools)
-                for level in self.levels
-                if level != "early"
-            }
+        own = {"label_smoothing": label_smoothing, "triplet_margin": triplet_margin, "unit": unit}
+        widths = [(level, backbone.dims[level]) for level in self.levels if level != "early"]
+        self.heads = heads_by_name(
+            {level: IdentityHead(width, n_identities, **own, **tools) for level, width in widths}
         )
-        self.learns_words, self._texts = False, None
+        self.learns_words = False
+        self._texts: Tensor | None = None
         for parameter in backbone.text_parameters() if train_text else []:
             parameter.requires_grad_(True)
 
     def train(self, mode: bool = True) -> "ClipReID":
-        """As torch's; what is frozen in this stage stays in evaluation mode."""
+        """As torch's; in stage 1 the backbone stays in evaluation mode."""
         super().train(mode)
         if self.learns_words:
             self.backbone.eval()
@@ -106,13 +109,13 @@ class ClipReID(ReidMethod):
         return mean_text(self.backbone, words, self.prompts)
 
     def texts(self) -> Tensor:
-        """[K, dims["proj"]] text features of all identities, computed once a stage, no gradient."""
+        """[K, dims["proj"]] text features of all identities, once per stage, without gradient."""
         if self._texts is None:
             # Validation runs in inference mode, and its tensors could not be trained with.
             with torch.inference_mode(False), torch.no_grad():
                 constant = self.text == "constant"
                 words = torch.zeros_like(self.tokens) if constant else self.tokens
-                self._texts = torch.cat([self.encode_words(w) for w in words.split(64)])
+                self._texts = torch.cat([self.encode_words(part) for part in words.split(64)])
         return self._texts
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -152,26 +155,27 @@ class ClipReID(ReidMethod):
     def _classify(self, image: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of images [B, dims["proj"]] over the texts of all identities."""
         with torch.autocast(image.device.type, enabled=False):
-            pair = image.float(), self.texts().float()
+            image, texts = image.float(), self.texts().float()
             if self.similarity == "cosine":
-                pair = [functional.normalize(one, dim=1) for one in pair]
-            scores = pair[0] @ pair[1].T / self.temperature  # [B, K]
+                image = functional.normalize(image, dim=1)
+                texts = functional.normalize(texts, dim=1)
+            scores = image @ texts.T / self.temperature  # [B, K]
         return loss.label_smoothed_cross_entropy(scores, labels, self.label_smoothing)
 
     def spoken(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The words [B, tokens, token_width] and text features [B, D] of training identities.
 
         Args:
-            images: not looked at: the words belong to an identity.
+            images: not used: the words belong to an identity.
             labels: [B] identity numbers.
         """
-        said = torch.zeros_like(self.tokens) if self.text == "constant" else self.tokens
-        return said[labels], self.texts()[labels]
+        words = torch.zeros_like(self.tokens) if self.text == "constant" else self.tokens
+        return words[labels], self.texts()[labels]
 
     def embed(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, D]: what `levels` has of `feat` and `proj`, before the necks.
+        """[B, 3, H, W] -> [B, D]: those of `feat` and `proj` that `levels` names, before the necks.
 
-        With `unit` both count alike; as they come, the longer one outweighs the other.
+        With `unit` both weigh the same; otherwise the longer one outweighs the other.
         """
         features = self.backbone(images)
         if not self.add_text:
@@ -179,28 +183,32 @@ class ClipReID(ReidMethod):
         text = functional.normalize(self.texts()[:1].float(), dim=1)
         return (functional.normalize(features["proj"].float(), dim=1) + text) / 2
 
-    def parameter_groups(self, recipe) -> list[dict]:
-        """Stage 1: the words, and the text encoder if it learns. Stage 2: all else of rate_groups.
+    def parameter_groups(self, stage: Stage) -> list[dict]:
+        """Stage 1: the words, and the text encoder if it learns. Stage 2: everything else.
 
         Args:
-            recipe: a stage; with `encode_once` it is stage 1.
+            stage: with `encode_once` it is stage 1.
         """
-        self.learns_words, self._texts = recipe.encode_once, None
-        rates = recipe.learning_rate
+        self.learns_words, self._texts = stage.encode_once, None
+        rates = stage.learning_rate
         if not self.learns_words:
             return rate_groups(self, rates, [self.tokens])
         text = self.backbone.text_parameters() if self.train_text else []
         return [{"params": [self.tokens], "lr": rates.new}, {"params": text, "lr": rates.backbone}]
 
 
-def _check(chosen: dict[str, str], levels: tuple[str, ...]) -> None:
-    for name, value in chosen.items():
-        if value not in _KNOWN[name]:
-            raise ValueError(f"Unknown {name} '{value}': choose one of {', '.join(_KNOWN[name])}.")
+def _check(levels: tuple[str, ...], add_text: bool, **choices: str) -> None:
+    for name, value in choices.items():
+        if value not in _CHOICES[name]:
+            raise ValueError(
+                f"Unknown {name} '{value}': choose one of {', '.join(_CHOICES[name])}."
+            )
     if not set(levels) <= set(LEVELS) or not set(levels) - {"early"}:
         raise ValueError(
             f"levels are {list(levels)}: choose of {', '.join(LEVELS)}, not early alone."
         )
+    if add_text and (choices["text"], tuple(levels)) != ("constant", ("proj",)):
+        raise ValueError("add_text needs text 'constant' and levels ['proj'].")
 
 
 def _check_numbers(tokens: int, temperature: float) -> None:

@@ -1,8 +1,10 @@
 """CLIP zero-shot: the image encoder as it comes. Nothing trains, no text is used."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from handid.backbone import Backbone
 from handid.method import Method
+from handid.recipes import Stage
 
 
 class ClipZeroShot(Method):
@@ -10,11 +12,13 @@ class ClipZeroShot(Method):
 
     Args:
         backbone: a CLIP with `forward` -> {"feat", "proj"}.
-        n_identities: not used, nothing is trained.
+        n_identities: not used: nothing is trained.
         level: "proj", the projected feature, as published; or "feat", the one before it.
     """
 
-    def __init__(self, backbone: nn.Module, n_identities: int, *, level: str = "proj"):
+    needs = "clip"
+
+    def __init__(self, backbone: Backbone, n_identities: int, *, level: str = "proj"):
         super().__init__()
         if level not in backbone.dims:
             raise ValueError(f"Unknown level '{level}': use {' or '.join(backbone.dims)}.")
@@ -28,6 +32,6 @@ class ClipZeroShot(Method):
         """[B, 3, H, W] -> [B, dims[level]]; "proj" is 512 for ViT-B/16 and 1024 for RN50."""
         return self.backbone(images)[self.level]
 
-    def parameter_groups(self, recipe) -> list[dict]:
+    def parameter_groups(self, stage: Stage) -> list[dict]:
         """Nothing trains."""
         return []

@@ -1,16 +1,18 @@
 """The baselines of GPA-Net: an ImageNet network whose last layer counts identities instead."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from handid.backbone import ImageEncoder
 from handid.method._cnn import CnnMethod, classifier
-from handid.method._reid import IdentityHead
+from handid.method._head import IdentityHead
 
 
 class CnnBaseline(CnnMethod):
-    """One classifier on the network's own feature, which is also the embedding.
+    """A classifier on the network's own feature, which is also the embedding.
 
     Source: GPA-Net, section 3.2: ResNet50's 2048 numbers after the average pool, VGG19-bn's 4096 of
-    fc7 (whether before or after its ReLU is not said; after it here, as what the next layer sees).
+    fc7 (the paper does not say whether before or after its ReLU; here after it, as the next layer's
+    input).
 
     Args:
         backbone: with `forward` -> {"feat"}.
@@ -24,7 +26,7 @@ class CnnBaseline(CnnMethod):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: ImageEncoder,
         n_identities: int,
         *,
         neck: bool = False,

@@ -1,29 +1,30 @@
-"""GPA-Net: a global feature and those of parts of the map, each with a classifier of its own."""
+"""GPA-Net: one global feature and one per part of the map, each with a classifier of its own."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from handid.backbone import ImageEncoder
 from handid.method._cnn import CnnMethod, reducing
-from handid.method._reid import IdentityHead, level_names
+from handid.method._head import IdentityHead, heads_in_order, level_names, sum_of
 
 BRANCHES = ("both", "global", "local")
 
 
 class GpaNet(CnnMethod):
-    """The map's average and the averages of its parts; one head a vector.
+    """The map's average and the averages of its parts, one head for each.
 
     Source: GPA-Net, section 2. The paper mentions no activation in the heads, so there is none, and
-    does not say how they start ("appropriate"): see `reducing`. One part alone is the whole map,
-    which then is the global branch alone, as in table 3.
+    does not say how their weights start ("appropriate"): see `reducing`. One part alone is the
+    whole map, and the method is then the global branch alone, as in table 3.
 
     Args:
         backbone: with `map`, `channels` and `sides`.
         n_identities: classes.
-        horizontal_parts: Hp: rows of parts, which cut the height.
-        vertical_parts: Vp: columns of parts, which cut the width.
+        horizontal_parts: Hp, rows of parts: they divide the height.
+        vertical_parts: Vp, columns of parts: they divide the width.
         branches: "both", "global" or "local" (table 4).
         width: of the reduced vectors r.
         dropout: probability, in the heads.
@@ -37,9 +38,9 @@ class GpaNet(CnnMethod):
             unknown branch, or a backbone without a map.
     """
 
-    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+    def __init__(  # noqa: PLR0913 - one argument per hyper-parameter
         self,
-        backbone: nn.Module,
+        backbone: ImageEncoder,
         n_identities: int,
         *,
         horizontal_parts: int = 3,
@@ -54,21 +55,21 @@ class GpaNet(CnnMethod):
     ):
         super().__init__(backbone, unfreeze_blocks)
         self.parts, self.local_weight = (horizontal_parts, vertical_parts), local_weight
-        count = _count(self.parts, [backbone.sides[-1]] * 2)
+        n_parts = _count(self.parts, [backbone.sides[-1]] * 2)
         if branches not in BRANCHES:
             raise ValueError(f"Unknown branches '{branches}': choose {', '.join(BRANCHES)}.")
-        if branches == "local" and count == 1:
+        if branches == "local" and n_parts == 1:
             raise ValueError("The local branch needs at least two parts: one is the whole map.")
-        self.has_global, self.has_local = branches != "local", branches != "global" and count > 1
-        vectors = self.has_global + count * self.has_local
+        self.has_global, self.has_local = branches != "local", branches != "global" and n_parts > 1
+        n_vectors = self.has_global + n_parts * self.has_local
         inside = backbone.channels
-        self.heads = nn.ModuleList(
+        self.heads = heads_in_order(
             IdentityHead(inside, n_identities, layers, neck=neck, **tools)
-            for layers in (reducing(inside, width, n_identities, dropout) for _ in range(vectors))
+            for layers in (reducing(inside, width, n_identities, dropout) for _ in range(n_vectors))
         )
 
     def pooled(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, V, channels]: global vector first, then parts row by row."""
+        """[B, 3, H, W] -> [B, V, channels]: the global vector first, then the parts row by row."""
         grid, vectors = self.backbone.map(images), []
         _count(self.parts, grid.shape[2:])  # a portrait's map is no square
         if self.has_global:
@@ -81,20 +82,20 @@ class GpaNet(CnnMethod):
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`identity_global`, and `identity_local`: lambda times the sum over the parts (eq. 1).
 
-        Further tools alike: `triplet_global`, `triplet_local`.
+        The losses of further tools likewise: `triplet_global`, `triplet_local`.
         """
-        vectors = self.pooled(images).unbind(1)
-        each = [head.losses(one, labels) for head, one in zip(self.heads, vectors, strict=True)]
-        found = level_names(each.pop(0), "global") if self.has_global else {}
+        pairs = zip(self.heads, self.pooled(images).unbind(1), strict=True)
+        parts = [head.losses(vector, labels) for head, vector in pairs]
+        losses = level_names(parts.pop(0), "global") if self.has_global else {}
         if not self.has_local:
-            return found
-        local = {k: self.local_weight * sum(part[k] for part in each) for k in each[0]}
-        return found | level_names(local, "local")
+            return losses
+        local = {k: self.local_weight * sum_of([part[k] for part in parts]) for k in parts[0]}
+        return losses | level_names(local, "local")
 
     def embed(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, V * channels] before the reducing layers: 8192, ResNet50, 3 parts."""
-        vectors = self.pooled(images).unbind(1)
-        return torch.cat([h.embed(one) for h, one in zip(self.heads, vectors, strict=True)], dim=1)
+        """[B, 3, H, W] -> [B, V * channels], before reducing: 8192 for ResNet50 and 3 parts."""
+        pairs = zip(self.heads, self.pooled(images).unbind(1), strict=True)
+        return torch.cat([head.embed(vector) for head, vector in pairs], dim=1)
 
 
 def _count(parts: tuple[int, int], sides: Sequence[int]) -> int:

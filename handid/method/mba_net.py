@@ -1,34 +1,36 @@
 """MBA-Net: three branches of one network: global, with spatial and with channel attention.
 
-Of the paper we have the abstract, which promises relative positional encoding. The public code's
-is not relative; it is kept as the control `public_code`.
+Of the paper (Baisa et al.) we have the abstract, which promises relative positional encoding. That
+of the public code (nathanlem1/MBA-Net at 2c6349a) is not relative; it is kept as the control
+`public_code`.
 """
 
 import torch
 from torch import Tensor, nn
 
+from handid.backbone import ImageNetBackbone
 from handid.method._attention import ChannelAttention, PositionAttention
 from handid.method._cnn import CnnMethod, reducing
-from handid.method._reid import IdentityHead, level_names
+from handid.method._head import IdentityHead, heads_by_name, level_names
 
 POSITIONS = ("relative", "flat", "none")
 
 
 class SpatialAttention(PositionAttention):
-    """Attention over positions with a term for where they are, for rows and for columns.
+    """Attention over positions, with a term for where they are: one for rows, one for columns.
 
     Relative, with tables R of 2L - 1 learned vectors, q the query and v the values:
-    E_rows(x, y) = sum over i of (q(x, y) . R_rows[i - x]) v(i, y), columns alike; out = gamma (V A'
-    + BN(E_rows) + BN(E_columns)) + X. No softmax over the terms of the places. Source: the public
-    code's own alternative, which it has commented out.
+    E_rows(x, y) = sum over i of (q(x, y) . R_rows[i - x]) v(i, y), columns likewise; out = gamma
+    (V A' + BN(E_rows) + BN(E_columns)) + X, without a softmax over these terms. Source: an
+    alternative that stands commented out in the public code.
 
     Flat is what the public code computes: the pairs (position, offset) of one axis are read as if
-    they were the N positions of the map, so that E(p) = sum over k of (q(p) . R[b - a]) v(k), k
-    being row a and column b: a term of k alone, the same wherever p is.
+    they were the N positions of the map, so that E(p) = sum over k of (q(p) . R[b - a]) v(k), where
+    k is in row a and column b: the offset depends on k alone and is the same for every p.
 
     Args:
         channels: C; of a query C / 8.
-        side: L of the square map, cells.
+        side: L, of the square map, in cells.
         positions: "relative", "flat", or "none".
     """
 
@@ -56,23 +58,29 @@ class SpatialAttention(PositionAttention):
         rows, columns = terms(query, value, self.rows[offsets], self.columns[offsets])
         return self.row_norm(rows) + self.column_norm(columns)
 
-    def _relative(self, query: Tensor, value: Tensor, rows: Tensor, columns: Tensor):
+    def _relative(
+        self, query: Tensor, value: Tensor, rows: Tensor, columns: Tensor
+    ) -> tuple[Tensor, Tensor]:
         scores = torch.einsum("bdxy,xid->bixy", query, rows)
         down = torch.einsum("bixy,bciy->bcxy", scores, value)
         scores = torch.einsum("bdxy,yid->bixy", query, columns)
         return down, torch.einsum("bixy,bcxi->bcxy", scores, value)
 
-    def _flat(self, query: Tensor, value: Tensor, rows: Tensor, columns: Tensor):
-        for table in (rows, columns):
+    def _flat(
+        self, query: Tensor, value: Tensor, rows: Tensor, columns: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        def term(table: Tensor) -> Tensor:
             mixed = value.flatten(2) @ table.flatten(0, 1)  # [B, C, d]
-            yield (mixed @ query.flatten(2)).view_as(value)
+            return (mixed @ query.flatten(2)).view_as(value)
+
+        return term(rows), term(columns)
 
 
 class MbaNet(CnnMethod):
     """Global, spatial and channel branch, each through the same last stage to a head of its own.
 
-    Source: MBA-Net's public code (facts/methods.md 5): attention before and after the last stage,
-    whose weights and batch statistics the three branches share.
+    Source: MBA-Net's public code (nathanlem1/MBA-Net at 2c6349a): attention before and after the
+    last stage, whose weights and batch statistics the three branches share.
 
     Args:
         backbone: with `stages`, `widths` and `sides`.
@@ -89,10 +97,11 @@ class MbaNet(CnnMethod):
     """
 
     needs = "stages"
+    backbone: ImageNetBackbone
 
-    def __init__(  # noqa: PLR0913 - an argument a hyper-parameter
+    def __init__(  # noqa: PLR0913 - one argument per hyper-parameter
         self,
-        backbone: nn.Module,
+        backbone: ImageNetBackbone,
         n_identities: int,
         *,
         positions: str = "relative",
@@ -108,14 +117,14 @@ class MbaNet(CnnMethod):
         places = [*zip(backbone.widths[2:], backbone.sides[2:], strict=True)]
         self.spatial = nn.ModuleList(SpatialAttention(*place, positions) for place in places)
         self.channel = nn.ModuleList(ChannelAttention() for _ in places)
-        inside, sizes = backbone.channels, (width, n_identities, dropout)
-        self.heads = nn.ModuleDict()
+        inside, heads = backbone.channels, {}
         for branch in ("global", "spatial", "channel"):
-            layers = reducing(inside, *sizes, nn.LeakyReLU(0.1))
-            self.heads[branch] = IdentityHead(inside, n_identities, layers, neck=neck, **tools)
+            layers = reducing(inside, width, n_identities, dropout, nn.LeakyReLU(0.1))
+            heads[branch] = IdentityHead(inside, n_identities, layers, neck=neck, **tools)
+        self.heads = heads_by_name(heads)
 
     def pooled(self, images: Tensor) -> dict[str, Tensor]:
-        """[B, 3, H, W] -> of each branch [B, channels], the average of its last map."""
+        """[B, 3, H, W] -> for each branch [B, channels], the average of its last map."""
         *trunk, last = self.backbone.stages
         grid = images
         for stage in trunk:
@@ -123,7 +132,7 @@ class MbaNet(CnnMethod):
         maps = {"global": last(grid)}
         for name, (before, after) in (("spatial", self.spatial), ("channel", self.channel)):
             maps[name] = after(last(before(grid)))
-        return {name: found.mean((2, 3)) for name, found in maps.items()}
+        return {name: last_map.mean((2, 3)) for name, last_map in maps.items()}
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`identity_global`, `_spatial` and `_channel`: cross-entropy of each head."""
@@ -134,5 +143,5 @@ class MbaNet(CnnMethod):
 
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, 3 * channels] before the reducing layers: 6144 for ResNet50."""
-        found = self.pooled(images)
-        return torch.cat([self.heads[k].embed(vector) for k, vector in found.items()], dim=1)
+        vectors = self.pooled(images)
+        return torch.cat([self.heads[k].embed(vector) for k, vector in vectors.items()], dim=1)

@@ -1,26 +1,27 @@
-"""RGA-Net: after every stage, attention by how each place, then each channel, relates to all."""
+"""RGA-Net: after every stage, attention by how each position, then each channel, relates to all."""
 
 import torch
 from torch import Tensor, nn
 
+from handid.backbone import ImageNetBackbone
 from handid.method._attention import exact, widened
 from handid.method._cnn import CnnMethod
-from handid.method._reid import IdentityHead
+from handid.method._head import IdentityHead
 
 OPEN = 3.0  # an open gate lets 95 % through
-RATIO = 8  # each embedding has one eighth of the channels; the public code's three ratios
+RATIO = 8  # embeddings have one eighth of the channels: the public code's three ratios
 
 
 class Relation(nn.Module):
-    """A weight a node, from its relations to all nodes and from itself (Zhang et al. 2020).
+    """One weight per node, from its relations to all nodes and from itself (Zhang et al. 2020).
 
     The same module for both kinds: nodes are positions with channels as features, or channels with
     positions as features. G = theta' phi; a node's relations are its row and its column of G.
 
     Args:
-        features: numbers a node has.
-        nodes: M; the relations of a node are 2M numbers, hence it is fixed.
-        open_gates: begin with the same weight for every node, sigmoid(OPEN).
+        features: of a node.
+        nodes: M; the relations of a node are 2M numbers, so M is fixed.
+        open_gates: start with the same weight for every node, sigmoid(OPEN).
     """
 
     def __init__(self, features: int, nodes: int, *, open_gates: bool = False):
@@ -55,7 +56,7 @@ class RelationAwareAttention(nn.Module):
 
     Args:
         channels: C.
-        side: of the square map, cells.
+        side: of the square map, in cells.
         open_gates: see Relation.
     """
 
@@ -75,24 +76,27 @@ class RelationAwareAttention(nn.Module):
 class RgaNet(CnnMethod):
     """Relation-aware attention after each of four stages, average, BN neck, classifier.
 
-    Source: Zhang et al. 2020 as in its public code, "RGA-SC" (facts/methods.md 7).
+    Source: Zhang et al. 2020 as in its public code, "RGA-SC"
+    (microsoft/Relation-Aware-Global-Attention-Networks at cdc9965).
 
     Args:
         backbone: with `stages`, `widths` and `sides`, which fix the input size.
         n_identities: classes.
         triplet_margin: of the triplet loss, in the unit of the features; None for none.
         after_neck: embed after the neck's batch norm, or before (the paper reports both).
-        open_gates: begin with attention that changes next to nothing, so that a pre-trained
-            backbone starts as it was. The public code draws it, and trains for 600 epochs.
+        open_gates: start with attention that changes next to nothing, so that a pre-trained
+            backbone starts as it was. The public code draws the gates at random, and trains for 600
+            epochs.
         unfreeze_blocks: see CnnMethod.
         tools: see IdentityHead.
     """
 
     needs = "stages"
+    backbone: ImageNetBackbone
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: ImageNetBackbone,
         n_identities: int,
         *,
         triplet_margin: float | None = 0.3,

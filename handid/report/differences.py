@@ -1,142 +1,179 @@
-"""What figures prove: differences with their intervals, computed from what a study scored.
+"""Differences between scores with their intervals, and how often questions are answered right.
 
-Intervals resample people (metric.bootstrap). No data, no network: tables in, tables out.
+Intervals resample people (handid.statistics). No data, no network: tables in, tables out.
 """
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import pandas as pd
 
-from handid import metric
+from handid import statistics
+from handid.recipes import System
+from handid.report.rows import WHAT, Score, labels
 
-PAIRED = ["method", "backbone", "train_set", "test_set", "synthetic"]
 ASKED = ["backbone", "weights", "set", "synthetic", "question"]
+COLUMNS = [*WHAT, "over_system", "over", "name", "label", "seeds", "value", "low", "high"]
 
 
-def gains(scores: Iterable, reference: str, figure: str = "rank1") -> pd.DataFrame:
-    """Differences to a reference method, query by query, with an interval that resamples people.
+class _What(NamedTuple):
+    """What a score is of: the columns rows.WHAT; title and system say the same."""
 
-    Both methods answer the same queries against the same galleries; several seeds of a method are
-    averaged a query first.
+    system: str
+    method: str
+    backbone: str
+    train_set: str
+    test_set: str
+    task: str
+    image: str
+    synthetic: bool
+
+
+def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.DataFrame:
+    """Differences to a reference system, query by query, with an interval that resamples people.
+
+    Both systems answer the same queries against the same galleries; several seeds of a system are
+    averaged for each query first.
 
     Args:
-        scores: study.Score of methods on one or more targets and backbones.
-        reference: `method` of the rows to subtract.
+        scores: of systems on one or more targets and backbones.
+        reference: key of the system to subtract (recipes.System.key).
         figure: "rank1", or "mAP" for the standard average precision.
 
     Returns:
-        A row a method, backbone, training and test set other than the reference: method,
-        backbone, train_set, test_set, synthetic, seeds, and value, low, high in percentage points.
+        One row per system, backbone, training and test set other than the reference, with COLUMNS:
+        what rows.WHAT says; over_system and over, the reference's key and title; label, which names
+        only what differs, and name, what it begins with; seeds; value, low, high in percentage
+        points.
 
     Raises:
         ValueError: if the reference has no score to compare with.
     """
-    return _differences(scores, [reference], figure).drop(columns="over")
+    return _labelled(_over(scores, [reference], figure), "method")
 
 
 def margins(
-    scores: Iterable, method: str, floors: Iterable[str], figure: str = "rank1"
+    scores: Iterable[Score], system: str, floors: Iterable[str], figure: str = "rank1"
 ) -> pd.DataFrame:
-    """How far a method stands above each of several floors; otherwise as `gains`.
+    """How far a system stands above each of several floors or controls; otherwise as `gains`.
 
     Args:
-        scores: study.Score of the method and of floors, on one or more targets and backbones.
-        method: `method` of the rows to subtract from.
-        floors: `method` of the rows to subtract, each by itself.
+        scores: of the system and of the floors, on one or more targets and backbones.
+        system: key of the system to subtract from.
+        floors: keys of the systems to subtract, each by itself; none gives an empty table.
         figure: "rank1" or "mAP".
 
     Returns:
-        The columns of `gains`, and `over`: the floor.
+        As `gains`, one row per floor; `label` names the floor.
 
     Raises:
-        ValueError: if there is no floor, or none can be compared with the method.
+        ValueError: if none of the floors can be compared with the system.
     """
     floors = list(dict.fromkeys(floors))
     if not floors:
-        raise ValueError("There is no floor to compare with: name at least one.")
-    known = [s for s in scores if s.rows["method"].iloc[0] in (method, *floors)]
-    return _differences(known, floors, figure)
+        return pd.DataFrame(columns=COLUMNS)
+    compared = [s for s in scores if s.rows["system"].iloc[0] in (system, *floors)]
+    return _labelled(_over(compared, floors, figure), "over")
 
 
-def training_gains(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
-    """What training adds: each method minus itself before its first step, query by query.
+def training_gains(scores: Iterable[Score], figure: str = "rank1") -> pd.DataFrame:
+    """What training adds: each system minus itself before its first step, query by query.
 
     Args:
-        scores: study.Score, among them of experiments that study.Study.untrained made.
+        scores: among them those of untrained systems (recipes.System.untrained).
         figure: "rank1" or "mAP".
 
     Returns:
-        The columns of `gains`, a row a method whose untrained self was scored.
+        As `gains`, one row per system whose untrained self was scored; none if there is none.
     """
-    return _paired(scores, figure, lambda who: [(f"{who[0]} untrained", *who[1:])])
+
+    def before(what: _What) -> list[tuple[str, str]]:
+        system = System.parse(what.system)
+        return [(system.untrained.key, what.train_set)] if system.trained else []
+
+    return _labelled(_paired(scores, figure, before), "method")
 
 
-def transfer(scores: Iterable, figure: str = "rank1") -> pd.DataFrame:
+def transfer(scores: Iterable[Score], figure: str = "rank1") -> pd.DataFrame:
     """What it costs to train on another set than the one tested on, query by query.
 
     Args:
-        scores: study.Score of methods, each tested on every set.
+        scores: of systems, each tested on every set.
         figure: "rank1" or "mAP".
 
     Returns:
-        A row a method, backbone, test set and training set other than it: the columns of `gains`;
-        none where no method was trained both on the tested set and elsewhere.
+        As `gains`, one row per system, backbone, test set and training set other than it; none
+        where no system was trained both on the tested set and elsewhere.
     """
 
-    def here(who):
-        method, backbone, train_set, test_set, drawn = who
-        return [] if train_set == test_set else [(method, backbone, test_set, test_set, drawn)]
+    def at_home(what: _What) -> list[tuple[str, str]]:
+        return [] if what.train_set == what.test_set else [(what.system, what.test_set)]
 
-    return _paired(scores, figure, here)
+    return _labelled(_paired(scores, figure, at_home), "method")
 
 
-def _differences(scores: Iterable, references: list[str], figure: str) -> pd.DataFrame:
-    def bases(who):
-        return [] if who[0] in references else [(name, *who[1:]) for name in references]
+def label_again(differences: pd.DataFrame) -> pd.DataFrame:
+    """A part of such a table with labels that name only what differs within it."""
+    return differences.assign(label=labels(differences, differences["name"]))
+
+
+def _labelled(differences: pd.DataFrame, named: str) -> pd.DataFrame:
+    """With `name` and `label`: of the system, or of what it stands over."""
+    if named == "over":
+        pairs = zip(differences["method"], differences["over"], strict=True)
+        names = [f"over {over.removeprefix(f'{method} ')}" for method, over in pairs]
+    else:
+        names = differences["method"]
+    return label_again(differences.assign(name=names))[COLUMNS]
+
+
+def _over(scores: Iterable[Score], references: list[str], figure: str) -> pd.DataFrame:
+    def bases(what: _What) -> list[tuple[str, str]]:
+        if what.system in references:
+            return []
+        return [(reference, what.train_set) for reference in references]
 
     scores = list(scores)
-    found = _paired(scores, figure, bases, over=True)
-    if found.empty:
+    differences = _paired(scores, figure, bases)
+    if differences.empty:
         names = " or ".join(f"'{reference}'" for reference in references)
-        if {score.rows["method"].iloc[0] for score in scores} <= set(references):
+        if {score.rows["system"].iloc[0] for score in scores} <= set(references):
             raise ValueError(f"Nothing stands beside {names}: name something to compare with it.")
         raise ValueError(f"Nothing can be compared with {names}: it was not scored here.")
-    return found
+    return differences
 
 
 def _paired(
-    scores: Iterable, figure: str, bases: Callable[[tuple], list[tuple]], over: bool = False
+    scores: Iterable[Score], figure: str, bases: Callable[[_What], list[tuple[str, str]]]
 ) -> pd.DataFrame:
     """Each answer minus those that `bases` names, query by query, where they were scored.
 
     Args:
-        scores: study.Score objects; several seeds of the same are averaged a query.
+        scores: several seeds of the same are averaged for each query.
         figure: "rank1" or "mAP".
-        bases: values of PAIRED -> those to subtract, each by itself.
-        over: say the subtracted method in a column.
+        bases: what a score is of -> system and training set of those to subtract, each by itself.
     """
-    groups: dict[tuple, list[pd.DataFrame]] = {}
+    groups: dict[_What, list[pd.DataFrame]] = {}
     for score in scores:
-        groups.setdefault(tuple(score.rows.iloc[0][PAIRED]), []).append(score.per_query)
-    means = {who: _mean_answer(parts, figure) for who, parts in groups.items()}
-    rows = [
-        dict(zip(PAIRED, who, strict=True))
-        | ({"over": base[0]} if over else {})
-        | {"seeds": len(groups[who])}
-        | _difference(answer, means[base])
-        for who, answer in means.items()
-        for base in bases(who)
-        if base in means
-    ]
-    names = [*PAIRED, *(["over"] if over else []), "seeds", "value", "low", "high"]
-    return pd.DataFrame(rows, columns=names)
+        groups.setdefault(_What(*score.rows.iloc[0][WHAT]), []).append(score.per_query)
+    means = {what: _mean_answer(parts, figure) for what, parts in groups.items()}
+    same = {what._replace(method=""): what for what in means}  # a system's title is not its name
+    rows = []
+    for what, answer in means.items():
+        for system, train_set in bases(what):
+            base = same.get(what._replace(system=system, train_set=train_set, method=""))
+            if base is not None:
+                over = {"over_system": base.system, "over": base.method}
+                figures = {"seeds": len(groups[what]), **_difference(answer, means[base])}
+                rows.append(what._asdict() | over | figures)
+    return pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("name", "label")])
 
 
 def _difference(answer: pd.Series, base: pd.Series) -> dict[str, float]:
     """Mean of paired differences with its interval over people, percentage points."""
     difference = answer - base
     people = difference.index.get_level_values("subject")
-    low, high = metric.bootstrap(difference.to_numpy(), people)
+    low, high = statistics.interval(difference.to_numpy(), people)
     figures = {"value": difference.mean(), "low": low, "high": high}
     return {key: 100 * value for key, value in figures.items()}
 
@@ -151,23 +188,26 @@ def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:
 
 
 def questions(answers: pd.DataFrame) -> pd.DataFrame:
-    """How often the answers of `study.Study.ask` are right, with an interval that resamples people.
+    """How often questions in words are answered right, with an interval that resamples people.
 
     Args:
-        answers: what study.Study.ask returned.
+        answers: one row per question and photograph: ASKED, offered (number of answers), subject,
+            truth, answer.
 
     Returns:
-        A row a backbone, set and question: backbone, weights, set, synthetic, question, n_images,
-        and in percent correct (metric.balanced_accuracy), low, high, and chance: what guessing
-        reaches, and what always the same answer does. No rows for no answers.
+        One row per backbone, set and question: ASKED, n_images; in percent correct
+        (statistics.balanced_accuracy), low, high, and chance, which is what guessing reaches, and
+        what always the same answer does; label. No rows for no answers.
     """
     rows = []
-    for who, part in answers.groupby(ASKED, sort=False):
-        right = part["truth"] == part["answer"]
-        found = metric.balanced_accuracy(right, part["truth"], part["subject"])
-        figures = dict(zip(("correct", "low", "high"), found, strict=True))
-        figures["chance"] = 1 / part["offered"].iloc[0]
-        percent = {key: 100 * value for key, value in figures.items()}
-        rows.append(dict(zip(ASKED, who, strict=True)) | {"n_images": len(part)} | percent)
+    for asked, part in answers.groupby(ASKED, sort=False):
+        right = (part["truth"] == part["answer"]).to_numpy()
+        shares = statistics.balanced_accuracy(right, part["truth"], part["subject"])
+        figures = [*shares, 1 / part["offered"].iloc[0]]
+        names = ("correct", "low", "high", "chance")
+        percent = {name: 100 * value for name, value in zip(names, figures, strict=True)}
+        rows.append(dict(zip(ASKED, asked, strict=True)) | {"n_images": len(part)} | percent)
     columns = [*ASKED, "n_images", "correct", "low", "high", "chance"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    several = table["backbone"].nunique() > 1
+    return table.assign(label=table["question"] + (" " + table["backbone"] if several else ""))

@@ -12,33 +12,39 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from handid.report.figures import Drawing
+
 _PIXELS_PER_INCH = 150
 _SHOWN_PER_INCH = 96
 
 
-def show(figure: Figure, *, name: str, caption: str, alt: str) -> None:
-    """Show a figure as PNG with its alternative text, and its caption below.
+def figure(drawing: Drawing, *, name: str, caption: str) -> None:
+    """Show a drawing as PNG with its words as alternative text, and its caption below.
 
     Args:
-        figure: any matplotlib figure.
+        drawing: a figure and its words.
         name: of its file among the report's figures.
         caption: what the reader should see in it, one or two sentences.
-        alt: what a reader who cannot see it needs to know.
     """
-    width = round(figure.get_figwidth() * _SHOWN_PER_INCH)
+    width = round(drawing.figure.get_figwidth() * _SHOWN_PER_INCH)
+    png = base64.b64encode(_as_png(drawing.figure)).decode()
     display(
-        {"image/png": base64.b64encode(_as_png(figure)).decode(), "text/plain": alt},
+        {"image/png": png, "text/plain": drawing.words},
         raw=True,
-        metadata={"image/png": {"width": width, "alt": alt}, "alt": alt, "name": name},
+        metadata={
+            "image/png": {"width": width, "alt": drawing.words},
+            "alt": drawing.words,
+            "name": name,
+        },
     )
     say(f"*{caption}*")
 
 
 def _as_png(figure: Figure) -> bytes:
     """256 colours are enough for a figure, and make one of photographs a third as large."""
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=_PIXELS_PER_INCH, facecolor="white")
-    with Image.open(drawn) as picture:
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=_PIXELS_PER_INCH, facecolor="white")
+    with Image.open(full) as picture:
         picture.convert("RGB").quantize(256).save(small, format="png", optimize=True)
     return small.getvalue()
 
@@ -58,15 +64,15 @@ def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:
 
 
 def explorer(
-    queries: Sequence, matches: Sequence, labels: Sequence[str], draw: Callable[..., Figure]
+    queries: Sequence, matches: Sequence, labels: Sequence[str], draw: Callable[..., Drawing]
 ) -> None:
     """A list to choose a query from; JupyterLab only, a report shows the static twin beside it.
 
     Args:
         queries: pictures.
-        matches: what was found for each.
+        matches: of each query, its best ones.
         labels: what the list shows.
-        draw: ([query], [matches], title) -> figure, such as plot.retrieval.
+        draw: ([query], [matches], title) -> drawing, such as figures.retrieval.
     """
     import ipywidgets
 
@@ -76,7 +82,8 @@ def explorer(
     picture = ipywidgets.Image(format="png")
 
     def redraw(number: int) -> None:
-        picture.value = _as_png(draw([queries[number]], [matches[number]], labels[number]))
+        drawing = draw([queries[number]], [matches[number]], labels[number])
+        picture.value = _as_png(drawing.figure)
 
     chooser.observe(lambda change: redraw(change["new"]), names="value")
     redraw(0)

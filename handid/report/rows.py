@@ -1,117 +1,90 @@
-"""One run's products: tidy rows, parameters, versions, fingerprints of data and code.
+"""A run's results as tidy rows: what they hold, how they are written, read and named.
 
-It writes and reads; it computes no figure and draws none.
+No figure is computed here and none is drawn; the published figures are read here too.
 """
 
-import hashlib
-import json
-import platform
-from collections.abc import Iterable, Sequence
-from importlib import metadata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from handid import disk
 
 COLUMNS = [
-    *("method", "backbone", "train_set", "test_set", "metric", "value", "low", "high"),
-    *("n_queries", "n_gallery", "n_subjects", "seed", "synthetic"),
+    *("system", "method", "backbone", "train_set", "test_set", "task", "image"),
+    *("metric", "value", "low", "high", "n_queries", "n_gallery", "n_subjects"),
+    *("seed", "synthetic"),
 ]
-PUBLISHED = Path(__file__).parent / "published_results.csv"
-_PACKAGES = ("torch", "torchvision", "open_clip_torch", "numpy", "pandas", "pillow")
+METRICS = ("rank1", "rank5", "rank10", "mAP", "mAP_trapezoid")
+METRIC_NAMES = {
+    "rank1": "rank-1",
+    "rank5": "rank-5",
+    "rank10": "rank-10",
+    "mAP": "mAP (standard)",
+    "mAP_trapezoid": "mAP (trapezoid)",
+}
+# What two rows must have in common to be figures of the same thing.
+WHAT = ["system", "method", "backbone", "train_set", "test_set", "task", "image", "synthetic"]
+_PUBLISHED = Path(__file__).parent / "published_results.csv"
+_KEYS = [*(column for column in WHAT if column != "method"), "seed"]
 
 
-def digest(content: object) -> str:
-    """16 hexadecimal digits that stand for any JSON-like content."""
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+@dataclass(frozen=True)
+class Score:
+    """What an experiment reached on one target.
 
-
-def code_fingerprint(*rooms: str) -> str:
-    """A digest of the named files or folders of this package (all of it if none is named).
-
-    Raises:
-        FileNotFoundError: naming what is not there.
+    Attributes:
+        rows: one tidy row per metric, with COLUMNS; value, low, high in percent.
+        per_query: one row per query and run: run, path, subject, identity, first_hit, ap.
+        cmc: [G] mean over the runs, fractions.
     """
-    home = Path(__file__).parent
-    chosen = [home / room for room in rooms] or [home]
-    absent = [path.name for path in chosen if not path.exists()]
-    if absent:
-        raise FileNotFoundError(f"There is no room '{absent[0]}' in this package.")
-    files = [f for path in chosen for f in ([path] if path.is_file() else path.rglob("*"))]
-    texts = {
-        str(file.relative_to(home)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.suffix in (".py", ".yaml", ".csv")
-    }
-    return digest(texts)
+
+    rows: pd.DataFrame
+    per_query: pd.DataFrame
+    cmc: np.ndarray
 
 
-def table_fingerprint(table: pd.DataFrame) -> str:
-    """A digest of a table of photographs: who, what, and each file's name, size and time."""
-    files = []
-    for path in table["path"]:
-        stat = Path(path).stat()
-        files.append((Path(path).name, stat.st_size, stat.st_mtime_ns))
-    return digest([files, table["identity"].tolist(), table["role"].tolist()])
+def of(scores: Iterable[Score]) -> pd.DataFrame:
+    """The tidy rows of all scores, in their order."""
+    return pd.concat([score.rows for score in scores], ignore_index=True)
 
 
-def environment(device: str) -> dict[str, str]:
-    """What ran the study: versions and hardware, without the machine's or the user's name."""
-    import torch
+def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFrame:
+    """Write a notebook's rows and CMC curves, each file whole or not at all.
 
-    hardware = f"{platform.machine()}, {torch.get_num_threads()} threads"
-    if device.startswith("cuda"):
-        hardware = torch.cuda.get_device_name(device)
-    versions = {name: metadata.version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **versions, "device": device, "on": hardware}
+    Args:
+        scores: of the notebook.
+        work: the products' folder; gets results/<notebook>.csv and curves/<notebook>.csv, the
+            latter with one row per system and rank, `found` in percent.
+        notebook: its stem.
 
-
-def write_results(rows: pd.DataFrame, work: str | Path, notebook: str) -> Path:
-    """Write a notebook's tidy rows to work/results/<notebook>.csv, whole or not at all.
+    Returns:
+        The rows.
 
     Raises:
         ValueError: if a column of COLUMNS is missing.
     """
+    scores = list(scores)
+    rows = of(scores)
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
-        raise ValueError(f"Result rows lack the column '{missing[0]}': see record.COLUMNS.")
-    path = Path(work) / "results" / f"{notebook}.csv"
-    with disk.whole(path) as part:
-        rows[COLUMNS].to_csv(part, index=False, float_format="%.6g")
-    return path
+        raise ValueError(f"Result rows lack the column '{missing[0]}': see report.rows.COLUMNS.")
+    curves = pd.concat([_curve(score) for score in scores])
+    for kind, table in (("results", rows[COLUMNS]), ("curves", curves)):
+        with disk.whole(Path(work) / kind / f"{notebook}.csv") as part:
+            table.to_csv(part, index=False, float_format="%.6g")
+    return rows
 
 
-def write_curves(
-    curves: Iterable[tuple[pd.Series, Sequence[float]]], work: str | Path, notebook: str
-) -> Path:
-    """Write CMC curves to work/curves/<notebook>.csv: a row a rank, in percent.
-
-    Args:
-        curves: a tidy row that says whose it is, and [G] fractions, for each.
-        work: the products' folder.
-        notebook: its stem.
-    """
-    who = ["method", "backbone", "train_set", "test_set", "seed", "synthetic"]
-    parts = [
-        pd.DataFrame({"rank": range(1, len(curve) + 1), "found": [100 * c for c in curve]}).assign(
-            **row[who]
-        )
-        for row, curve in curves
-    ]
-    path = Path(work) / "curves" / f"{notebook}.csv"
-    with disk.whole(path) as part:
-        pd.concat(parts)[[*who, "rank", "found"]].to_csv(part, index=False, float_format="%.6g")
-    return path
+def _curve(score: Score) -> pd.DataFrame:
+    head = {column: score.rows[column].iloc[0] for column in (*WHAT, "seed")}
+    curve = {"rank": range(1, len(score.cmc) + 1), "found": [100 * share for share in score.cmc]}
+    return pd.DataFrame(curve).assign(**head)[[*head, *curve]]
 
 
-def read_curves(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
-    """The CMC curves that the named notebooks wrote; see `read_results`."""
-    return _read("curves", work, notebooks, ["rank"])
-
-
-def read_results(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
+def read(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
     """The rows that the named notebooks wrote; a row that two of them wrote comes once.
 
     Args:
@@ -120,43 +93,94 @@ def read_results(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: naming the notebook that has to run first.
-        ValueError: if two of them were measured on different data or draws.
+        ValueError: if none is named, or two of them were measured on different data or draws.
     """
-    return _read("results", work, notebooks, ["metric"])
+    notebooks = list(notebooks)
+    rows = _read("results", work, notebooks)
+    differ = rows.groupby([*_KEYS, "metric"], dropna=False)["value"].transform("nunique") > 1
+    if differ.any():
+        raise ValueError(
+            f"Two notebooks say different things of {rows.loc[differ, 'method'].iloc[0]}: run "
+            f"{', '.join(notebooks)} again with the same parameters."
+        )
+    return rows.drop_duplicates([*_KEYS, "metric"], keep="last").reset_index(drop=True)
 
 
-def _read(
-    kind: str, work: str | Path, notebooks: Iterable[str], extra_keys: list[str]
-) -> pd.DataFrame:
-    parts = []
-    for notebook in notebooks:
-        path = next(iter(sorted((Path(work) / kind).glob(f"{notebook}*.csv"))), None)
-        if path is None:
-            raise FileNotFoundError(
-                f"The results of notebook {notebook} are not there: run it first "
-                f"(with the same profile: run_notebooks.py --only {notebook[:2]})."
-            )
-        parts.append(pd.read_csv(path))
-    keys = ["method", "backbone", "train_set", "test_set", "seed", "synthetic", *extra_keys]
-    if not parts:
+def read_curves(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
+    """The CMC curves that the named notebooks wrote, one row per system and rank; see `read`."""
+    curves = _read("curves", work, list(notebooks))
+    return curves.drop_duplicates([*_KEYS, "rank"], keep="last").reset_index(drop=True)
+
+
+def _read(kind: str, work: str | Path, notebooks: list[str]) -> pd.DataFrame:
+    if not notebooks:
         raise ValueError("No notebook is named: say whose results to read.")
-    rows = pd.concat(parts)
+    parts = [_read_one(kind, Path(work), notebook) for notebook in notebooks]
+    rows = pd.concat(parts, ignore_index=True)
     counts = [c for c in ("synthetic", "n_queries", "n_gallery", "n_subjects") if c in rows]
-    if (rows.groupby("test_set")[counts].nunique() > 1).any(axis=None):
+    if (rows.groupby(["test_set", "task"])[counts].nunique() > 1).any(axis=None):
         raise ValueError(
             f"The results of {', '.join(notebooks)} were measured on different data or draws: run "
             "these notebooks again with the same parameters."
         )
-    values = [c for c in ("value", "correct") if c in rows]
-    twice = rows.groupby(keys, dropna=False, sort=False)[values].nunique().max(axis=1)
-    if (twice > 1).any():
-        raise ValueError(
-            f"Two notebooks say different things of {twice.idxmax()[0]}: run "
-            f"{', '.join(notebooks)} again with the same parameters."
+    return rows
+
+
+def _read_one(kind: str, work: Path, notebook: str) -> pd.DataFrame:
+    path = next(iter(sorted((work / kind).glob(f"{notebook}*.csv"))), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"The results of notebook {notebook} are not there: run it first "
+            f"(with the same profile: run_notebooks.py --only {notebook[:2]})."
         )
-    return rows.drop_duplicates(keys, keep="last").reset_index(drop=True)
+    return pd.read_csv(path)
 
 
 def published() -> pd.DataFrame:
-    """Every published number, in percent, with its source and its definition of AP."""
-    return pd.read_csv(PUBLISHED)
+    """Every published figure, in percent, with its system, its source and its definition of AP."""
+    return pd.read_csv(_PUBLISHED)
+
+
+# --- names and means --------------------------------------------------------------------------
+
+
+def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Tidy rows -> one row per system and metric, value and bounds averaged over `seeds`."""
+    same = {"n_queries": "first", "n_gallery": "first", "n_subjects": "first"}
+    how = {"value": "mean", "low": "mean", "high": "mean", "seed": "nunique", **same}
+    means = rows.groupby([*WHAT, "metric"], sort=False).agg(how).reset_index()
+    return means.rename(columns={"seed": "seeds"})
+
+
+def labelled(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:
+    """The means over seeds of one metric, with a `label` that names only what differs.
+
+    Raises:
+        ValueError: for an unknown metric.
+    """
+    if metric not in METRIC_NAMES:
+        raise ValueError(f"Unknown metric '{metric}': choose one of {', '.join(METRIC_NAMES)}.")
+    means = mean_over_seeds(rows[rows["metric"] == metric])
+    return means.assign(label=labels(means, means["method"])).reset_index(drop=True)
+
+
+def labels(rows: pd.DataFrame, names: pd.Series) -> pd.Series:
+    """Names of rows, each followed by those of its columns that are not the same in all rows."""
+    label = names
+    for column in ("backbone", "test_set", "task", "image"):
+        if column in rows and rows[column].nunique() > 1:
+            label = label + ", " + rows[column]
+    elsewhere = rows["train_set"] != rows["test_set"]
+    return label.mask(elsewhere, label + ", trained on " + rows["train_set"])
+
+
+def with_interval(row: pd.Series, value: str = "value", form: str = ".1f") -> str:
+    """A figure with its 95 % interval, such as "61.5 [54.1, 69.8]"; alone where there is none."""
+    figures = [format(row[name], form) for name in (value, "low", "high")]
+    return figures[0] if np.isnan(row["low"]) else "{} [{}, {}]".format(*figures)
+
+
+def by_person(per_query: pd.DataFrame) -> pd.Series:
+    """Rank-1 of each person over all runs, fractions, worst first."""
+    right = per_query["first_hit"].eq(1).groupby(per_query["subject"]).mean()
+    return right.sort_values(kind="stable")

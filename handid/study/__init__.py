@@ -1,1 +1,6 @@
-"""TODO."""
+"""What notebooks call: a Study, and what stands beside it."""
+
+from handid.study.study import Study, preface
+from handid.study.words import histories
+
+__all__ = ["Study", "histories", "preface"]

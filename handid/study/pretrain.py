@@ -1,12 +1,12 @@
-"""Pre-train a small CLIP on captioned synthetic hands, drawn for this alone and streamed.
+"""Pre-train a small CLIP on captioned synthetic hands, which are drawn for it alone and streamed.
 
-Beside study the one room that knows others. The people come from populations that no study draws
-from, so that a study's people are as new to these weights as a stranger.
+The people come from populations that no study draws from, so that all people of a study are unknown
+to these weights.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -15,32 +15,36 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from handid import (
-    backbone,
-    caption,
-    disk,
-    embed,
-    image,
-    method,
-    metric,
-    recipes,
-    record,
-    synthetic,
-    train,
-)
+from handid import backbone, disk, embed, fingerprint, method, metric, recipes, synthetic, train
+from handid.image.augment import Window
+from handid.image.sampler import plain_order
+from handid.study.experiment import REGISTRIES
+from handid.study.machine import environment
+from handid.synthetic import caption
 
-# Studies draw population 0. One population to train on, one to watch the training with.
+# Studies draw population 0. One population to train on, another to validate on.
 TRAINED, WATCHED = 1_000_003, 1_000_033
 SHARD_PEOPLE, SHOTS = 32, 2
 HEIGHT = 144  # of a drawn frame, pixels: a little more than the minis see
 GROUP = 8  # shards that are mixed, and drawn ahead
+RENDERER = ("synthetic.person.person", "synthetic.photograph.photograph")
+# All code that makes the weights, as fingerprint.code names it.
+TRAINING = (
+    "study.pretrain.Hands",
+    "study.pretrain._groups",
+    "image.augment.Window",
+    "image.sampler.plain_order",
+    "method.clip_pretrain",
+    "backbone.clip.Backbone",
+    "train.fit",
+)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Some people's photographs and what the renderer knows of each.
+    """The photographs of some people, and the facts of each.
 
     Attributes:
         images: [N, HEIGHT, W, 3] uint8, on disk until read.
@@ -55,7 +59,7 @@ class Hands:
     """Shards of a population on disk, each drawn when it is first asked for.
 
     Args:
-        folder: gets a folder a population and version of the renderer.
+        folder: gets one folder per population and version of the renderer.
         population: seed of people and photographs.
         camera: see synthetic.photograph.
         workers: processes that draw; all cores if None.
@@ -64,24 +68,25 @@ class Hands:
     def __init__(
         self, folder: str | Path, population: int, camera: str, workers: int | None = None
     ):
-        code, what = record.code_fingerprint("synthetic.py"), f"{SHARD_PEOPLE}x{SHOTS}-{HEIGHT}"
-        self.folder = Path(folder) / f"{population}-{camera}-{what}-{code}"
+        code, shape = fingerprint.code(*RENDERER), f"{SHARD_PEOPLE}x{SHOTS}-{HEIGHT}"
+        self.folder = Path(folder) / f"{population}-{camera}-{shape}-{code}"
         self.population, self.camera = population, camera
         self.workers = workers or os.cpu_count()
 
     def stream(self, numbers: list[int], ahead: int = GROUP) -> Iterator[Shard]:
-        """The shards of those numbers in that order; while one is used the next are drawn."""
+        """The shards of these numbers in this order; while one is used the next are drawn."""
         context = get_context("forkserver")  # a fork of a process that runs torch may hang
         with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
-            drawn: dict[int, Future] = {}
+            jobs: dict[int, Future] = {}
             for place, number in enumerate(numbers):
                 for early in numbers[place : place + ahead + 1]:
-                    if early not in drawn and not self._facts(early).exists():
+                    if early not in jobs and not self._facts(early).exists():
                         files = self._images(early), self._facts(early)
-                        job = self.population, self.camera, early, *files
-                        drawn[early] = pool.submit(_draw_shard, *job)
-                if number in drawn:
-                    drawn[number].result()
+                        jobs[early] = pool.submit(
+                            _draw_shard, self.population, self.camera, early, *files
+                        )
+                if number in jobs:
+                    jobs[number].result()
                 images = np.load(self._images(number), mmap_mode="r")
                 yield Shard(images, json.loads(self._facts(number).read_text(encoding="utf-8")))
 
@@ -93,21 +98,21 @@ class Hands:
 
 
 def _draw_shard(population: int, camera: str, number: int, images: Path, facts: Path) -> None:
-    """Draw one shard; its facts are written last and say that it is whole."""
-    pictures, known = [], []
+    """Draw one shard; its facts are written last and show that it is complete."""
+    pictures, rows = [], []
     for subject in range(number * SHARD_PEOPLE, (number + 1) * SHARD_PEOPLE):
-        who = synthetic.person(population, subject)
+        person = synthetic.person(population, subject)
         for view in synthetic.VIEWS:
             for shot in range(SHOTS):
-                drawn = synthetic.photograph(
-                    who, view, shot, size=HEIGHT, seed=population, camera=camera
+                picture, row = synthetic.photograph(
+                    person, view, shot, size=HEIGHT, seed=population, camera=camera
                 )
-                pictures.append(drawn[0])
-                known.append({"subject": subject, "view": view} | drawn[1])
+                pictures.append(picture)
+                rows.append({"subject": subject, "view": view} | row)
     with disk.whole(images) as part:
         np.save(part, np.stack(pictures), allow_pickle=False)
     with disk.whole(facts) as part:
-        part.write_text(json.dumps(known), encoding="utf-8")
+        part.write_text(json.dumps(rows), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -115,9 +120,9 @@ class Pretraining:
     """A finished pre-training.
 
     Attributes:
-        history: a row an epoch, see train.fit; `validation` is the mAP of strangers' hands.
+        history: one row per epoch, see train.fit; `validation` is the mAP of hands of other people.
         weights: the small file that backbone.build reads.
-        card: what made it: data, steps, seed, hardware, sha256.
+        card: data, steps, seed, hardware and sha256.
     """
 
     history: pd.DataFrame
@@ -130,20 +135,20 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     work: str | Path,
     *,
     shards: int,
-    shards_an_epoch: int,
+    shards_per_epoch: int,
     changes: dict | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "fp32",
     workers: int | None = None,
 ) -> Pretraining:
-    """Pre-train a backbone from random weights, or go on where an earlier call was stopped.
+    """Pre-train a backbone from random weights, or resume an interrupted call.
 
     Args:
         name: a key of backbone.ARCHITECTURES.
         work: folder for drawn hands, checkpoints and the finished weights.
         shards: how many shards of 32 people there are to draw from.
-        shards_an_epoch: how many of them, chosen at random, make an epoch.
+        shards_per_epoch: how many of them, chosen at random, make an epoch.
         changes: values of the recipe clip_pretrain to replace.
         seed: of weights, order, windows and captions.
         device: as torch names it, or "auto".
@@ -151,104 +156,112 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
         workers: processes that draw.
 
     Raises:
-        ValueError: one sentence for a count or a recipe value that does not fit.
+        ValueError: one sentence for a count, a recipe value or a backbone that does not fit.
     """
-    if not 1 <= shards_an_epoch <= shards:
-        raise ValueError(f"shards_an_epoch={shards_an_epoch} must lie between 1 and {shards}.")
+    if not 1 <= shards_per_epoch <= shards:
+        raise ValueError(f"shards_per_epoch={shards_per_epoch} must lie between 1 and {shards}.")
     engine = train.Engine(train.device(device), precision)
     plan = recipes.load("clip_pretrain", backbone.architecture(name).family, changes)
     hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, "wild", workers)
-    code = record.code_fingerprint("method/clip_pretrain.py", "caption.py", "synthetic.py")
-    teacher, taught = _teacher(plan.teacher, engine)
-    content = [name, plan.model_dump(), shards, shards_an_epoch, seed, engine.precision, code]
-    content += [taught]
-    folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{record.digest(content)}"
+    teacher, teacher_card = _teacher(plan.teacher, engine)
+    code = fingerprint.code(*TRAINING, stop=REGISTRIES)
+    key = [name, plan.model_dump(), shards, shards_per_epoch, seed, engine.precision, code]
+    key = fingerprint.digest([*key, teacher_card])
+    folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{key}"
     base = backbone.build(name, "random", last_stride=plan.last_stride, seed=seed)
+    assert isinstance(base, backbone.Backbone)  # the recipe has refused all other families
     choices = [backbone.tokenise(list(sentences)) for sentences in caption.CHOICES.values()]
     torch.manual_seed(seed)  # of the head
     network = method.build(plan.method, base, n_identities=0, choices=choices, teacher=teacher)
-    window = image.Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
+    window = Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
 
     def batches(stage, generator):
-        chosen = torch.randperm(shards, generator=generator)[:shards_an_epoch].tolist()
+        chosen = torch.randperm(shards, generator=generator)[:shards_per_epoch].tolist()
         for images, words in _groups(hands, chosen, generator):
-            for rows in image.plain_order(words, stage.batch_size, generator):
+            for rows in plain_order(range(len(words)), stage.batch_size, generator):
                 batch = images[rows].to(engine.device)
                 yield window(batch, generator), words[rows].to(engine.device)
 
-    strangers = Hands(hands.folder.parent, WATCHED, "11k", workers)
-    validate = _watch(strangers, base.image_size, plan)
+    others = Hands(hands.folder.parent, WATCHED, "11k", workers)
+    validate = _validation(others, base.image_size, plan)
     history = train.fit(network, plan, batches, validate, folder, engine, seed=seed)
-    made = {"people": shards * SHARD_PEOPLE, "population": hands.population, "seed": seed} | taught
-    return _finish(name, base, hands, folder, history, made, engine)
+    weights, people = folder / f"{name}.safetensors", shards * SHARD_PEOPLE
+    card = {
+        "sha256": backbone.save(base, _words(hands), weights),
+        **{"people": people, "population": hands.population, "seed": seed},
+        **teacher_card,
+        "pictures": people * SHOTS * len(synthetic.VIEWS),
+        **_summary(history),
+        "renderer": fingerprint.code(*RENDERER),
+        "precision": engine.precision,
+        **environment(engine.device),
+    }
+    disk.write_json(folder / f"{name}.json", card)
+    return Pretraining(history, weights, card)
 
 
-def _teacher(name: str, engine: train.Engine) -> tuple[nn.Module | None, dict]:
-    """A backbone with the weights that ship, and what the card says of it."""
+def _teacher(name: str, engine: train.Engine) -> tuple[nn.Module | None, dict[str, str]]:
+    """A backbone with the weights that ship, and the card's lines about it."""
     if not name:
         return None, {}
     teacher = backbone.build(name, "mini", last_stride=2).to(engine.device)
     return teacher, {"teacher": name, "teacher_sha256": backbone.shipped()[name]["sha256"]}
 
 
-def _groups(hands: Hands, chosen: list[int], generator: torch.Generator) -> Iterator[tuple]:
+def _groups(
+    hands: Hands, chosen: list[int], generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
     """[N, H, W, 3] images and [N, C + L] labels of GROUP shards at a time; captions drawn anew."""
     group: list[Shard] = []
     for place, shard in enumerate(hands.stream(chosen), start=1):
         group.append(shard)
         if len(group) == GROUP or place == len(chosen):
             rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-            known = [facts for one in group for facts in one.facts]
-            true = torch.tensor([caption.choices(facts) for facts in known])
-            words = backbone.tokenise([caption.caption(facts, rng) for facts in known])
-            images = torch.from_numpy(np.concatenate([one.images for one in group]))
+            rows = [facts for member in group for facts in member.facts]
+            true = torch.tensor([caption.choices(facts) for facts in rows])
+            words = backbone.tokenise([caption.caption(facts, rng) for facts in rows])
+            images = torch.from_numpy(np.concatenate([member.images for member in group]))
             yield images, torch.cat([true, words], dim=1)
             group = []
 
 
-def _watch(hands: Hands, size: int, plan: recipes.Recipe):
-    """Rank the first photograph of each hand of 64 strangers for its second one: mAP."""
+def _validation(hands: Hands, size: int, plan: recipes.Recipe) -> Callable[[method.Method], float]:
+    """Query with the second photograph of each hand of 64 people, rank all first ones: mAP."""
     shards = list(hands.stream([0, 1]))
-    images = torch.from_numpy(np.concatenate([one.images for one in shards]))
-    whole = image.Window(size, ((1.0, 1.0), (1.0, 1.0)), mean_std=plan.mean_std)
-    identity = [f"{facts['subject']} {facts['view']}" for one in shards for facts in one.facts]
+    images = torch.from_numpy(np.concatenate([shard.images for shard in shards]))
+    whole = Window(size, ((1.0, 1.0), (1.0, 1.0)), mean_std=plan.mean_std)
+    rows = [facts for shard in shards for facts in shard.facts]
+    identities = [f"{facts['subject']} {facts['view']}" for facts in rows]
 
     def prepare(batch):
         return whole(batch, torch.Generator())
 
-    def validate(network: nn.Module) -> float:
-        found = embed.embed(network, images.numpy(), prepare, flip_average=False)
+    def validate(network: method.Method) -> float:
+        embeddings = embed.embed(network, images.numpy(), prepare, flip_average=False)
+        query, gallery = slice(1, None, SHOTS), slice(None, None, SHOTS)
         return metric.evaluate(
-            found[1::SHOTS], found[::SHOTS], identity[1::SHOTS], identity[::SHOTS]
+            embeddings[query], embeddings[gallery], identities[query], identities[gallery]
         ).mAP
 
     return validate
 
 
-def _finish(name, base, hands, folder, history, made, engine) -> Pretraining:  # noqa: PLR0913
-    """Write the small weights and their card."""
-    weights = folder / f"{name}.safetensors"
-    card = {
-        "sha256": backbone.save(base, _words(hands), weights),
-        **made,
-        "pictures": made["people"] * SHOTS * len(synthetic.VIEWS),
+def _summary(history: pd.DataFrame) -> dict[str, float]:
+    """The card's lines about the training."""
+    seconds, rates = history["seconds"].to_numpy(), history["images_per_second"].to_numpy()
+    return {
         "epochs": len(history),
-        "images_seen": int((history["seconds"] * history["images_per_second"]).sum().round()),
-        "training_hours": round(float(history["seconds"].sum()) / 3600, 2),
+        "images_seen": round(float((seconds * rates).sum())),
+        "training_hours": round(float(seconds.sum()) / 3600, 2),
         "validation_mAP": round(float(history["validation"].iloc[-1]), 4),
-        "renderer": record.code_fingerprint("synthetic.py"),
-        "precision": engine.precision,
-        **record.environment(engine.device),
     }
-    with disk.whole(folder / f"{name}.json") as part:
-        part.write_text(json.dumps(card, indent=1), encoding="utf-8")
-    return Pretraining(history, weights, card)
 
 
-def _words(hands: Hands) -> torch.Tensor:
-    """[W] the numbers of all tokens that captions, questions and the methods' prompt hold."""
+def _words(hands: Hands) -> Tensor:
+    """[W] the numbers of all tokens of captions, questions and the methods' prompt."""
     rng, texts = np.random.default_rng(0), [backbone.PROMPT.format("")]
-    texts += [said for q in caption.QUESTIONS for answer in q.answers.values() for said in answer]
+    answers = [answer for question in caption.QUESTIONS for answer in question.answers.values()]
+    texts += [sentence for answer in answers for sentence in answer]
     texts += [sentence for sentences in caption.CHOICES.values() for sentence in sentences]
     for shard in hands.stream([0]):
         texts += [caption.caption(facts, rng) for facts in shard.facts for _ in range(40)]
@@ -267,7 +280,7 @@ def examples(work: str | Path, people: int = 6) -> pd.DataFrame:
 
 
 def shipped() -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """What is known of the weights that ship: a card a row, and each model's history."""
+    """The weights that ship: a table with one card per row, and each model's history."""
     cards = pd.DataFrame([{"backbone": name} | card for name, card in backbone.shipped().items()])
     names = [] if cards.empty else cards["backbone"]
-    return cards, {n: pd.read_csv(backbone.SHIPPED_FOLDER / f"{n}.csv") for n in names}
+    return cards, {name: pd.read_csv(backbone.SHIPPED_FOLDER / f"{name}.csv") for name in names}

@@ -1,1 +1,20 @@
-"""TODO."""
+"""Synthetic hands: the embedded data set, laid out on disk exactly as 11k Hands and PolyU HD are.
+
+A person is a set of numbers (bones, breadths, creases, veins, moles); a photograph adds what does
+not belong to the person: pose, place, light, camera. This is not a model of real people, and no
+evidence about them: results on these hands show that a study runs, not how well a method
+identifies anyone.
+
+How a hand is drawn: `person` draws the numbers of a person, `scene` those of a photograph; `form`
+poses the bones and unites capsules along them into a signed distance and a height; `skin` lays what
+belongs to the skin (`strokes` and more) on an atlas of `charts`, one for the palm and one for each
+digit, which move with the bones; `light` turns heights into normals and normals into light;
+`photograph` adds background and camera; `facts` says what is seen, `caption` puts it into sentences
+and `folder` writes whole data sets. No torch.
+"""
+
+from handid.synthetic.folder import write_11k, write_hd
+from handid.synthetic.person import VIEWS, person
+from handid.synthetic.photograph import photograph
+
+__all__ = ["VIEWS", "person", "photograph", "write_11k", "write_hd"]

@@ -1,14 +1,16 @@
-"""Say in words what the renderer knows of a photograph: captions to pre-train on, and questions.
+"""The facts of a photograph in sentences: captions to pre-train on, and zero-shot questions.
 
-A caption describes a hand and never names whose it is. What cannot be seen from a side (nails from
-the palm's) is not said of it. No photographs here and no networks: plain facts in, sentences out.
+A caption describes a hand and never says whose it is. What cannot be seen in a view (such as nails
+on a palm) is not said of it. No photographs here and no networks: plain facts in, sentences out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-Rng = np.random.Generator
+from handid.synthetic.arrays import Rng
+from handid.synthetic.person import SKINS, VIEWS
 
 OPENINGS = (
     "a photo of", "a photograph of", "a picture of", "a close-up of", "an image of",
@@ -25,7 +27,7 @@ SIDES = {
         "a {} hand seen from below",
     ),
 }
-# What is measured of a hand, in five words from low to high; "|" parts equal ways to say it.
+# Each measure of a hand in five words from low to high; "|" separates words of equal meaning.
 SCALES = {
     "finger_length": ("{} fingers", "very short", "short", "medium-length", "long", "very long"),
     "finger_width": (
@@ -55,9 +57,8 @@ SCALES = {
     "hairiness": ("{}", "no hair", "hardly any hair", "a few hairs", "some hair", "much hair"),
     "texture": ("{} skin", "very smooth", "smooth", "ordinary", "rough", "very rough"),
 }  # fmt: skip
-VIEWS = tuple(f"{aspect} {hand}" for aspect in SIDES for hand in ("right", "left"))
-COMPLEXIONS, AGES = ("very fair", "fair", "medium", "dark"), ("young", "middle-aged", "old")
-STEPS = (-1.2, -0.45, 0.45, 1.2)  # z-scores that part the five words
+COMPLEXIONS, AGES = tuple(SKINS), ("young", "middle-aged", "old")
+STEPS = (-1.2, -0.45, 0.45, 1.2)  # z-scores between the five words
 BACK_ONLY = {
     "knuckle_darkness", "nail_length", "nail_width", "vein_visibility", "hairiness", "texture",
 }  # fmt: skip
@@ -71,7 +72,7 @@ class Question:
     Attributes:
         name: the question, as a reader reads it.
         column: of the table, holds the true answer.
-        answers: value in the column -> sentences that say so.
+        answers: value in the column -> sentences that state it.
         where: part of the view's name; other views are not asked (no nails on a palm).
     """
 
@@ -118,25 +119,25 @@ QUESTIONS = (
 
 
 def caption(facts: dict, rng: Rng) -> str:
-    """A sentence about one photograph; another draw says other things in another order.
+    """A sentence about one photograph; each draw chooses other facts in another order.
 
     Args:
-        facts: what synthetic.photograph returns beside the picture.
-        rng: draws the template and which of the visible facts are told.
+        facts: what synthetic.photograph returns beside the image.
+        rng: draws the template and which of the visible facts are mentioned.
 
     Returns:
         At most some 60 words, lower case, without a full stop.
     """
-    person, picture = _of_person(facts, rng), _of_picture(facts, rng)
-    told = list(rng.choice(person, min(len(person), rng.integers(3, 8)), replace=False))
-    told += [phrase for phrase in picture if rng.random() < 0.2]
-    told += [phrase for phrase in _worn(facts, rng) if rng.random() < 0.4]
-    rng.shuffle(told)
-    side = _one(SIDES[facts["aspect"]], rng).format(facts["hand"])
-    return f"{_one(OPENINGS, rng)} {side} with {_listed(told)}"
+    of_person, of_picture = _of_person(facts, rng), _of_picture(facts)
+    phrases = list(rng.choice(of_person, min(len(of_person), rng.integers(3, 8)), replace=False))
+    phrases += [phrase for phrase in of_picture if rng.random() < 0.2]
+    phrases += [phrase for phrase in _worn(facts, rng) if rng.random() < 0.4]
+    rng.shuffle(phrases)
+    side = _draw(SIDES[facts["aspect"]], rng).format(facts["hand"])
+    return f"{_draw(OPENINGS, rng)} {side} with {_joined(phrases)}"
 
 
-# Each fact by itself: what could be said, of which one sentence is true.
+# Each fact by itself: the sentences that are possible, one of which is true.
 CHOICES: dict[str, tuple[str, ...]] = {
     "view": tuple(f"a photo of {SIDES[v.split()[0]][0].format(v.split()[1])}" for v in VIEWS),
     "ring": ("a photo of a hand with no ring", "a photo of a hand with a ring"),
@@ -197,7 +198,7 @@ def _step(value: float) -> int:
     return int(np.searchsorted(STEPS, value))
 
 
-def _of_picture(facts: dict, rng: Rng) -> list[str]:
+def _of_picture(facts: dict) -> list[str]:
     """What belongs to this photograph: pose, light, sharpness."""
     turn = facts["rotation_degrees"]
     phrases = [
@@ -213,24 +214,25 @@ def _of_picture(facts: dict, rng: Rng) -> list[str]:
 
 
 def _worn(facts: dict, rng: Rng) -> list[str]:
-    """Rings, and on the back the nails' polish: said when there, and also when not there."""
+    """Rings, and on the back the nails' polish: their presence or their absence."""
     ring = facts["ring_finger"]
-    worn = ["no ring" if ring == "none" else _one(("a ring", f"a ring on the {ring} finger"), rng)]
+    worn = ["no ring" if ring == "none" else _draw(("a ring", f"a ring on the {ring} finger"), rng)]
     if facts["aspect"] == "dorsal":
         colour = facts["nail_color"]
         polished = ("polished nails", "painted nails", f"{colour} nail polish")
-        worn.append(_one(BARE if colour == "none" else polished, rng))
+        worn.append(_draw(BARE if colour == "none" else polished, rng))
     return worn
 
 
 def _scaled(name: str, value: float, rng: Rng) -> str:
+    """A measure in words."""
     template, *words = SCALES[name]
-    return template.format(_one(words[_step(value)].split("|"), rng))
+    return template.format(_draw(words[_step(value)].split("|"), rng))
 
 
-def _one(choices, rng: Rng) -> str:
-    return choices[int(rng.integers(len(choices)))]
+def _draw(alternatives: Sequence[str], rng: Rng) -> str:
+    return alternatives[int(rng.integers(len(alternatives)))]
 
 
-def _listed(phrases: list[str]) -> str:
+def _joined(phrases: list[str]) -> str:
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}" if len(phrases) > 1 else phrases[0]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from handid import backbone, loss, method, recipes, train
+from handid import backbone, checkpoint, loss, method, recipes, train
 from handid.method import clip_reid
 from handid.recipes import Stage
 
@@ -23,9 +23,14 @@ VERSIONS = [f"clip_fh_s2_v{n}" for n in range(1, 11)]
 QUIET = train.Engine(progress=False)
 
 
-def built(name="mini-ViT", seed=0, **options):
-    torch.manual_seed(seed)
-    return method.build("clip_reid", backbone.build(name), 3, **options)
+@pytest.fixture
+def built(on_clip):
+    """built(name="mini-ViT", seed=0, **options): CLIP-ReID with three identities."""
+
+    def of_three(name="mini-ViT", seed=0, **options):
+        return on_clip("clip_reid", name, n_identities=3, seed=seed, **options)
+
+    return of_three
 
 
 def batches(stage, generator):
@@ -52,11 +57,11 @@ def moved(before, net):
     }
 
 
-# --- stage 1: the words --------------------------------------------------------------------------
+# --- stage 1: the words ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_stage_one_moves_the_words_and_nothing_else(tmp_path, name):
+def test_stage_one_moves_the_words_and_nothing_else(tmp_path, name, built):
     net = built(name)
     before = snapshot(net)
     history = fit(net, [PROMPTS], tmp_path)
@@ -64,7 +69,7 @@ def test_stage_one_moves_the_words_and_nothing_else(tmp_path, name):
     assert {"image_to_text", "text_to_image"} <= set(history)
 
 
-def test_every_word_of_the_batchs_people_receives_a_gradient_through_the_text_encoder():
+def test_every_word_of_the_batchs_people_receives_a_gradient_through_the_text_encoder(built):
     net = built()
     net.parameter_groups(PROMPTS)
     features, _ = batch(PROMPTS)
@@ -74,7 +79,7 @@ def test_every_word_of_the_batchs_people_receives_a_gradient_through_the_text_en
     assert all(p.grad is None for p in net.backbone.parameters())
 
 
-def test_stage_one_is_the_symmetric_contrast_with_each_images_own_text():
+def test_stage_one_is_the_symmetric_contrast_with_each_images_own_text(built):
     net = built()
     net.parameter_groups(PROMPTS)
     features, labels = batch(PROMPTS)
@@ -86,7 +91,7 @@ def test_stage_one_is_the_symmetric_contrast_with_each_images_own_text():
     assert torch.allclose(parts["text_to_image"], expected, rtol=1e-4)
 
 
-def test_learning_brings_the_text_of_an_identity_nearer_to_its_images(tmp_path):
+def test_learning_brings_the_text_of_an_identity_nearer_to_its_images(tmp_path, built):
     net = built(similarity="cosine", temperature=0.1)
     targets = torch.randn(3, 128, generator=torch.Generator().manual_seed(3))
 
@@ -101,16 +106,16 @@ def test_learning_brings_the_text_of_an_identity_nearer_to_its_images(tmp_path):
     assert scores.argmax(1).tolist() == [0, 1, 2]
 
 
-def test_several_prompts_give_the_mean_of_their_features():
+def test_several_prompts_give_the_mean_of_their_features(built):
     texts = ("A photo of a {} hand.", "{} hand image.")
     both, *each = (built(prompts=p) for p in (texts, texts[:1], texts[1:]))
     words = both.tokens
-    mean = sum(one.encode_words(words) for one in each) / 2
+    mean = sum(single.encode_words(words) for single in each) / 2
     assert torch.allclose(both.encode_words(words), mean, atol=1e-5)
     assert not torch.allclose(each[0].encode_words(words), each[1].encode_words(words))
 
 
-def test_four_words_stand_where_the_placeholder_was():
+def test_four_words_stand_where_the_placeholder_was(built):
     net = built()
     clip, words = net.backbone.clip, torch.randn(1, 4, 128)
     numbers = backbone.tokenise(["A photo of a x x x x hand."])
@@ -122,7 +127,7 @@ def test_four_words_stand_where_the_placeholder_was():
     assert torch.allclose(net.backbone.encode_prompt(words, net.prompts[0]), expected, atol=1e-5)
 
 
-def test_the_text_encoder_learns_in_stage_one_if_it_is_told_to(tmp_path):
+def test_the_text_encoder_learns_in_stage_one_if_it_is_told_to(tmp_path, built):
     net = built(train_text=True)
     before = snapshot(net)
     fit(net, [PROMPTS], tmp_path / "one")
@@ -130,19 +135,19 @@ def test_the_text_encoder_learns_in_stage_one_if_it_is_told_to(tmp_path):
     assert "tokens" in names and "backbone.clip.transformer.resblocks.0.mlp.c_fc.weight" in names
     assert not [n for n in names if ".visual." in n or "token_embedding" in n]
     again = built(train_text=True, seed=5)
-    train.load_weights(again, tmp_path / "one" / "weights.safetensors")
+    checkpoint.load_weights(again, tmp_path / "one" / "weights.safetensors")
     assert torch.equal(again.texts(), net.texts())
 
 
-def test_stage_one_is_not_validated(tmp_path):
-    asked = []
+def test_stage_one_is_not_validated(tmp_path, built):
+    validated = []
 
     def validate(net):
-        asked.append(net)
+        validated.append(net)
         return 0.5
 
     history = fit(built(), [PROMPTS, IMAGE], tmp_path, validate=validate)
-    assert len(asked) == 2
+    assert len(validated) == 2
     assert history["validation"].isna().tolist() == [True, True, False, False]
 
 
@@ -150,7 +155,7 @@ def test_stage_one_is_not_validated(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_stage_two_moves_the_image_encoder_and_leaves_all_text_alone(tmp_path, name):
+def test_stage_two_moves_the_image_encoder_and_leaves_all_text_alone(tmp_path, name, built):
     net = built(name, centre_rate=0.1)
     before = snapshot(net)
     fit(net, [IMAGE], tmp_path)
@@ -163,7 +168,7 @@ def test_stage_two_moves_the_image_encoder_and_leaves_all_text_alone(tmp_path, n
         assert {f"heads.feat.{part}", f"heads.proj.{part}"} <= names
 
 
-def test_images_of_one_identity_may_contrast_with_those_of_others():
+def test_images_of_one_identity_may_contrast_with_those_of_others(built):
     net = built(contrastive_temperature=0.1)
     net.learns_words = False
     images, labels = batch(IMAGE)
@@ -172,7 +177,7 @@ def test_images_of_one_identity_may_contrast_with_those_of_others():
     assert parts["contrastive_proj"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_the_losses_of_stage_two_are_those_of_the_levels():
+def test_the_losses_of_stage_two_are_those_of_the_levels(built):
     net = built()
     net.parameter_groups(IMAGE)
     images, labels = batch(IMAGE)
@@ -193,8 +198,8 @@ def test_the_losses_of_stage_two_are_those_of_the_levels():
 
 
 @pytest.mark.parametrize("options", [{}, FULL])
-def test_the_words_change_the_loss_and_its_gradient_on_the_image(options):
-    found = []
+def test_the_words_change_the_loss_and_its_gradient_on_the_image(options, built):
+    results = []
     images, labels = batch(IMAGE)
     other = torch.randn(4, 128, generator=torch.Generator().manual_seed(2))
     for share in (0.0, 1.0):
@@ -203,12 +208,12 @@ def test_the_words_change_the_loss_and_its_gradient_on_the_image(options):
         net.parameter_groups(IMAGE)
         value = net.losses(images, labels)["image_to_text"]
         value.backward()
-        found.append((value.item(), net.backbone.clip.visual.conv1.weight.grad.clone()))
-    assert found[0][0] != pytest.approx(found[1][0], rel=1e-4)
-    assert not torch.allclose(found[0][1], found[1][1], rtol=1e-2)
+        results.append((value.item(), net.backbone.clip.visual.conv1.weight.grad.clone()))
+    assert results[0][0] != pytest.approx(results[1][0], rel=1e-4)
+    assert not torch.allclose(results[0][1], results[1][1], rtol=1e-2)
 
 
-def test_a_constant_text_is_the_same_for_all_whatever_the_words_are():
+def test_a_constant_text_is_the_same_for_all_whatever_the_words_are(built):
     net = built(text="constant")
     texts = net.texts()
     assert torch.equal(texts[:1].expand(3, -1), texts)
@@ -220,7 +225,7 @@ def test_a_constant_text_is_the_same_for_all_whatever_the_words_are():
     assert value.item() == pytest.approx(torch.tensor(3.0).log().item(), rel=1e-5)
 
 
-def test_the_texts_of_stage_two_are_those_that_stage_one_has_learned():
+def test_the_texts_of_stage_two_are_those_that_stage_one_has_learned(built):
     net = built()
     before = net.texts()
     net.tokens.data.normal_()
@@ -229,7 +234,7 @@ def test_the_texts_of_stage_two_are_those_that_stage_one_has_learned():
     assert not torch.allclose(net.texts(), before)
 
 
-def test_texts_first_seen_in_validation_can_be_trained_with():
+def test_texts_first_seen_in_validation_can_be_trained_with(built):
     net = built(text="constant", levels=["proj"], add_text=True)
     images, labels = batch(IMAGE)
     net.parameter_groups(IMAGE)
@@ -239,7 +244,7 @@ def test_texts_first_seen_in_validation_can_be_trained_with():
     assert net.backbone.clip.visual.conv1.weight.grad.abs().sum() > 0
 
 
-def test_only_the_last_blocks_train_in_stage_two(tmp_path):
+def test_only_the_last_blocks_train_in_stage_two(tmp_path, built):
     net = built("mini-RN", unfreeze_blocks=1)
     before = snapshot(net)
     fit(net, [IMAGE], tmp_path)
@@ -247,20 +252,20 @@ def test_only_the_last_blocks_train_in_stage_two(tmp_path):
     assert image == {"layer4"}
 
 
-# --- both ---------------------------------------------------------------------------------------
+# --- both -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stopped_after", [1, 3])
-def test_a_resumed_run_ends_with_the_same_bits(tmp_path, stopped_after):
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path, stopped_after, built):
     options = FULL | {"unfreeze_blocks": 2}
     stages = [PROMPTS, IMAGE]
     whole, first, second = (built("mini-RN", seed, **options) for seed in (0, 0, 7))
     fit(whole, stages, tmp_path / "whole")
-    seen = []
+    started = []
 
     def dying(stage, generator):
-        seen.append(stage)
-        if len(seen) > stopped_after:
+        started.append(stage)
+        if len(started) > stopped_after:
             raise KeyboardInterrupt
         yield from batches(stage, generator)
 
@@ -272,7 +277,7 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path, stopped_after):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_embedding_is_both_features_before_the_necks(name):
+def test_the_embedding_is_both_features_before_the_necks(name, built):
     net = built(name).eval()
     images, _ = batch(IMAGE)
     features = net.backbone(images)
@@ -287,21 +292,21 @@ def test_the_embedding_is_both_features_before_the_necks(name):
         assert torch.allclose(part, functional.normalize(feature, dim=1))
 
 
-def test_the_text_of_the_run_is_added_to_the_unit_feature():
+def test_the_text_of_the_run_is_added_to_the_unit_feature(built):
     net = built(text="constant", levels=["proj"], add_text=True).eval()
     images, _ = batch(IMAGE)
     text = functional.normalize(net.texts()[:1], dim=1)
-    found = 2 * net.embed(images) - text
-    assert torch.allclose(found, functional.normalize(net.backbone(images)["proj"], dim=1))
+    features = 2 * net.embed(images) - text
+    assert torch.allclose(features, functional.normalize(net.backbone(images)["proj"], dim=1))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_early_level_is_a_block_before_the_last(name):
     net = backbone.build(name).eval()
-    images, seen = batch(IMAGE)[0], []
-    net.blocks()[-2].register_forward_hook(lambda module, given, out: seen.append(out))
+    images, outputs = batch(IMAGE)[0], []
+    net.blocks()[-2].register_forward_hook(lambda module, given, out: outputs.append(out))
     early = net.levels(images)["early"]
-    expected = seen[0][:, 0] if net.family == "vit" else seen[0].mean((2, 3))
+    expected = outputs[0][:, 0] if net.family == "vit" else outputs[0].mean((2, 3))
     assert torch.equal(early, expected)
 
 
@@ -319,12 +324,12 @@ def test_the_early_level_is_a_block_before_the_last(name):
         ({"add_text": True}, "add_text needs text 'constant'"),
     ],
 )
-def test_an_option_out_of_range_is_refused(options, sentence):
+def test_an_option_out_of_range_is_refused(options, sentence, built):
     with pytest.raises(ValueError, match=sentence):
         built(**options)
 
 
-# --- the recipes --------------------------------------------------------------------------------
+# --- the recipes ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -355,7 +360,7 @@ def test_every_hyper_parameter_names_its_source(name):
 def test_the_mini_differs_in_its_schedule_scale_and_colours_alone():
     full, mini = (recipes.load(f"clip_reid{end}", "vit").model_dump() for end in ("", "_mini"))
     differing = {key for key in full if full[key] != mini[key]}
-    assert differing == {"name", "options", "stages", "mean_std", "augment"}
+    assert differing == {"name", "full_size", "options", "stages", "mean_std", "augment"}
     assert full["augment"] | {"flip": 0.0, "resize": 1.07, "erasing": 0.0} == mini["augment"]
     options = {k for k in full["options"] if full["options"][k] != mini["options"][k]}
     assert options == {"similarity", "temperature", "unit"}
@@ -389,7 +394,7 @@ def test_the_run_of_clip_fh_heard_no_text_and_trained_on_other_colours(name):
 
 @pytest.mark.parametrize("control", ["", "as_run"])
 @pytest.mark.parametrize("name", VERSIONS)
-def test_the_weighed_losses_of_each_version_are_there(name, control):
+def test_the_weighed_losses_of_each_version_are_there(name, control, built):
     plan = recipes.load(name, "vit", control=control)
     net = built(**plan.options)
     words, image = plan.stages

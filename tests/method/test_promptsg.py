@@ -1,5 +1,7 @@
 """PromptSG: that text decides where to look, and that the controls take exactly that away."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -9,14 +11,16 @@ from handid.method._interaction import Interaction, InversionMLP
 MINIS = ("mini-ViT", "mini-RN")
 
 
-def built(backbone_name="mini-ViT", **options):
-    torch.manual_seed(0)
-    return method.build("promptsg", backbone.build(backbone_name), 5, **options)
+@pytest.fixture
+def built(on_clip):
+    """built(backbone_name="mini-ViT", **options): PromptSG."""
+    return partial(on_clip, "promptsg")
 
 
-def batch(count=6):
-    images = torch.randn(count, 3, 128, 128, generator=torch.Generator().manual_seed(1))
-    return images, torch.arange(count) % 3
+@pytest.fixture
+def batch(batch):
+    """Batches of the minis' own image size."""
+    return partial(batch, size=128)
 
 
 def other_words(net, scale=3.0):
@@ -27,7 +31,7 @@ def other_words(net, scale=3.0):
     return net
 
 
-# --- the interaction by hand --------------------------------------------------------------------
+# --- the interaction by hand ----------------------------------------------------------------------
 
 
 def test_the_cross_attention_is_equation_seven():
@@ -35,7 +39,7 @@ def test_the_cross_attention_is_equation_seven():
     torch.manual_seed(0)
     net = Interaction(4, heads=1, blocks=0, context="none").double()
     text, patches = torch.randn(2, 4).double(), torch.randn(2, 3, 4).double()
-    found = net(text, patches)
+    embeddings = net(text, patches)
     weights = net.attention.in_proj_weight.chunk(3)
     for row in range(2):
         keys = torch.nn.functional.layer_norm(patches[row], (4,))
@@ -43,7 +47,7 @@ def test_the_cross_attention_is_equation_seven():
         scores = [query @ (weights[1] @ key) / 4**0.5 for key in keys]
         shares = torch.stack(scores).softmax(0)
         answer = sum(share * (weights[2] @ key) for share, key in zip(shares, keys, strict=True))
-        assert torch.allclose(found[row], answer @ net.attention.out_proj.weight.T, atol=1e-6)
+        assert torch.allclose(embeddings[row], answer @ net.attention.out_proj.weight.T, atol=1e-6)
 
 
 def test_patches_may_come_in_any_order_and_a_patch_that_is_looked_at_counts():
@@ -56,7 +60,7 @@ def test_patches_may_come_in_any_order_and_a_patch_that_is_looked_at_counts():
     assert (net(text, patches) - net(text, changed)).abs().max() > 1e-2
 
 
-def test_the_inversion_network_is_the_papers():
+def test_the_inversion_network_is_the_papers(built):
     net = built().inversion
     kinds = [type(layer).__name__ for layer in net]
     assert kinds == ["Linear", "ReLU", "Linear", "ReLU", "Linear", "BatchNorm1d"]
@@ -65,22 +69,22 @@ def test_the_inversion_network_is_the_papers():
     assert len(InversionMLP(4, 8, 4, layers=2)) == 4
 
 
-# --- text matters -------------------------------------------------------------------------------
+# --- text matters ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("context", ["patches", "none"])
 @pytest.mark.parametrize("name", MINIS)
-def test_another_text_gives_another_embedding(name, context):
+def test_another_text_gives_another_embedding(name, context, batch, built):
     net = built(name, context=context).eval()
     with torch.inference_mode():
         tokens = net.backbone.tokens(batch()[0])
-        told = net.backbone.encode_text(["A photo of a hand", "A drawing of two dogs"])
-        one, other = (net.guided(tokens, text.expand(6, -1)) for text in told)
-    assert ((one - other).norm(dim=1) / one.norm(dim=1)).min() > 1e-3
+        texts = net.backbone.encode_text(["A photo of a hand", "A drawing of two dogs"])
+        first, second = (net.guided(tokens, text.expand(6, -1)) for text in texts)
+    assert ((first - second).norm(dim=1) / first.norm(dim=1)).min() > 1e-3
 
 
 @pytest.mark.parametrize("name", MINIS)
-def test_other_words_from_the_inversion_network_change_the_embedding(name):
+def test_other_words_from_the_inversion_network_change_the_embedding(name, batch, built):
     net, images = built(name).eval(), batch()[0]
     with torch.inference_mode():
         before = net.embed(images)
@@ -88,29 +92,31 @@ def test_other_words_from_the_inversion_network_change_the_embedding(name):
     assert (before - after).abs().max() > 1e-3
 
 
-def test_the_pseudo_token_goes_through_the_text_encoder(monkeypatch):
+def test_the_pseudo_token_goes_through_the_text_encoder(monkeypatch, built):
     net = built().eval()
     projected = torch.randn(3, 128)
-    seen = []
+    inputs = []
     real = net.backbone.clip.transformer.forward
     monkeypatch.setattr(
-        net.backbone.clip.transformer, "forward", lambda x, **k: seen.append(x) or real(x, **k)
+        net.backbone.clip.transformer, "forward", lambda x, **k: inputs.append(x) or real(x, **k)
     )
     net.text(projected)
-    (embedded,) = seen
+    (embedded,) = inputs
     place = net.backbone.clip.positional_embedding[5]  # start, a, photo, of, a, S*, hand, end
     assert torch.allclose(embedded[:, 5], net.inversion(projected) + place, atol=1e-5)
 
 
 @pytest.mark.parametrize("part", ["identity", "triplet", "image_to_text", "text_to_image"])
-def test_the_inversion_network_receives_a_gradient_from_each_loss_that_text_reaches(part):
+def test_the_inversion_network_receives_a_gradient_from_each_loss_that_text_reaches(
+    part, batch, built
+):
     net = built().train()
     net.losses(*batch())[part].backward()
     for name, parameter in net.inversion.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
 
-def test_the_text_encoder_is_frozen_but_lets_gradients_through():
+def test_the_text_encoder_is_frozen_but_lets_gradients_through(batch, built):
     net = built().train()
     sum(net.losses(*batch()).values()).backward()
     text = [p for n, p in net.backbone.clip.named_parameters() if not n.startswith("visual.")]
@@ -118,7 +124,7 @@ def test_the_text_encoder_is_frozen_but_lets_gradients_through():
 
 
 @pytest.mark.parametrize("name", MINIS)
-def test_all_that_trains_receives_a_gradient(name):
+def test_all_that_trains_receives_a_gradient(name, batch, built):
     net = built(name, two_heads=True).train()
     stage = recipes.load("promptsg", net.backbone.family).stages[0]
     sum(net.losses(*batch()).values()).backward()
@@ -127,22 +133,22 @@ def test_all_that_trains_receives_a_gradient(name):
         assert (id(parameter) in trained) == (parameter.grad is not None), key
 
 
-# --- the controls -------------------------------------------------------------------------------
+# --- the controls ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("context", ["patches", "none"])
 @pytest.mark.parametrize("name", MINIS)
-def test_over_a_single_token_text_cannot_matter(name, context):
+def test_over_a_single_token_text_cannot_matter(name, context, batch, built):
     net = built(name, control="single_token", context=context).eval()
     tokens = net.backbone.tokens(batch()[0])
     text = torch.randn(6, 128, requires_grad=True)
-    found = net.guided(tokens, text)
-    assert torch.allclose(found, net.guided(tokens, 100 * torch.randn(6, 128)), atol=1e-5)
-    found.square().sum().backward()
+    embeddings = net.guided(tokens, text)
+    assert torch.allclose(embeddings, net.guided(tokens, 100 * torch.randn(6, 128)), atol=1e-5)
+    embeddings.square().sum().backward()
     assert text.grad.abs().max() < 1e-5 * tokens["proj"].abs().max()
 
 
-def test_with_a_single_token_identity_teaches_the_inversion_network_nothing():
+def test_with_a_single_token_identity_teaches_the_inversion_network_nothing(batch, built):
     largest = {}
     for control in ("none", "single_token"):
         net = built(control=control).train()
@@ -151,7 +157,7 @@ def test_with_a_single_token_identity_teaches_the_inversion_network_nothing():
     assert largest["single_token"] < 1e-4 * largest["none"]  # 0 but for rounding
 
 
-def test_constant_text_is_the_fixed_prompt_for_every_image_and_nothing_is_inverted():
+def test_constant_text_is_the_fixed_prompt_for_every_image_and_nothing_is_inverted(batch, built):
     net = built(control="constant_text").train()
     text = net.text(torch.randn(3, 128))
     assert torch.equal(text, net.backbone.encode_text(["A photo of a hand"]).expand(3, -1))
@@ -162,10 +168,10 @@ def test_constant_text_is_the_fixed_prompt_for_every_image_and_nothing_is_invert
     assert all(p.grad is None for p in net.inversion.parameters())
 
 
-# --- at test ------------------------------------------------------------------------------------
+# --- at test --------------------------------------------------------------------------------------
 
 
-def test_the_fixed_prompt_needs_no_inversion_at_test_but_trains_it_all_the_same():
+def test_the_fixed_prompt_needs_no_inversion_at_test_but_trains_it_all_the_same(batch, built):
     net = built(test_prompt="fixed")
     images, labels = batch()
     with torch.inference_mode():
@@ -175,14 +181,14 @@ def test_the_fixed_prompt_needs_no_inversion_at_test_but_trains_it_all_the_same(
     assert net.inversion[0].weight.grad.abs().max() > 0
 
 
-def test_composed_and_fixed_prompt_give_different_embeddings():
+def test_composed_and_fixed_prompt_give_different_embeddings(batch, built):
     images = batch()[0]
     with torch.inference_mode():
-        one, other = (built(test_prompt=t).eval().embed(images) for t in ("composed", "fixed"))
-    assert (one - other).abs().max() > 1e-3
+        first, second = (built(test_prompt=t).eval().embed(images) for t in ("composed", "fixed"))
+    assert (first - second).abs().max() > 1e-3
 
 
-def test_several_prompts_are_averaged_at_test_and_the_first_trains():
+def test_several_prompts_are_averaged_at_test_and_the_first_trains(built):
     prompts = ["A photo of a {} hand", "A drawing of a {} hand"]
     net, projected = built(prompts=prompts), torch.randn(3, 128)
     words = net.eval().inversion(projected)
@@ -193,7 +199,7 @@ def test_several_prompts_are_averaged_at_test_and_the_first_trains():
     assert torch.allclose(net.text(projected), expected, atol=1e-6)
 
 
-def test_a_view_that_was_not_filled_in_leaves_no_hole():
+def test_a_view_that_was_not_filled_in_leaves_no_hole(built):
     assert built(prompts=["A photo of a {} {view} hand"]).prompts == ["A photo of a {} hand"]
 
 
@@ -207,37 +213,37 @@ def test_a_view_that_was_not_filled_in_leaves_no_hole():
         ({"test_embedding": "both", "two_heads": True}, 192 + 128),
     ],
 )
-def test_the_embedding_is_as_wide_as_its_option_says(options, width):
+def test_the_embedding_is_as_wide_as_its_option_says(options, width, batch, built):
     net = built(**options).eval()
     with torch.inference_mode():
-        found = net.embed(batch(2)[0])
-    assert found.shape == (2, width) and found.isfinite().all()
+        embeddings = net.embed(batch(2)[0])
+    assert embeddings.shape == (2, width) and embeddings.isfinite().all()
 
 
-def test_a_unit_embedding_has_length_one_before_its_neck():
+def test_a_unit_embedding_has_length_one_before_its_neck(batch, built):
     net = built(unit=True, test_embedding="module").eval()
     with torch.inference_mode():
         assert torch.allclose(net.embed(batch(3)[0]).norm(dim=1), torch.ones(3), atol=1e-5)
 
 
-# --- losses -------------------------------------------------------------------------------------
+# --- losses ---------------------------------------------------------------------------------------
 
 
-def test_the_losses_are_equation_ten_part_by_part():
+def test_the_losses_are_equation_ten_part_by_part(batch, built):
     net = built(temperature=0.2, triplet_margin=0.5, two_heads=True).eval()
     images, labels = batch()
     parts = net.losses(images, labels)
     tokens = net.backbone.tokens(images)
     text = net.text(tokens["proj"])
-    found = net.guided(tokens, text)
+    embeddings = net.guided(tokens, text)
 
     def classified(head, features):
         return loss.label_smoothed_cross_entropy(head.classifier(head.neck(features)), labels, 0.1)
 
     expected = {
-        "identity": classified(net.head, found),
+        "identity": classified(net.head, embeddings),
         "identity_feat": classified(net.image_head, tokens["feat"]),
-        "triplet": loss.batch_hard_triplet(found, labels, 0.5),
+        "triplet": loss.batch_hard_triplet(embeddings, labels, 0.5),
         "triplet_early": loss.batch_hard_triplet(tokens["early"], labels, 0.5),
         "triplet_feat": loss.batch_hard_triplet(tokens["feat"], labels, 0.5),
         "triplet_proj": loss.batch_hard_triplet(tokens["proj"], labels, 0.5),
@@ -265,23 +271,17 @@ def test_the_losses_are_equation_ten_part_by_part():
         ({"prompts": ["A {} hand", "A hand"]}, "each with one {}"),
     ],
 )
-def test_an_option_out_of_range_is_refused_before_training(options, sentence):
+def test_an_option_out_of_range_is_refused_before_training(options, sentence, built):
     with pytest.raises(ValueError, match=sentence):
         built(**options)
 
 
-def test_it_needs_a_clip():
-    encoder = backbone.build("EfficientNet-Lite0", image_size=64)
-    with pytest.raises(ValueError, match="Method 'promptsg' needs a CLIP"):
-        method.build("promptsg", encoder, 5)
-
-
-def test_without_image_triplets_the_module_has_the_only_one():
+def test_without_image_triplets_the_module_has_the_only_one(batch, built):
     parts = [*built(image_triplets=False).losses(*batch())]
     assert parts == ["identity", "triplet", "image_to_text", "text_to_image"]
 
 
-def test_frozen_blocks_stay_and_their_batch_norms_keep_what_they_know():
+def test_frozen_blocks_stay_and_their_batch_norms_keep_what_they_know(batch, built):
     net = built("mini-RN", unfreeze_blocks=1).train()
     before = {k: v.clone() for k, v in net.backbone.state_dict().items()}
     stage = recipes.load("promptsg", "resnet").stages[0]
@@ -293,7 +293,7 @@ def test_frozen_blocks_stay_and_their_batch_norms_keep_what_they_know():
     assert moved and all(key.startswith("clip.visual.layer4.") for key in moved)
 
 
-# --- recipes ------------------------------------------------------------------------------------
+# --- recipes --------------------------------------------------------------------------------------
 
 CONTRAST = {"loss_weights", "loss_warmup"}
 NECK = {"neck", "reduction", "arcface_scale", "arcface_margin", "test_embedding"}
@@ -345,7 +345,7 @@ def test_as_run_text_could_not_matter_nothing_contrasted_and_training_was_not_no
 
 
 @pytest.mark.parametrize("name", [n for n in recipes.names() if n.startswith("clip_fh_s3")])
-def test_every_version_weighs_losses_that_there_are(name):
+def test_every_version_weighs_losses_that_there_are(name, batch, built):
     for family, backbone_name in (("vit", "mini-ViT"), ("resnet", "mini-RN")):
         recipe = recipes.load(name, family)
         net = built(backbone_name, **recipe.options).train()
@@ -368,13 +368,14 @@ def test_the_published_values_are_the_papers():
 
 def test_the_mini_differs_in_its_pictures_its_schedule_and_the_triplets_on_images_alone():
     full, mini = (recipes.load(name, "vit").model_dump() for name in ("promptsg", "promptsg_mini"))
-    (one,), (other,) = full.pop("stages"), mini.pop("stages")
+    (stage,), (own_stage,) = full.pop("stages"), mini.pop("stages")
     options, own = full.pop("options"), mini.pop("options")
-    assert {key for key in full if full[key] != mini[key]} == {"name", "mean_std", "augment"}
+    changed = {key for key in full if full[key] != mini[key]}
+    assert changed == {"name", "full_size", "mean_std", "augment"}
     assert {key for key in options if options[key] != own[key]} == {"image_triplets"}
     assert mini["augment"] == recipes.load("clip_ft_mini", "vit").augment.model_dump()
     schedule = {"epochs", "batch_size", "learning_rate", "warmup_epochs", "milestones"}
-    assert {key for key in one if one[key] != other[key]} <= schedule
+    assert {key for key in stage if stage[key] != own_stage[key]} <= schedule
 
 
 @pytest.mark.slow
@@ -382,7 +383,8 @@ def test_the_mini_differs_in_its_pictures_its_schedule_and_the_triplets_on_image
 def test_a_full_size_step_trains_on_the_cpu(name):
     family = backbone.architecture(name).family
     recipe = recipes.load("promptsg", family)
-    net = built(name, **recipe.options).train()
+    torch.manual_seed(0)
+    net = method.build("promptsg", backbone.build(name), 5, **recipe.options).train()
     optimiser = torch.optim.Adam(net.parameter_groups(recipe.stages[0]))
     images = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(1))
     sum(net.losses(images, torch.tensor([0, 0, 1, 1])).values()).backward()

@@ -1,18 +1,21 @@
 """Recipes: the published values, their sources, and what a change may and may not be."""
 
 import re
-from pathlib import Path
+from copy import deepcopy
+from functools import cache
 
 import pytest
 import yaml
 from torch import nn
 
 from handid import backbone, method, recipes
+from handid.recipes import files
 
-FOLDER = Path(recipes.__file__).parent
+FOLDER = files.FOLDER
 PUBLISHED = ("clip_ft", "clip_handid")
 FAMILIES = ("vit", "resnet")  # CLIP's
 CLIP = [n for n in recipes.names() if not re.match("cnn|gpa|mba|abd|rga", n)]  # or any network
+mini = cache(backbone.build)
 SOURCE = re.compile(r"\b(paper|code|ours)\b")
 
 
@@ -34,7 +37,7 @@ def test_every_file_is_a_recipe_of_its_own_name():
 @pytest.mark.parametrize("name", CLIP)
 def test_every_recipe_loads_for_both_families_and_fits_its_method(name, family):
     recipe = recipes.load(name, family)
-    encoder = backbone.build({"vit": "mini-ViT", "resnet": "mini-RN"}[family])
+    encoder = deepcopy(mini({"vit": "mini-ViT", "resnet": "mini-RN"}[family]))
     network = method.build(recipe.method, encoder, 3, **recipe.options)
     assert recipe.name == name
     assert type(network).__name__ == method.METHODS[recipe.method]
@@ -98,7 +101,7 @@ def test_clip_handid_differs_from_clip_ft_in_nothing_but_the_text_guidance():
         for end in ("", "_mini"):
             plain, guided = (recipes.load(f"{n}{end}", family) for n in PUBLISHED)
             same = [
-                but(r, "name", "title", "method", "options", "controls", "ablations")
+                but(r, "name", "title", "full_size", "method", "options", "controls", "ablations")
                 for r in (plain, guided)
             ]
             assert same[0] == same[1]
@@ -109,7 +112,7 @@ def test_clip_handid_differs_from_clip_ft_in_nothing_but_the_text_guidance():
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_mini_differs_from_its_published_recipe_in_crop_and_schedule_and_mirrors_nothing(name):
     full, mini = recipes.load(name, "vit"), recipes.load(f"{name}_mini", "vit")
-    left = ("name", "stages", "flip_average", "augment", "ablations")
+    left = ("name", "full_size", "stages", "flip_average", "augment", "ablations")
     assert but(full, *left) == but(mini, *left)
     assert (full.flip_average, full.augment.flip) == (True, 0.5)
     assert (mini.flip_average, mini.augment.flip) == (False, 0.0)
@@ -366,7 +369,7 @@ def test_an_unknown_key_in_a_file_is_refused(tmp_path, monkeypatch, where):
         "learning_rat"
     ] = 1
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.setattr(recipes, "_FOLDER", tmp_path)
+    monkeypatch.setattr(files, "FOLDER", tmp_path)
     assert re.match(r"Recipe 'own': \S*learning_rat: ", refusal("own"))
 
 

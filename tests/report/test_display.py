@@ -12,14 +12,15 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from PIL import Image
 
-from handid import present
+from handid.report import display
+from handid.report.figures import Drawing
 
 
 @pytest.fixture
 def shown(monkeypatch):
     """What would have been displayed: (object, keyword arguments) each."""
     calls = []
-    monkeypatch.setattr(present, "display", lambda thing, **how: calls.append((thing, how)))
+    monkeypatch.setattr(display, "display", lambda thing, **how: calls.append((thing, how)))
     return calls
 
 
@@ -30,10 +31,11 @@ def texts(calls):
 def test_a_figure_becomes_one_picture_with_its_words_and_then_its_caption(shown):
     figure = Figure(figsize=(4, 2))
     figure.subplots().plot([0, 1])
-    present.show(figure, name="rank1", caption="What to see.", alt="A line that rises.")
+    drawing = Drawing(figure, "A line that rises.")
+    display.figure(drawing, name="rank1", caption="What to see.")
     (content, how), (caption, _) = shown
     picture = Image.open(io.BytesIO(base64.b64decode(content["image/png"])))
-    assert picture.format == "PNG" and picture.size == (600, 300)  # 150 pixels an inch
+    assert picture.format == "PNG" and picture.size == (600, 300)  # 150 pixels per inch
     assert np.asarray(picture.convert("RGB"))[0, 0].tolist() == [255, 255, 255]
     assert set(content) == {"image/png", "text/plain"}
     assert content["text/plain"] == "A line that rises."
@@ -45,18 +47,18 @@ def test_a_figure_becomes_one_picture_with_its_words_and_then_its_caption(shown)
 
 
 def test_showing_a_figure_leaves_nothing_open(shown):
-    present.show(Figure(), name="a", caption="b", alt="c")
+    display.figure(Drawing(Figure(), "c"), name="a", caption="b")
     assert plt.get_fignums() == []
 
 
 def test_a_sentence_is_markdown(shown):
-    present.say("**95.7 %** of queries")
+    display.say("**95.7 %** of queries")
     assert texts(shown) == ["**95.7 %** of queries"]
 
 
 def test_a_table_has_its_caption_above_rounded_numbers_and_no_index(shown):
     frame = pd.DataFrame({"set": ["11k"], "rank-1": [95.678], "queries": [1992]}, index=[777])
-    present.table(frame, caption="All systems")
+    display.table(frame, caption="All systems")
     (caption, _), (styled, _) = shown
     html = styled.to_html()
     assert caption.data == "**All systems**"
@@ -68,7 +70,7 @@ def test_a_table_has_its_caption_above_rounded_numbers_and_no_index(shown):
 def test_a_table_shows_what_is_absent_as_a_dash_and_takes_repeated_rows(shown):
     part = pd.DataFrame({"view": ["dorsal"], "queries": [917.0]})
     frame = pd.concat([part, part.assign(queries=np.nan)])  # index 0 twice
-    present.table(frame, caption="c", digits=0)
+    display.table(frame, caption="c", digits=0)
     html = shown[1][0].to_html()
     assert ">917<" in html and ">–<" in html and "nan" not in html
 
@@ -83,10 +85,10 @@ def explorer(shown):
 
     def draw(queries, matches, title):
         drawn.append((queries, matches, title))
-        return Figure(figsize=(1, len(drawn)))
+        return Drawing(Figure(figsize=(1, len(drawn))), "")
 
     labels = ["query 1", "query 2", "query 3"]
-    present.explorer(["q1", "q2", "q3"], ["m1", "m2", "m3"], labels, draw)
+    display.explorer(["q1", "q2", "q3"], ["m1", "m2", "m3"], labels, draw)
     ((box, _),) = shown
     assert [type(child) for child in box.children] == [ipywidgets.Dropdown, ipywidgets.Image]
     return drawn, *box.children

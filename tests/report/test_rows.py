@@ -1,247 +1,215 @@
-"""What a run leaves behind: tidy rows, curves, fingerprints; whole or not at all."""
+"""What a run leaves behind: tidy rows and curves, whole or not at all; and the papers' figures."""
 
-import getpass
-import os
-import platform
-import socket
-from types import SimpleNamespace
-
+import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from handid import record
+from handid.report import rows
+from handid.report.rows import COLUMNS, Score
+
+D_R, D_L = "11k dorsal right", "11k dorsal left"
 
 
-def rows(method="CLIP-FT", value=90.25, seed=0, metrics=("rank1", "mAP")):
-    """Tidy rows of one system."""
-    head = ("mini-ViT", "11k dorsal right", "11k dorsal right")
-    tail = (value - 5, value + 5, 210, 30, 30, seed, True)
-    return pd.DataFrame([(method, *head, m, value, *tail) for m in metrics], columns=record.COLUMNS)
+@pytest.fixture
+def system(row, tidy):
+    """system(method, value, seed, metrics, cmc, **other): a Score of one system."""
+
+    def make(method="CLIP-FT", value=90.25, *, metrics=("rank1", "mAP"), cmc=(1.0,), **other):
+        table = tidy(*(row(method, m, value, **other) for m in metrics))
+        return Score(table, pd.DataFrame(), np.array(cmc))
+
+    return make
 
 
 # --- results and curves -------------------------------------------------------------------------
 
 
-def test_results_come_back_as_they_were_written(tmp_path):
-    path = record.write_results(rows(), tmp_path, "02_fine_tune")
-    assert path == tmp_path / "results" / "02_fine_tune.csv"
-    pd.testing.assert_frame_equal(record.read_results(tmp_path, ["02_fine_tune"]), rows())
+def test_results_come_back_as_they_were_written(tmp_path, system):
+    written = rows.write([system(), system("CLIP-ZS")], tmp_path, "02_fine_tune")
+    assert (tmp_path / "results" / "02_fine_tune.csv").is_file()
+    pd.testing.assert_frame_equal(rows.read(tmp_path, ["02_fine_tune"]), written)
+    pd.testing.assert_frame_equal(written, rows.of([system(), system("CLIP-ZS")]))
+    assert list(written["method"]) == ["CLIP-FT"] * 2 + ["CLIP-ZS"] * 2
 
 
-def test_a_column_too_many_is_not_written(tmp_path):
-    record.write_results(rows().assign(note="x"), tmp_path, "a")
-    assert list(record.read_results(tmp_path, ["a"])) == record.COLUMNS
+def test_a_column_too_many_is_not_written(tmp_path, system):
+    score = system()
+    rows.write([Score(score.rows.assign(note="x"), score.per_query, score.cmc)], tmp_path, "a")
+    assert list(rows.read(tmp_path, ["a"])) == COLUMNS
 
 
-@pytest.mark.parametrize("column", ["low", "synthetic", "n_subjects"])
-def test_a_missing_column_is_refused_and_nothing_is_written(tmp_path, column):
+@pytest.mark.parametrize("column", ["low", "synthetic", "n_subjects", "system", "task"])
+def test_a_missing_column_is_refused_and_nothing_is_written(tmp_path, system, column):
+    score = system()
+    score = Score(score.rows.drop(columns=column), score.per_query, score.cmc)
     with pytest.raises(ValueError, match=f"lack the column '{column}'"):
-        record.write_results(rows().drop(columns=column), tmp_path, "a")
+        rows.write([score], tmp_path, "a")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_curves_come_back_in_percent_a_row_a_rank(tmp_path):
-    systems = [(rows().iloc[0], [0.5, 0.75, 1.0]), (rows("CLIP-ZS").iloc[0], [0.25, 1.0])]
-    record.write_curves(systems, tmp_path, "02_fine_tune")
-    found = record.read_curves(tmp_path, ["02_fine_tune"])
-    assert found["rank"].tolist() == [1, 2, 3, 1, 2]
-    assert found["found"].tolist() == [50, 75, 100, 25, 100]
-    assert found["method"].tolist() == ["CLIP-FT"] * 3 + ["CLIP-ZS"] * 2
-    assert found["synthetic"].all() and set(found["test_set"]) == {"11k dorsal right"}
+def test_curves_come_back_in_percent_with_one_row_per_rank(tmp_path, system):
+    scores = [system(cmc=[0.5, 0.75, 1.0]), system("CLIP-ZS", cmc=[0.25, 1.0])]
+    rows.write(scores, tmp_path, "02_fine_tune")
+    curves = rows.read_curves(tmp_path, ["02_fine_tune"])
+    assert curves["rank"].tolist() == [1, 2, 3, 1, 2]
+    assert curves["found"].tolist() == [50, 75, 100, 25, 100]
+    assert curves["method"].tolist() == ["CLIP-FT"] * 3 + ["CLIP-ZS"] * 2
+    assert curves["system"].tolist() == ["clip_ft"] * 3 + ["clip_zero_shot"] * 2
+    assert not curves["synthetic"].any() and set(curves["test_set"]) == {D_R}
 
 
-def test_the_notebook_that_has_to_run_first_is_named(tmp_path):
-    record.write_results(rows(), tmp_path, "01_zero_shot")
-    for read in (record.read_results, record.read_curves):
-        with pytest.raises(
-            FileNotFoundError, match="notebook 02_fine_tune are not there"
-        ) as caught:
+def test_the_notebook_that_has_to_run_first_is_named(tmp_path, system):
+    rows.write([system()], tmp_path, "01_zero_shot")
+    for read in (rows.read, rows.read_curves):
+        with pytest.raises(FileNotFoundError, match="notebook 02_fine_tune are not there") as told:
             read(tmp_path, ["02_fine_tune", "01_zero_shot"])
-        assert "--only 02)" in str(caught.value)
+        assert "--only 02)" in str(told.value)
+        with pytest.raises(ValueError, match="No notebook is named"):
+            read(tmp_path, [])
 
 
-def test_two_notebooks_may_not_say_different_things_of_a_system(tmp_path):
-    record.write_results(rows(value=90), tmp_path, "02")
-    record.write_results(rows(value=80), tmp_path, "03")
+def test_two_notebooks_may_not_say_different_things_of_a_system(tmp_path, system):
+    rows.write([system(value=90)], tmp_path, "02")
+    rows.write([system(value=80)], tmp_path, "03")
     with pytest.raises(ValueError, match="Two notebooks say different things of CLIP-FT: run 02, "):
-        record.read_results(tmp_path, ["02", "03"])
+        rows.read(tmp_path, ["02", "03"])
 
 
-def test_of_a_row_that_two_notebooks_wrote_one_is_kept(tmp_path):
-    record.write_results(pd.concat([rows("CLIP-ZS", 90), rows(value=80)]), tmp_path, "02")
-    record.write_results(pd.concat([rows(value=80), rows(value=70, seed=1)]), tmp_path, "03")
-    found = record.read_results(tmp_path, ["02", "03"])
-    kept = found[found["metric"] == "rank1"][["method", "seed", "value"]]
+@pytest.mark.parametrize("other", [{"n_gallery": 30}, {"synthetic": True}])
+def test_results_of_different_data_are_not_mixed(tmp_path, system, other):
+    rows.write([system()], tmp_path, "02")
+    rows.write([system("CLIP-ZS", **other)], tmp_path, "03")
+    with pytest.raises(ValueError, match="measured on different data or draws: run these"):
+        rows.read(tmp_path, ["02", "03"])
+
+
+def test_of_a_row_that_two_notebooks_wrote_one_is_kept(tmp_path, system):
+    rows.write([system("CLIP-ZS", 90), system(value=80)], tmp_path, "02")
+    rows.write([system(value=80), system(value=70, seed=1)], tmp_path, "03")
+    both = rows.read(tmp_path, ["02", "03"])
+    kept = both[both["metric"] == "rank1"][["method", "seed", "value"]]
     assert kept.to_numpy().tolist() == [["CLIP-ZS", 0, 90], ["CLIP-FT", 0, 80], ["CLIP-FT", 1, 70]]
-    assert found.index.tolist() == [*range(6)]
+    assert both.index.tolist() == [*range(6)]
 
 
-def test_of_a_curve_that_two_notebooks_wrote_the_last_is_kept(tmp_path):
+def test_two_tasks_of_a_system_are_two_rows(tmp_path, system):
+    rows.write([system(value=90), system(value=50, task="other hand")], tmp_path, "02")
+    assert len(rows.read(tmp_path, ["02"])) == 4
+
+
+def test_of_a_curve_that_two_notebooks_wrote_the_last_is_kept(tmp_path, system):
     for notebook, curve in (("02", [0.5, 1.0]), ("03", [0.25, 1.0])):
-        record.write_curves([(rows().iloc[0], curve)], tmp_path, notebook)
-    found = record.read_curves(tmp_path, ["02", "03"])
-    assert found[["rank", "found"]].to_numpy().tolist() == [[1, 25], [2, 100]]
+        rows.write([system(cmc=curve)], tmp_path, notebook)
+    curves = rows.read_curves(tmp_path, ["02", "03"])
+    assert curves[["rank", "found"]].to_numpy().tolist() == [[1, 25], [2, 100]]
 
 
 @pytest.mark.parametrize("kind", ["results", "curves"])
-def test_a_write_that_fails_halfway_keeps_the_old_file(tmp_path, monkeypatch, kind):
-    def write():
-        if kind == "results":
-            return record.write_results(rows(), tmp_path, "a")
-        return record.write_curves([(rows().iloc[0], [1.0])], tmp_path, "a")
+def test_a_write_that_fails_halfway_keeps_the_old_file(tmp_path, monkeypatch, system, kind):
+    rows.write([system()], tmp_path, "a")
+    path = tmp_path / kind / "a.csv"
+    old, to_csv = path.read_text(), pd.DataFrame.to_csv
 
-    def halfway(self, path, **how):
-        path.write_text("half")
+    def halfway(self, part, **how):
+        if kind not in str(part):
+            return to_csv(self, part, **how)
+        part.write_text("half")
         raise KeyboardInterrupt
 
-    old = write().read_text()
     monkeypatch.setattr(pd.DataFrame, "to_csv", halfway)
     with pytest.raises(KeyboardInterrupt):
-        write()
-    assert [file.name for file in (tmp_path / kind).iterdir()] == ["a.csv"]
-    assert (tmp_path / kind / "a.csv").read_text() == old
+        rows.write([system(value=50, cmc=[0.5, 1.0])], tmp_path, "a")
+    assert [file.name for file in path.parent.iterdir()] == ["a.csv"]
+    assert path.read_text() == old
 
 
-# --- fingerprints -------------------------------------------------------------------------------
+# --- the papers' figures ------------------------------------------------------------------------
 
 
-def test_a_digest_depends_on_content_and_not_on_the_order_of_keys():
-    assert record.digest({"a": 1, "b": [2]}) == record.digest({"b": [2], "a": 1})
-    assert len({record.digest(content) for content in ({"a": 1}, {"a": 2}, {"b": 1}, [1])}) == 4
-    assert len(record.digest({})) == 16 and int(record.digest({}), 16) > 0
+def test_the_published_figures_are_all_there():
+    papers = rows.published()
+    what = ["system", "source", "table", "method", "backbone", "train_set", "test_set"]
+    assert list(papers) == [*what, "metric", "value", "ap_definition", "note"]
+    assert len(papers) == 386 and papers["system"].notna().all()
+    assert not papers.duplicated([*what, "metric", "ap_definition", "note"]).any()
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A toy package of two rooms and a folder, in the place of ours."""
-    home = tmp_path / "toy"
-    for name in ("record.py", "a.py", "folder/b.py", "folder/c.yaml", "published.csv"):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(name)
-    monkeypatch.setattr(record, "__file__", str(home / "record.py"))
-    return home
+def test_one_title_of_a_table_is_one_system():
+    papers = rows.published()
+    assert (papers.groupby("method")["system"].nunique() == 1).all()
+    names = papers.drop_duplicates("method").groupby("system")["method"].agg(list).to_dict()
+    assert {key: titles for key, titles in names.items() if len(titles) > 1} == {
+        "cnn_baseline": ["VGG19-bn", "ResNet50"]  # called by the network's name
+    }
 
 
-@pytest.mark.parametrize("name", ["a.py", "folder/b.py", "folder/c.yaml", "published.csv"])
-def test_the_code_fingerprint_changes_with_the_content_of_any_room(package, name):
-    before = record.code_fingerprint()
-    os.utime(package / name, ns=(1, 1))
-    assert record.code_fingerprint() == before  # a checkout's new times are no new code
-    (package / name).write_text("changed")
-    assert record.code_fingerprint() != before
-    (package / name).write_text(name)
-    assert record.code_fingerprint() == before
+def test_every_published_figure_is_a_percentage_and_every_map_names_its_definition():
+    papers = rows.published()
+    assert papers["value"].between(0, 100).all() and papers["value"].max() > 90
+    maps = papers["metric"] == "mAP"
+    assert set(papers.loc[maps, "ap_definition"]) == {"standard", "trapezoid"}
+    assert papers.loc[~maps, "ap_definition"].isna().all()
 
 
-def test_the_code_fingerprint_changes_with_a_files_name(package):
-    before = record.code_fingerprint()
-    (package / "a.py").rename(package / "z.py")
-    assert record.code_fingerprint() != before
-
-
-def test_the_code_fingerprint_of_named_rooms_ignores_the_others(package):
-    room, folder = record.code_fingerprint("a.py"), record.code_fingerprint("folder")
-    (package / "a.py").write_text("changed")
-    assert record.code_fingerprint("folder") == folder
-    assert record.code_fingerprint("a.py") != room
-    (package / "folder" / "c.yaml").write_text("changed")
-    assert record.code_fingerprint("folder") != folder
-
-
-def test_the_code_fingerprint_ignores_what_python_compiled(package):
-    before = record.code_fingerprint()
-    (package / "__pycache__").mkdir()
-    (package / "__pycache__" / "a.pyc").write_bytes(b"compiled")
-    assert record.code_fingerprint() == before
-
-
-@pytest.fixture
-def table(tmp_path):
-    """Three files as a table of photographs."""
-    paths = [tmp_path / f"{name}.jpg" for name in "abc"]
-    for number, path in enumerate(paths):
-        path.write_bytes(b"x" * (number + 1))
-        os.utime(path, ns=(10**18, 10**18))
-    content = {"path": map(str, paths), "identity": ["1 r", "1 r", "2 r"], "role": "subject"}
-    return pd.DataFrame(content)
-
-
-def test_the_table_fingerprint_changes_with_a_files_size_or_time(table):
-    seen = [record.table_fingerprint(table)]
-    path = table["path"].iloc[1]
-    os.utime(path, ns=(10**18, 10**18 + 1))
-    seen.append(record.table_fingerprint(table))
-    with open(path, "ab") as file:
-        file.write(b"x")
-    os.utime(path, ns=(10**18, 10**18))
-    seen.append(record.table_fingerprint(table))
-    assert len(set(seen)) == 3
-
-
-@pytest.mark.parametrize(("column", "value"), [("identity", "3 r"), ("role", "distractor")])
-def test_the_table_fingerprint_changes_with_who_is_shown(table, column, value):
-    changed = table.copy()
-    changed.loc[1, column] = value
-    assert record.table_fingerprint(changed) != record.table_fingerprint(table)
-    assert record.table_fingerprint(table.iloc[:2]) != record.table_fingerprint(table)
-
-
-def test_the_table_fingerprint_does_not_depend_on_where_the_folder_lies(table, tmp_path):
-    before = record.table_fingerprint(table)
-    moved = [str(tmp_path / "elsewhere" / os.path.basename(path)) for path in table["path"]]
-    (tmp_path / "elsewhere").mkdir()
-    for old, new in zip(table["path"], moved, strict=True):
-        os.rename(old, new)
-    assert record.table_fingerprint(table.assign(path=moved)) == before
-
-
-# --- environment --------------------------------------------------------------------------------
-
-
-def test_the_environment_names_versions_and_device_but_no_machine_and_no_user(monkeypatch):
-    names = {"system": "Linux", "release": "6", "version": "1", "machine": "x86_64"}
-    monkeypatch.setattr(platform, "uname", lambda: SimpleNamespace(node="alices-laptop", **names))
-    monkeypatch.setattr(socket, "gethostname", lambda: "alices-laptop")
-    for name in ("USER", "LOGNAME", "HOME"):
-        monkeypatch.setenv(name, "/home/alice")
-    assert "alice" in getpass.getuser() + platform.node()
-    found = record.environment("cpu")
-    assert "alice" not in str(found)
-    assert found["torch"] == torch.__version__.split("+")[0]
-    assert found["python"] == platform.python_version()
-    assert (found["device"], found["on"]) == ("cpu", f"x86_64, {torch.get_num_threads()} threads")
-    assert {"open_clip_torch", "numpy", "pandas", "pillow", "torchvision"} <= found.keys()
-
-
-def test_the_environment_names_the_accelerator(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"Accelerator of {device}")
-    found = record.environment("cuda:1")
-    assert (found["device"], found["on"]) == ("cuda:1", "Accelerator of cuda:1")
-
-
-# --- the papers' numbers ------------------------------------------------------------------------
-
-
-def test_the_published_numbers_are_all_there():
-    known = record.published()
-    who = ["source", "table", "method", "backbone", "train_set", "test_set"]
-    assert list(known) == [*who, "metric", "value", "ap_definition", "note"]
-    assert len(known) == 386
-    assert not known.duplicated([*who, "metric", "ap_definition", "note"]).any()
-
-
-def test_every_published_number_is_a_percentage_and_every_map_names_its_definition():
-    known = record.published()
-    assert known["value"].between(0, 100).all() and known["value"].max() > 90
-    maps = known["metric"] == "mAP"
-    assert set(known.loc[maps, "ap_definition"]) == {"standard", "trapezoid"}
-    assert known.loc[~maps, "ap_definition"].isna().all()
-
-
-def test_two_published_numbers_are_those_of_the_paper():
-    known = record.published().query(
-        "source == 'CLIP-HandID paper' and method == 'CLIP-HandID' and backbone == 'ViT-B/16' "
+def test_two_published_figures_are_those_of_the_paper():
+    papers = rows.published().query(
+        "source == 'CLIP-HandID paper' and system == 'clip_handid' and backbone == 'ViT-B/16' "
         "and test_set == '11k dorsal right'"
     )
-    assert dict(zip(known["metric"], known["value"], strict=True)) == {"rank1": 95.68, "mAP": 96.53}
+    assert dict(zip(papers["metric"], papers["value"], strict=True)) == {
+        "rank1": 95.68,
+        "mAP": 96.53,
+    }
+
+
+# --- names and means ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("other", "labels"),
+    [
+        ({}, ["CLIP-ZS", "CLIP-FT"]),
+        ({"backbone": "RN50"}, ["CLIP-ZS, ViT-B/16", "CLIP-FT, RN50"]),
+        ({"target": D_L}, [f"CLIP-ZS, {D_R}", f"CLIP-FT, {D_L}"]),
+        (
+            {"target": D_L, "backbone": "RN50"},
+            [f"CLIP-ZS, ViT-B/16, {D_R}", f"CLIP-FT, RN50, {D_L}"],
+        ),
+        ({"task": "other hand"}, ["CLIP-ZS, papers", "CLIP-FT, other hand"]),
+    ],
+)
+def test_a_label_names_only_what_differs(row, tidy, other, labels):
+    table = tidy(row("CLIP-ZS"), row("CLIP-ZS", "mAP"), row("CLIP-FT", **other))
+    shown = rows.labelled(table, "rank1")
+    assert shown["label"].tolist() == labels
+    assert shown["value"].tolist() == [90, 90]
+
+
+def test_labels_tell_two_training_sets_apart(row, tidy):
+    shown = rows.labelled(tidy(row(), row(train_set=D_L, value=50)), "rank1")
+    assert list(shown["label"]) == ["CLIP-FT", f"CLIP-FT, trained on {D_L}"]
+    both = rows.labelled(tidy(row(), row(target=D_L, train_set=D_R, value=50)), "rank1")
+    assert list(both["label"]) == [f"CLIP-FT, {D_R}", f"CLIP-FT, {D_L}, trained on {D_R}"]
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones(row, tidy):
+    with pytest.raises(ValueError, match="Unknown metric 'foo': choose one of rank1, rank5"):
+        rows.labelled(tidy(row()), "foo")
+
+
+def test_seeds_are_averaged(row, tidy):
+    means = rows.mean_over_seeds(tidy(row(value=90), row(value=93, seed=1)))
+    assert means[["value", "low", "high", "seeds"]].to_numpy().tolist() == [[91.5, 87.5, 93.5, 2]]
+
+
+def test_a_figure_without_an_interval_stands_alone(row):
+    assert rows.with_interval(pd.Series(row())) == "90.0 [86.0, 92.0]"
+    assert rows.with_interval(pd.Series(row(low=np.nan, high=np.nan))) == "90.0"
+
+
+def test_rank_1_by_person_is_over_all_runs_worst_first():
+    hits = [(3, 1), (3, 1), (1, 2), (1, 1), (2, 5), (2, 2), (2, 9)]
+    per_query = pd.DataFrame(hits, columns=["subject", "first_hit"]).assign(run=0)
+    shares = rows.by_person(per_query)
+    assert shares.to_dict() == {2: 0.0, 1: 0.5, 3: 1.0}
+    assert shares.index.tolist() == [2, 1, 3]

@@ -1,1 +1,26 @@
-"""TODO."""
+"""Arrays and tables -> figures with their words. Nothing is measured, saved or shown here."""
+
+from handid.report.figures.curves import cmc, loss_parts, training
+from handid.report.figures.intervals import differences, questions, scores
+from handid.report.figures.matrices import confusion, grids, similarities
+from handid.report.figures.people import by_person, images_per_person
+from handid.report.figures.pictures import contact_sheet, retrieval, similarity_maps
+from handid.report.figures.style import Drawing
+
+__all__ = [
+    "Drawing",
+    "by_person",
+    "cmc",
+    "confusion",
+    "contact_sheet",
+    "differences",
+    "grids",
+    "images_per_person",
+    "loss_parts",
+    "questions",
+    "retrieval",
+    "scores",
+    "similarities",
+    "similarity_maps",
+    "training",
+]

@@ -1,0 +1,51 @@
+"""What every backbone offers, whichever network is inside. It holds no network of its own."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class ImageEncoder(nn.Module, ABC):
+    """An image encoder that methods may train; CLIP's also encodes text, see clip.Backbone.
+
+    Attributes:
+        name: of its architecture.
+        family: "vit" or "resnet" (CLIP's) or "cnn" (ImageNet's), by which recipes choose values.
+        image_size: side of the square input, pixels.
+        dims: width of each image feature that `forward` returns, by its name.
+        channels: of the feature map; 0 for an encoder that has none.
+        sides: of the feature map after each stage, in cells; empty without a map. The last is that
+            of `map`.
+    """
+
+    name: str
+    family: str
+    image_size: int
+    dims: dict[str, int]
+    channels: int
+    sides: list[int]
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The module whose tensors a weights file holds."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """[B, 3, H, W] normalised images -> features by name, [B, dims[name]] each."""
+
+    @abstractmethod
+    def image_parameters(self) -> list[nn.Parameter]:
+        """The parameters of the image encoder, which a method may train."""
+
+    @abstractmethod
+    def blocks(self) -> list[nn.Module]:
+        """The image encoder's blocks in order, of which a method may train the last ones."""
+
+    @abstractmethod
+    def map(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] normalised images -> [B, channels, h, w]."""
+
+    @abstractmethod
+    def map_parameters(self) -> list[nn.Parameter]:
+        """The parameters that `map` depends on."""

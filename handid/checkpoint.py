@@ -1,0 +1,184 @@
+"""What a training leaves on disk and resumes from: checkpoints, the best weights, its history.
+
+Safetensors, JSON and CSV only. It knows no loop, no optimiser and no method by name.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from handid import disk
+
+_METHOD = "method."  # begins the names of a method's tensors; the others are the optimiser's
+
+
+@dataclass
+class Progress:
+    """How far a training has come; stored with every checkpoint.
+
+    Attributes:
+        stage: number of the stage that runs, from 0.
+        epoch: number of finished epochs of this stage.
+        best: the largest validation figure so far.
+        history: one row per finished epoch.
+    """
+
+    stage: int = 0
+    epoch: int = 0
+    best: float = -math.inf
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Keeper:
+    """The folder of one training: it resumes, keeps the best weights, and clears up at the end.
+
+    Attributes:
+        progress: how far the training has come; the loop moves `stage` and `epoch`.
+        optimiser_tensors: of the checkpoint that was resumed; empty otherwise.
+    """
+
+    def __init__(self, method: nn.Module, select: str, folder: Path, seconds: float):
+        """Resume what the folder holds.
+
+        Args:
+            method: gets the tensors of a checkpoint, if there is one.
+            select: "best" or "last": the epoch whose weights count.
+            folder: made if absent.
+            seconds: at least this long between two checkpoints.
+
+        Raises:
+            ValueError: one sentence, for a checkpoint that is damaged or another method's.
+        """
+        self.method, self.select, self.folder, self.seconds = method, select, folder, seconds
+        self.progress = Progress()
+        self.optimiser_tensors: dict[str, Tensor] = {}
+        self._best_tensors: dict[str, Tensor] | None = None
+        self._written = time.perf_counter()
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._checkpoint.exists():
+            self._resume()
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def _best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    def keep(self, row: dict[str, Any], optimiser_tensors: Callable[[], dict[str, Tensor]]) -> None:
+        """Note an epoch; write a checkpoint if the last one is old enough.
+
+        Args:
+            row: of the history, with `validation`.
+            optimiser_tensors: the optimiser's state by name, called if a checkpoint is written.
+        """
+        self.progress.history.append(row)
+        validation = row["validation"]
+        if self.select == "last" or math.isnan(validation) or validation >= self.progress.best:
+            self.progress.best = -math.inf if math.isnan(validation) else validation
+            self._best_tensors = {k: v.clone() for k, v in trained_tensors(self.method).items()}
+        if time.perf_counter() - self._written >= self.seconds:
+            self._write_checkpoint(optimiser_tensors())
+
+    def finish(self) -> pd.DataFrame:
+        """Leave the method with the chosen weights, and only them and the history on disk."""
+        self._write_best()
+        if self._best.exists():
+            load_weights(self.method, self._best)
+        history = self._write_history()
+        with disk.whole(self.folder / "weights.safetensors") as part:
+            save_file(trained_tensors(self.method), part)
+        self._best.unlink(missing_ok=True)
+        self._checkpoint.unlink(missing_ok=True)
+        return history
+
+    def _write_checkpoint(self, optimiser_tensors: dict[str, Tensor]) -> None:
+        self._write_best()
+        own = {_METHOD + name: value for name, value in trained_tensors(self.method).items()}
+        metadata = {"progress": json.dumps(vars(self.progress))}
+        with disk.whole(self._checkpoint) as part:
+            save_file({**own, **optimiser_tensors}, part, metadata=metadata)
+        self._write_history()
+        self._written = time.perf_counter()
+
+    def _write_best(self) -> None:
+        if self._best_tensors is not None:
+            with disk.whole(self._best) as part:
+                save_file(self._best_tensors, part)
+
+    def _write_history(self) -> pd.DataFrame:
+        history = pd.DataFrame(self.progress.history)
+        with disk.whole(self.folder / "history.csv") as part:
+            history.to_csv(part, index=False)
+        return history
+
+    def _resume(self) -> None:
+        tensors = _read(self._checkpoint)
+        with safe_open(self._checkpoint, framework="pt") as file:
+            self.progress = Progress(**json.loads(file.metadata()["progress"]))
+        own = {k.removeprefix(_METHOD): v for k, v in tensors.items() if k.startswith(_METHOD)}
+        _load(self.method, own, self._checkpoint)
+        self.optimiser_tensors = {k: v for k, v in tensors.items() if not k.startswith(_METHOD)}
+
+
+def finished(method: nn.Module, folder: Path) -> pd.DataFrame | None:
+    """The history of a training that ended, whose weights the method gets; None of any other.
+
+    Raises:
+        ValueError: if the weights belong to another method or backbone, or are damaged.
+    """
+    weights, history = folder / "weights.safetensors", folder / "history.csv"
+    if not (weights.exists() and history.exists()):
+        return None
+    load_weights(method, weights)
+    return pd.read_csv(history)
+
+
+def load_weights(method: nn.Module, path: str | Path) -> None:
+    """Give a freshly built method the tensors that a training left in a safetensors file.
+
+    Raises:
+        ValueError: if the file belongs to another method or backbone, or is damaged.
+    """
+    _load(method, _read(Path(path)), Path(path))
+
+
+def trained_tensors(method: nn.Module) -> dict[str, Tensor]:
+    """All tensors but those of a frozen part of the backbone, which its own weights give back."""
+    frozen = {
+        name
+        for name, parameter in method.named_parameters()
+        if name.startswith("backbone.") and not parameter.requires_grad
+    }
+    return {
+        name: tensor.detach().contiguous()
+        for name, tensor in method.state_dict().items()
+        if name not in frozen
+    }
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError:
+        raise ValueError(f"{path} is damaged: remove it and run again.") from None
+
+
+def _load(method: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        missing, unknown = method.load_state_dict(tensors, strict=False)
+    except RuntimeError:
+        raise ValueError(f"{path} holds another method's or another backbone's weights.") from None
+    trained = trained_tensors(method).keys()
+    if unknown or any(name in trained for name in missing):
+        raise ValueError(f"{path} holds another method's or another backbone's weights.")

@@ -1,0 +1,120 @@
+"""Pixels on disk: each photograph is decoded once to uint8, and read from there afterwards.
+
+A set of hands at 256 pixels fits in memory, so that an epoch costs a few copies instead of
+thousands of JPEG decodes. Not a data set class and not a worker pool.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from handid import disk, fingerprint
+from handid.image.decode import Geometry, decode, fit
+
+_CACHE_VERSION = 1
+
+
+def _cache_file(path: str, folder: Path, geometry: Geometry) -> Path:
+    stat = os.stat(path)
+    name = fingerprint.digest(
+        [os.path.abspath(path), stat.st_size, stat.st_mtime_ns, _CACHE_VERSION]
+    )
+    return folder / f"{geometry[0]}-{geometry[1]}" / name[:2] / f"{name}.npy"
+
+
+def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) -> str | None:
+    """Write the squares that the cache lacks; return a phrase if the file cannot be used."""
+    try:
+        files = {geometry: _cache_file(path, folder, geometry) for geometry in geometries}
+    except OSError:
+        return "is missing"
+    absent = {geometry: file for geometry, file in files.items() if not file.exists()}
+    if not absent:
+        return None
+    try:
+        image = decode(path)
+    except ValueError as error:
+        return str(error)
+    for geometry, file in absent.items():
+        with disk.whole(file) as part:
+            np.save(part, fit(image, geometry), allow_pickle=False)
+    return None
+
+
+def fill(
+    paths: Sequence[str],
+    folder: str | Path,
+    geometries: Sequence[Geometry],
+    *,
+    workers: int | None = None,
+    progress: bool = True,
+) -> dict[str, str]:
+    """Decode every photograph once, whatever the number of geometries, and keep the pixels on disk.
+
+    A file that changed on disk (size or time) is decoded again. Readable files are kept even if
+    others are not readable, so that a second run continues where this one stopped.
+
+    Args:
+        paths: N image files.
+        folder: the cache's folder.
+        geometries: the squares wanted, see `fit`.
+        workers: threads (Pillow decodes without Python's lock); the number of cores if None.
+        progress: show a bar.
+
+    Returns:
+        The files that cannot be used: path -> one phrase. Empty if all can.
+
+    Raises:
+        OSError: when the disk is full.
+    """
+    folder = Path(folder)
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        problems = pool.map(lambda path: _decode_to_cache(path, folder, geometries), paths)
+        bar = tqdm(problems, "photographs", len(paths), disable=not progress, mininterval=5)
+        return {path: problem for path, problem in zip(paths, bar, strict=True) if problem}
+
+
+def describe(problems: dict[str, str], total: int) -> str:
+    """One sentence about photographs that cannot be used, as `fill` returns them."""
+    shown = "; ".join(f"{path} {problem}" for path, problem in [*problems.items()][:3])
+    more = "; ..." if len(problems) > 3 else ""
+    return f"{len(problems)} of {total} photographs cannot be used: {shown}{more}"
+
+
+def pixels(
+    paths: Sequence[str], folder: str | Path, geometry: Geometry, *, progress: bool = True
+) -> np.ndarray:
+    """The photographs as one array, from the cache where they are in it.
+
+    Returns:
+        [N, s, s, 3] uint8, in the order of `paths`.
+
+    Raises:
+        ValueError: naming the first unreadable files and their number.
+        OSError: when the disk is full.
+    """
+    paths = list(paths)
+    problems = fill(paths, folder, [geometry], progress=progress)
+    if problems:
+        sentence = describe(problems, len(paths))
+        raise ValueError(f"{sentence}. Mend or remove them; the rest is cached.")
+    size = geometry[1]
+    images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
+    for row, path in enumerate(paths):
+        images[row] = _load_pixels(path, Path(folder), geometry)
+    return images
+
+
+def _load_pixels(path: str, folder: Path, geometry: Geometry) -> np.ndarray:
+    """One photograph's cached pixels; a damaged cache file is written again."""
+    file = _cache_file(path, folder, geometry)
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError):
+        file.unlink()
+        _decode_to_cache(path, folder, [geometry])
+        return np.load(file, allow_pickle=False)

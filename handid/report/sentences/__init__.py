@@ -1,0 +1,38 @@
+"""Tidy rows and tables -> the sentences of a report. Each begins with its answer.
+
+A sentence never says more than its interval: see `verdict`.
+"""
+
+from handid.report.sentences.gains import ablation, added, gain, helps, holds
+from handid.report.sentences.levels import parts, specialised, summary, versions
+from handid.report.sentences.looks import maps, people, texts
+from handid.report.sentences.material import counts, data, pretraining, problems
+from handid.report.sentences.research import research_questions
+from handid.report.sentences.untrained import floors, level, questions, zero_shot
+from handid.report.sentences.verdicts import Verdict, verdict
+
+__all__ = [
+    "Verdict",
+    "ablation",
+    "added",
+    "counts",
+    "data",
+    "floors",
+    "gain",
+    "helps",
+    "holds",
+    "level",
+    "maps",
+    "parts",
+    "people",
+    "pretraining",
+    "problems",
+    "questions",
+    "research_questions",
+    "specialised",
+    "summary",
+    "texts",
+    "verdict",
+    "versions",
+    "zero_shot",
+]

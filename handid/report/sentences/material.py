@@ -1,0 +1,84 @@
+"""Sentences about what a study stands on: its photographs, and the weights that ship."""
+
+import pandas as pd
+
+from handid.report import tables
+from handid.report.sentences.verdicts import counted, listed, span
+
+
+def data(audit: pd.DataFrame, problems_found: pd.DataFrame, total: int, where: str) -> str:
+    """How many people, views and photographs there are, and whether they are the papers'.
+
+    Args:
+        audit: one row per view: set, view, train identities, test identities and other counts.
+        problems_found: one row per broken or repeated file.
+        total: number of photographs.
+        where: names the data, and says if they are synthetic.
+    """
+    # In one view an identity is a person.
+    people = audit["train identities"] + audit["test identities"]
+    size = f"{span(people, ',.0f')} people in each of {counted(len(audit), 'view')}"
+    if len(audit) == 1:
+        size = f"{people.iloc[0]:,} people in 1 view"
+    names = [
+        f"{name} {listed(list(part['view']))}" for name, part in audit.groupby("set", sort=False)
+    ]
+    return (
+        f"**{size}, {total:,} photographs** ({where}; views: {'; '.join(names)}). "
+        f"{counts(audit)} {problems(problems_found, total)}"
+    )
+
+
+def counts(audit: pd.DataFrame) -> str:
+    """Whether every count equals the papers', and which do not."""
+    papers = tables.PUBLISHED_COUNTS
+    both = audit.merge(papers, on=["set", "view"], suffixes=("", " (papers)"))
+    names = list(papers.columns[2:])
+    differ = [
+        f"{row['set']} {row['view']}: {name} {row[name]:,} instead of {row[f'{name} (papers)']:,}"
+        for _, row in both.iterrows()
+        for name in names
+        if row[name] != row[f"{name} (papers)"]
+    ]
+    if both.empty:
+        return "The papers count none of these views."
+    if not differ:
+        return f"All {len(both) * len(names)} counts equal the papers'."
+    more = f" and {len(differ) - 4} more" if len(differ) > 4 else ""
+    return (
+        f"{len(differ)} of {len(both) * len(names)} counts differ from those of the complete real "
+        f"sets in the papers: {'; '.join(differ[:4])}{more}."
+    )
+
+
+def problems(problems_found: pd.DataFrame, total: int) -> str:
+    """How many files are broken or there twice."""
+    if problems_found.empty:
+        return f"All {total:,} files decode in full, and no two are the same."
+    return f"{len(problems_found)} of {total:,} files are broken or repeated; the table names them."
+
+
+def pretraining(cards: pd.DataFrame, curves: dict[str, pd.DataFrame]) -> str:
+    """Where the shipped weights come from, one line per model.
+
+    Args:
+        cards: one row per model: backbone, images_seen, training_hours, device, on.
+        curves: backbone -> its training, with `validation` (fraction) by epoch.
+    """
+    if cards.empty:
+        return "**No weights ship with this package.**"
+    lines = [
+        f"**From synthetic hands alone**: the {counted(len(cards), 'model')} that ship"
+        f"{'s' if len(cards) == 1 else ''} with this package never saw a photograph: "
+        "all they know of hands is what the renderer draws.",
+        "",
+    ]
+    for _, card in cards.iterrows():
+        first, last = (100 * curves[card["backbone"]]["validation"].iloc[i] for i in (0, -1))
+        lines.append(
+            f"- **{card['backbone']}** saw {card['images_seen']:,} synthetic pictures with their "
+            f"captions in {card['training_hours']:.1f} hours ({card['device']}, {card['on']}). On "
+            f"hands of strangers its mAP rose from {first:.1f} % after the first epoch to "
+            f"{last:.1f} %."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,129 @@
+"""What an interval allows a sentence to say, and the words that several sentences share."""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+import numpy as np
+import pandas as pd
+
+
+class Verdict(Enum):
+    """What is known of a difference; the value is how a sentence says it."""
+
+    HIGHER = "higher; the 95 % interval excludes zero"
+    LOWER = "lower; the 95 % interval excludes zero"
+    UNCLEAR = "unclear: the 95 % interval includes zero"
+    NO_INTERVAL = "unclear: one person gives no interval"
+
+
+def verdict(low: float, high: float) -> Verdict:
+    """What the interval of a difference says: a bound at zero (to 6 decimals) includes zero.
+
+    Args:
+        low: lower bound, in any unit; NaN for no interval.
+        high: upper bound.
+    """
+    if np.isnan(low) or np.isnan(high):
+        return Verdict.NO_INTERVAL
+    if round(low, 6) > 0:
+        return Verdict.HIGHER
+    return Verdict.LOWER if round(high, 6) < 0 else Verdict.UNCLEAR
+
+
+def yes_or_no(over_reference: Verdict, over_controls: Iterable[Verdict]) -> str:
+    """Whether a system helps: "Yes", "No" or "Unclear".
+
+    Yes: it is higher than its reference and than every control. No: it is lower than its reference,
+    or higher while a control is shown to be better than it. Otherwise unclear.
+
+    Args:
+        over_reference: the system minus its reference.
+        over_controls: the system minus each control.
+    """
+    controls = set(over_controls)
+    if over_reference is Verdict.HIGHER and controls <= {Verdict.HIGHER}:
+        return "Yes"
+    beaten = over_reference is Verdict.HIGHER and Verdict.LOWER in controls
+    return "No" if beaten or over_reference is Verdict.LOWER else "Unclear"
+
+
+def joint(answers: Iterable[str]) -> str:
+    """One word for several answers: theirs if all agree, else "It depends"."""
+    words = set(answers)
+    return words.pop() if len(words) == 1 else "It depends"
+
+
+def of_row(row: pd.Series) -> Verdict:
+    """The verdict on a row of differences."""
+    return verdict(row["low"], row["high"])
+
+
+def compared(row: pd.Series, other: pd.Series) -> Verdict:
+    """The verdict on two levels: higher or lower only where their intervals do not overlap.
+
+    This is stricter than the interval of the paired difference, and needs no answers per query.
+    """
+    return verdict(row["low"] - other["high"], row["high"] - other["low"])
+
+
+_SHORT = {
+    Verdict.HIGHER: "higher",
+    Verdict.LOWER: "lower",
+    Verdict.UNCLEAR: "includes zero",
+    Verdict.NO_INTERVAL: "no interval",
+}
+_LEVELS = {
+    Verdict.HIGHER: "higher, the 95 % intervals do not overlap",
+    Verdict.LOWER: "lower, the 95 % intervals do not overlap",
+    Verdict.UNCLEAR: "unclear, the 95 % intervals overlap",
+    Verdict.NO_INTERVAL: "unclear, one person gives no interval",
+}
+
+
+def of_levels(verdict: Verdict) -> str:
+    """How a sentence says what `compared` found."""
+    return _LEVELS[verdict]
+
+
+def range_of(row: pd.Series) -> str:
+    """An interval with a blank before it, " (95 % interval 1.0 to 2.0)"; empty for none."""
+    if np.isnan(row["low"]):
+        return ""
+    return f" (95 % interval {row['low']:.1f} to {row['high']:.1f})"
+
+
+def line(row: pd.Series) -> str:
+    """A labelled difference as one line of a list, with its interval and its verdict."""
+    return f"- {row['label']}: **{row['value']:+.1f}**{range_of(row)}: {of_row(row).value}"
+
+
+def brief(row: pd.Series) -> str:
+    """A difference within a sentence: "over x +2.0 (95 % interval 1.0 to 3.0; higher)"."""
+    low, high = row["low"], row["high"]
+    bounds = "" if np.isnan(low) else f"95 % interval {low:.1f} to {high:.1f}; "
+    return f"{row['name']} {row['value']:+.1f} ({bounds}{_SHORT[of_row(row)]})"
+
+
+def span(values: Iterable[float], form: str = ".1f") -> str:
+    """Several figures: "2.0", or "1.0 to 2.0" where they differ."""
+    values = list(values)
+    texts = [format(value, form) for value in (min(values), max(values))]
+    return " to ".join(dict.fromkeys(texts))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as English lists them: "a", "a and b", "a, b and c"; with commas inside, "a, x; b"."""
+    if any("," in name for name in names):
+        return "; ".join(names)
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 view", "2 views"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def about_seeds(seeds: int) -> str:
+    """What the interval of a trained system leaves out."""
+    start = "One seed per training" if seeds == 1 else f"Trained rows are means over {seeds} seeds"
+    return f"{start}: the interval covers the choice of test people, not of the seed."

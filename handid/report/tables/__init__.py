@@ -1,0 +1,53 @@
+"""Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
+
+from handid.report.tables.published import (
+    PUBLISHED_COUNTS,
+    beside_counts,
+    beside_published,
+    draws,
+    parts_grid,
+    parts_of,
+    published_for,
+)
+from handid.report.tables.scores import (
+    by_target,
+    chance,
+    deletion,
+    mean_deletion,
+    of_controls,
+    scores_by_target,
+    setting,
+    validation_beside_test,
+    where,
+    wide,
+)
+from handid.report.tables.words import (
+    confusions,
+    nearest_words,
+    questions_by_set,
+    questions_table,
+)
+
+__all__ = [
+    "PUBLISHED_COUNTS",
+    "beside_counts",
+    "beside_published",
+    "by_target",
+    "chance",
+    "confusions",
+    "deletion",
+    "draws",
+    "mean_deletion",
+    "nearest_words",
+    "of_controls",
+    "parts_grid",
+    "parts_of",
+    "published_for",
+    "questions_by_set",
+    "questions_table",
+    "scores_by_target",
+    "setting",
+    "validation_beside_test",
+    "where",
+    "wide",
+]

@@ -1,0 +1,241 @@
+"""The command line's values: what --set, --data and --weights give, and whether it can be right.
+
+It reads no notebook and decides nothing about what must run.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from handid.runner.refusal import Refused
+
+DATA = "data"  # the parameter of data sets: name -> folder, "synthetic", or "" for none
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+NAME = re.compile(r"\w[\w.-]*")  # of a data set
+
+
+@dataclass(frozen=True)
+class Options:
+    """One command line of run_notebooks.py.
+
+    Attributes:
+        notebooks: folder of the notebooks and their profiles.
+        reports: folder in which every profile has a folder for its report.
+        work: folder in which every profile has a folder for what is computed.
+        profile: name of the profile.
+        only: numbers or names of notebooks; all of the profile if empty.
+        data: NAME=FOLDER of each --data.
+        settings: NAME=VALUE of each --set.
+        weights: name or file of pretrained weights.
+        jobs: number of notebooks that may run at the same time.
+        timeout: seconds after which a notebook is stopped.
+        force: whether to run also what is fresh.
+        show: whether only to show the plan.
+        words: the command line itself.
+    """
+
+    notebooks: Path
+    reports: Path
+    work: Path
+    profile: str = "demo"
+    only: Sequence[str] = ()
+    data: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    weights: str | None = None
+    jobs: int = 1
+    timeout: float | None = None
+    force: bool = False
+    show: bool = False
+    words: Sequence[str] = ()
+
+
+class Value(NamedTuple):
+    """A value for a parameter and the option or profile that gave it, as a refusal names it."""
+
+    content: Any
+    origin: str
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def asked(options: Options, work: Path) -> dict[str, Value]:
+    """Parameters that the command line sets; all its data sets together are one of them.
+
+    Raises:
+        Refused: if an option is ill-written, names a missing folder or file, or sets one twice.
+    """
+    items = [read_set(item) for item in options.settings]
+    if options.weights:
+        weights = Value(existing_weights(options.weights), f"--weights {options.weights}")
+        items.append(("weights", weights))
+    values = {"work": Value(str(work), "the runner, see --work")}
+    for name, value in items:
+        if name in values:
+            raise _twice(name, value, values[name])
+        values[name] = value
+    folders = [read_data(item) for item in options.data]
+    if folders:
+        values[DATA] = _with_folders(values.get(DATA), folders)
+    return values
+
+
+def _with_folders(given: Value | None, folders: Iterable[tuple[str, Value]]) -> Value:
+    """The parameter `data` as --set and --data give it together.
+
+    Raises:
+        Refused: if a data set is given twice.
+    """
+    if given is not None and not isinstance(given.content, Mapping):
+        raise Refused(f"{given.origin}: {DATA} must be a dict of data sets, not {given.content!r}")
+    entries = {}
+    if given is not None:
+        entries = {str(name): Value(path, given.origin) for name, path in given.content.items()}
+    for name, folder in folders:
+        name = same_name(name, entries)
+        if name in entries:
+            raise _twice(f"{DATA} {name}", folder, entries[name])
+        entries[name] = folder
+    origins = dict.fromkeys(value.origin for value in entries.values())
+    return Value({name: value.content for name, value in entries.items()}, ", ".join(origins))
+
+
+def _twice(name: str, value: Value, before: Value) -> Refused:
+    return Refused(f"{value.origin}: {name} is set already by {before.origin}; set it once")
+
+
+def read_set(item: str) -> tuple[str, Value]:
+    """Parameter and value of one --set.
+
+    Raises:
+        Refused: if it is not name=value with a value in YAML.
+    """
+    name, equals, text = item.partition("=")
+    if not equals or not name.isidentifier():
+        raise Refused(f"--set {item}: write --set name=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Refused(f"--set {item}: {text!r} is not a YAML value; quote it") from error
+    if name == DATA and isinstance(value, Mapping):
+        value = {key: located(folder) for key, folder in value.items()}
+    elif name.endswith("weights"):
+        value = located(value)
+    return name, Value(value, f"--set {item}")
+
+
+def read_data(item: str) -> tuple[str, Value]:
+    """Data set and absolute folder of one --data.
+
+    Raises:
+        Refused: if it is not name=folder with a folder that exists.
+    """
+    name, equals, text = item.partition("=")
+    folder = Path(text).expanduser()
+    if not equals or not text or not folder.is_dir():
+        raise Refused(f"--data {item}: no such folder; write --data NAME=AN_EXISTING_FOLDER")
+    if not NAME.fullmatch(name):
+        raise Refused(f"--data {item}: a plain name has letters, digits, '.', '_' and '-' only")
+    return name, Value(str(folder.resolve()), f"--data {item}")
+
+
+def existing_weights(name: str) -> str:
+    """A weights file or folder as absolute path, or the name of published weights as it is.
+
+    Raises:
+        Refused: if it looks like a file and there is none.
+    """
+    path, suffix = located(name), Path(name).suffix
+    if not Path(path).exists() and (
+        os.sep in name or "/" in name or suffix in (".pt", ".safetensors")
+    ):
+        raise Refused(f"--weights {name}: no such file; give an existing file or a plain name")
+    return path
+
+
+def located(value: Any) -> Any:
+    """An existing path from where the command runs as an absolute one; anything else as it is.
+
+    A notebook would look for it from its own folder.
+    """
+    path = Path(value).expanduser() if isinstance(value, str) and value else None
+    if path and (path.is_file() or (path.is_dir() and os.sep in value)):
+        return str(path.resolve())
+    return value
+
+
+# --- checking and merging -----------------------------------------------------------------------
+
+
+def same_name(name: str, names: Iterable[str]) -> str:
+    """The known spelling of a data set's name: case does not matter; a new name as it is."""
+    return next((known for known in names if known.lower() == name.lower()), name)
+
+
+def merged(default: dict[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameter `data` with some of its data sets replaced and others added."""
+    data = dict(default)
+    for name, value in content.items():
+        data[same_name(str(name), data)] = value
+    return data
+
+
+def checked(name: str, value: Value, default: Any) -> Any:
+    """The value's content, if it has the type of the notebook's default.
+
+    Raises:
+        Refused: if it has not.
+    """
+    content = value.content
+    if type(default) is float and (type(content) is int or NUMBER.fullmatch(str(content))):
+        content = float(content)  # YAML 1.1 reads 1e-3 as text
+    try:
+        is_plain = json.loads(json.dumps(content)) == content
+    except TypeError:
+        is_plain = False
+    if not is_plain or (default is not None and type(content) is not type(default)):
+        hint = f"; text needs quotes inside: '\"{content}\"'" if type(default) is str else ""
+        wanted = f"{type(default).__name__} like {default!r}"
+        raise Refused(f"{value.origin}: {name} must be {wanted}, not {content!r}{hint}")
+    return content
+
+
+def check_data(data: Mapping[str, Any], origin: str, base: Path, work: Path) -> None:
+    """Check the data sets that one profile or option gives.
+
+    Args:
+        data: name -> folder, or a word that the notebook knows.
+        origin: the option or profile that gave them.
+        base: the folder from which a notebook looks.
+        work: the folder of what is computed; it may yet come to hold a data set.
+
+    Raises:
+        Refused: if a name is no plain name or comes twice, or a folder is not there.
+    """
+    if len({name.lower() for name in data}) < len(data):
+        raise Refused(f"{origin}: data names a data set twice: {', '.join(data)}")
+    for name, text in data.items():
+        if not isinstance(text, str) or not NAME.fullmatch(name):
+            raise Refused(f"{origin}: data gives names their folders, not {name!r}: {text!r}")
+        folder = (base / Path(text).expanduser()).resolve() if os.sep in text else None
+        if folder and not folder.is_dir() and not folder.is_relative_to(work):
+            raise Refused(f"{origin}: data {name} names no folder: {text}; make it or name another")
+
+
+def inputs(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What a notebook's parameters say of folders of photographs and of files of weights.
+
+    Returns:
+        Parameter, or `data NAME` for a data set -> its text, which may also be a plain word.
+    """
+    texts = {name: value for name, value in parameters.items() if name.endswith("weights")}
+    data = parameters.get(DATA)
+    if isinstance(data, Mapping):
+        texts |= {f"{DATA} {name}": value for name, value in data.items()}
+    return {name: text for name, text in texts.items() if isinstance(text, str) and text}

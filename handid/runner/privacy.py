@@ -1,0 +1,65 @@
+"""Privacy of what is published: this machine's paths are shortened in every text of a report."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from handid import fingerprint
+
+REPOSITORY = fingerprint.PACKAGE.parent
+COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")  # ends in a letter: a path may follow it at once
+
+
+class Mask:
+    """Shortens this machine's paths: to repository-relative ones, to ~, or to their last name."""
+
+    def __init__(self, paths: Iterable[str | Path]):
+        """Collect the paths to shorten.
+
+        Args:
+            paths: absolute paths of reports, data folders and weights. The repository, the home
+                folder, the folder of temporary files and Python's own are shortened always.
+        """
+        short = {str(REPOSITORY): ".", str(Path.home()): "~", tempfile.gettempdir(): "…"}
+        for path in map(str, [sys.prefix, sys.base_prefix, *paths]):
+            inside = Path(path).is_relative_to(REPOSITORY) or Path(path).is_relative_to(Path.home())
+            if not inside and len(Path(path).parts) > 2:
+                short[path] = "…/" + Path(path).name
+        short |= {os.path.realpath(path): name for path, name in short.items()}
+        short.pop("/", None)
+        self._rules: list[tuple[re.Pattern[str], str]] = []
+        for path in sorted(short, key=len, reverse=True):
+            if short[path] == ".":
+                self._rules.append((re.compile(rf"(?<!\w){re.escape(path)}/"), ""))
+            self._rules.append((re.compile(rf"(?<!\w){re.escape(path)}(?![\w-])"), short[path]))
+
+    def __call__(self, content: Any) -> Any:
+        """The same text, list or mapping with shortened paths; images are left alone."""
+        if isinstance(content, str):
+            return "".join(self._shortened(piece) for piece in COLOUR.split(content))
+        if isinstance(content, list):
+            return [self(item) for item in content]
+        if isinstance(content, Mapping):
+            return {k: v if str(k).startswith("image/p") else self(v) for k, v in content.items()}
+        return content
+
+    def _shortened(self, text: str) -> str:
+        for pattern, short in self._rules:
+            text = pattern.sub(short, text)
+        return text
+
+
+def absolute_paths(content: Any) -> Iterator[str]:
+    """All texts in nested lists and mappings that are absolute paths."""
+    if isinstance(content, str) and os.path.isabs(content):
+        yield content
+    elif isinstance(content, Mapping):
+        for value in content.values():
+            yield from absolute_paths(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from absolute_paths(value)

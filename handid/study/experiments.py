@@ -1,0 +1,183 @@
+"""Which experiments a study has: recipes, controls, backbones, targets and seeds."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import torch
+
+from handid import backbone, fingerprint, method, recipes, train
+from handid.data.sets import Target
+from handid.recipes import Recipe, System
+from handid.study import network, training
+from handid.study.experiment import (
+    Experiment,
+    embedding_code,
+    training_code,
+    weights_key,
+)
+from handid.study.photographs import Photographs
+from handid.study.settings import Settings
+
+# What a recipe is called, and what else could be made of it, changes no figure.
+_NAMES = {"name", "title", "full_size", "controls", "ablations"}
+
+
+class Experiments:
+    """The experiments of a study.
+
+    Args:
+        settings: of the study.
+        photographs: of the study.
+        engine: device and precision.
+    """
+
+    def __init__(self, settings: Settings, photographs: Photographs, engine: train.Engine):
+        self.settings, self.photographs, self.engine = settings, photographs, engine
+
+    def one(
+        self,
+        system: System,
+        backbone_name: str,
+        target: str | Target,
+        *,
+        seed: int = 0,
+        changes: dict | None = None,
+    ) -> Experiment:
+        """Train a system on a target's training people, or find it trained.
+
+        Args:
+            system: recipe and control; an untrained one is the method before its first step: same
+                embedding, same images, new layers as the seed draws them.
+            backbone_name: of an image encoder.
+            target: a view of a data set.
+            seed: of new layers, order and augmentation.
+            changes: recipe values to replace.
+
+        Raises:
+            ValueError: one sentence for whatever is unknown or does not fit.
+        """
+        plan = self._plan(system, backbone_name, changes)
+        place = self.photographs.target(target)
+        key = self._key(plan, backbone_name, place, seed)
+        name = f"{system.recipe} {backbone_name} {place} {seed}".replace("/", "")
+        folder = f"{'-'.join(name.split())}-{fingerprint.digest(key)}"
+        experiment = Experiment(
+            system,
+            plan.title,
+            plan,
+            backbone_name,
+            self._weights(plan),
+            place,
+            self.photographs.view(place),
+            int(self.photographs.halves(place)[0]["identity"].nunique()),
+            seed,
+            Path(self.settings.work) / "experiments" / folder,
+            embedding_code(plan, backbone_name),
+        )
+        experiment.write(key)
+        if plan.stages:
+            training.train_experiment(experiment, self.photographs, self.engine)
+        return experiment
+
+    def all(
+        self,
+        *names: str,
+        controls: Sequence[str] = ("",),
+        changes: dict | None = None,
+        trained: bool = True,
+    ) -> list[Experiment]:
+        """Recipes, with each of some controls, on every target, backbone and seed of the settings.
+
+        A recipe without training has one experiment, whatever the number of seeds. A control that
+        changes nothing here, because the study's own weights are random too, has none: a warning
+        says so.
+
+        Args:
+            names: recipes.
+            controls: of each of them; "" is the recipe as it is.
+            changes: recipe values to replace.
+            trained: False for the methods before their first step.
+        """
+        experiments = []
+        for recipe, control in product(names, controls):
+            system = System(recipe, control, trained)
+            plan = self._plan(system, self.settings.backbones[0], changes)
+            if control and self._is_no_control(plan, recipe, changes):
+                warnings.warn(
+                    f"{plan.title} is left out: the study's own weights are random already.",
+                    stacklevel=3,
+                )
+                continue
+            seeds = self.settings.seeds if plan.stages else self.settings.seeds[:1]
+            experiments += [
+                self.one(system, name, target, seed=seed, changes=changes)
+                for target, name, seed in product(
+                    self.photographs.targets, self.settings.backbones, seeds
+                )
+            ]
+        return experiments
+
+    def expect(
+        self, *names: str, controls: Iterable[str] = (), changes: dict | None = None
+    ) -> None:
+        """Refuse what cannot be built, loaded or fed with an image, before anything is trained.
+
+        Args:
+            names: recipes.
+            controls: of each of them.
+            changes: recipe values to replace.
+
+        Raises:
+            ValueError: one sentence.
+        """
+        encoder = cache(backbone.build)  # many recipes share one
+        for name, recipe, control in product(self.settings.backbones, names, ("", *controls)):
+            plan = self._plan(System(recipe, control), name, changes)
+            shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
+            base = encoder(name, self._weights(plan), **shape)
+            built = method.build(plan.method, base, 2, **plan.options)
+            side = plan.image_size or backbone.architecture(name).image_size
+            black = network.prepared(plan)(torch.zeros(1, side, side, 3, dtype=torch.uint8))
+            with torch.inference_mode():
+                built.eval().embed(black)
+
+    def _key(
+        self, plan: Recipe, backbone_name: str, target: Target, seed: int
+    ) -> dict[str, object]:
+        """Everything that decides what a training gives."""
+        weights = backbone.weights_file(backbone_name, self._weights(plan))
+        trains = bool(plan.stages)
+        table = self.photographs.table(target.set)
+        return {
+            "recipe": plan.model_dump(exclude=_NAMES),
+            "backbone": backbone_name,
+            "weights": weights_key(weights),
+            "target": target.set,
+            "view": self.photographs.view(target),
+            "data": fingerprint.table(table) if trains else "",
+            "seed": seed,
+            "precision": self.settings.precision,
+            "code": training_code(plan, backbone_name) if trains else "",
+        }
+
+    def _plan(self, system: System, backbone_name: str, changes: dict | None) -> Recipe:
+        """The values of a system's recipe; of an untrained one without its stages."""
+        family = backbone.architecture(backbone_name).family
+        plan = recipes.load(system.recipe, family, changes, system.control)
+        untrained = {"stages": [], "title": f"{plan.title} untrained"}
+        return plan if system.trained else plan.model_copy(update=untrained)
+
+    def _weights(self, plan: Recipe) -> str:
+        """The weights that a recipe starts from: the study's, or random ones as a control."""
+        return "random" if plan.weights == "random" else self.settings.weights
+
+    def _is_no_control(self, control: Recipe, recipe: str, changes: dict | None) -> bool:
+        """Whether a control is, with the study's weights, the very recipe that it controls."""
+        plain = self._plan(System(recipe), self.settings.backbones[0], changes)
+        same = {"title": plain.title, "weights": plain.weights}
+        if self._weights(control) != self._weights(plain):
+            return False
+        return control.model_copy(update=same) == plain

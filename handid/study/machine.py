@@ -1,0 +1,19 @@
+"""What runs the study: versions and hardware."""
+
+import platform
+
+import torch
+
+from handid import fingerprint
+
+
+def environment(device: str) -> dict[str, str]:
+    """Versions and hardware, without the machine's or the user's name.
+
+    Args:
+        device: as torch names it.
+    """
+    hardware = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    if device.startswith("cuda"):
+        hardware = torch.cuda.get_device_name(device)
+    return {**fingerprint.versions(), "device": device, "on": hardware}

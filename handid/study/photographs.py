@@ -1,0 +1,180 @@
+"""The data sets of a study: their folders, tables, targets and pixels."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+
+from handid import backbone, data, fingerprint, protocol, synthetic
+from handid.data.sets import DataSet, Target, label
+from handid.image import cache, decode
+from handid.study.settings import Settings
+
+GREY = 200  # in the place of a photograph that is not to be shown
+
+
+class Photographs:
+    """What a study reads its photographs from, each table read and each file decoded once.
+
+    Args:
+        settings: of the study.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings, self.work = settings, Path(settings.work)
+        self.sets = {name: DataSet(name, source) for name, source in settings.data.items()}
+        self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
+
+    # --- targets ------------------------------------------------------------------------------
+
+    @cached_property
+    def targets(self) -> list[Target]:
+        """The targets for which there is data; says once which are left out."""
+        targets = [self.target(text) for text in self.settings.targets]
+        absent = [target for target in targets if not self.sets[target.set].source]
+        if absent:
+            warnings.warn(
+                f"No folder is given for {', '.join(map(str, absent))}: left out of every table "
+                f"and figure. Give it with --data {absent[0].set}=PATH.",
+                stacklevel=4,
+            )
+        return [target for target in targets if target not in absent]
+
+    def target(self, text: str | Target) -> Target:
+        """The target that a text means.
+
+        Raises:
+            ValueError: one sentence, for a set that the study does not have.
+        """
+        return text if isinstance(text, Target) else Target.parse(text, self.sets)
+
+    def is_synthetic(self, target: Target) -> bool:
+        """Whether the package draws a target's photographs."""
+        return self.sets[target.set].synthetic
+
+    def label(self, target: Target) -> str:
+        """A target's name for titles: says 'synthetic' where the photographs are."""
+        return label(target, self.is_synthetic(target))
+
+    def view(self, target: Target) -> str:
+        """The view that a target asks for, also where it is the only one and not named.
+
+        Raises:
+            ValueError: one sentence, if the set has several and none is named.
+        """
+        views = self.views(target.set)
+        if target.view or len(views) == 1:
+            return target.view or views[0]
+        raise ValueError(
+            f"'{target}' names no view: write '{target.set} {views[0]}'; "
+            f"the set has {', '.join(views)}."
+        )
+
+    def views(self, name: str) -> list[str]:
+        """The views of a data set in which people are trained and tested."""
+        table = self.table(name)
+        return sorted(table.loc[table["role"] == "subject", "view"].unique())
+
+    # --- tables -------------------------------------------------------------------------------
+
+    def table(self, name: str, *, accessories: bool = False) -> pd.DataFrame:
+        """The table of a data set, drawn first if it is synthetic, every file decoded.
+
+        Args:
+            name: of the set.
+            accessories: True keeps hands with rings, watches and the like, which the papers'
+                protocol leaves out of 11k Hands.
+
+        Raises:
+            ValueError: naming unreadable photographs, unless missing="skip" leaves them out.
+        """
+        key = (name, accessories)
+        if key not in self._tables:
+            self._tables[key] = self._readable(self.listed(name, accessories=accessories))
+        return self._tables[key]
+
+    def listed(self, name: str, *, accessories: bool = False) -> pd.DataFrame:
+        """The same before any file is decoded.
+
+        Raises:
+            ValueError: if no folder is given.
+        """
+        known = self.sets[name]
+        if not known.source:
+            raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
+        root = self._draw(name) if known.synthetic else Path(known.source)
+        return data.read(root, accessories=accessories, missing=self.settings.missing)
+
+    def halves(self, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Rows that train and rows that test, see protocol.halves."""
+        return protocol.halves(self.table(target.set), self.view(target))
+
+    def splits(self, target: Target, runs: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """Query and gallery of each run, see protocol.monte_carlo."""
+        return protocol.monte_carlo(self.table(target.set), self.view(target), runs=runs)
+
+    def _draw(self, name: str) -> Path:
+        people, images = self.settings.people, self.settings.images_per_view
+        code = fingerprint.code("synthetic.folder")
+        root = self.work / "synthetic" / f"{name}-{people}x{images}-{code}"
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(root.with_suffix(".lock")):
+            if not root.exists() and name == "HD":
+                extra = max(2, people // 2)
+                synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
+            elif not root.exists():
+                synthetic.write_11k(root, subjects=people, images=images)
+        return root
+
+    def _readable(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows whose files decode; their pixels are in the cache afterwards."""
+        sizes = {backbone.architecture(name).image_size for name in self.settings.backbones}
+        shapes = {
+            shape
+            for size in sizes
+            for shape in (("squash", size), ("crop", size), ("squash", training_side(size)))
+        }
+        bad = cache.fill(list(table["path"]), self._cache, sorted(shapes))
+        if not bad:
+            return table
+        sentence = cache.describe(bad, len(table))
+        if self.settings.missing == "error":
+            raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
+        warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=4)
+        return table[~table["path"].isin(bad)].reset_index(drop=True)
+
+    # --- pixels -------------------------------------------------------------------------------
+
+    @property
+    def _cache(self) -> Path:
+        return self.work / "cache" / "pixels"
+
+    def pixels(self, paths: Iterable[str], geometry: decode.Geometry) -> np.ndarray:
+        """[N, s, s, 3] uint8 of photographs, see image.cache.pixels."""
+        return cache.pixels(list(paths), self._cache, geometry, progress=False)
+
+    def pictures(
+        self, paths: Iterable[str], show: bool = True, size: int = 128
+    ) -> Sequence[np.ndarray]:
+        """Small pictures for a figure, [size, size, 3] uint8 each; grey squares if not `show`."""
+        paths = list(paths)
+        if not show:
+            return [np.full((size, size, 3), GREY, dtype=np.uint8)] * len(paths)
+        return list(self.pixels(paths, ("squash", size)))
+
+
+def training_side(image_size: int) -> int:
+    """Side to which whole photographs are scaled before a random crop of `image_size`, pixels.
+
+    Source: CLIP-HandID, section III-A, 256 for 224; the cache makes it ahead of any training.
+    """
+    return round(image_size * 256 / 224)
+
+
+def positions(table: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    """Places in a table of some of its rows."""
+    return table.index.get_indexer(rows.index)

@@ -1,0 +1,137 @@
+"""Training one experiment: its batches, its validation, its products."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from handid import embed, method, metric, protocol, train
+from handid.image import augment, sampler
+from handid.recipes import Stage
+from handid.study import network as networks
+from handid.study.experiment import Experiment
+from handid.study.photographs import Photographs
+
+if TYPE_CHECKING:
+    from handid.backbone import ImageEncoder
+
+
+def train_experiment(
+    experiment: Experiment, photographs: Photographs, engine: train.Engine
+) -> None:
+    """Train an experiment, unless its products are there; an interrupted training goes on."""
+    products = [experiment.folder / name for name in ("weights.safetensors", "history.csv")]
+    if all(product.exists() for product in products):
+        return
+    trains, _ = photographs.halves(experiment.target)
+    rows, held_out = protocol.validation(trains, experiment.seed)
+    codes = pd.factorize(rows["identity"], sort=True)[0]
+    torch.manual_seed(experiment.seed)
+    network = networks.build(experiment)
+    batches = _Batches(experiment, network, rows, codes, photographs, engine)
+    validate = _validation(experiment, rows, held_out, photographs, engine)
+    with FileLock(experiment.folder / "training.lock"):
+        train.fit(
+            network,
+            experiment.recipe,
+            batches,
+            validate,
+            experiment.folder,
+            engine,
+            seed=experiment.seed,
+        )
+
+
+class _Batches:
+    """Where train.fit's batches come from: augmented images, or features if a stage says so.
+
+    Args:
+        experiment: what is trained.
+        network: its method.
+        rows: photographs to train on.
+        codes: identity of each, whole numbers from 0.
+        photographs: gives their pixels.
+        engine: device and precision.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        network: method.Method,
+        rows: pd.DataFrame,
+        codes: np.ndarray,
+        photographs: Photographs,
+        engine: train.Engine,
+    ):
+        recipe, size = experiment.recipe, experiment.image_size
+        self.codes, self.device = codes, engine.device
+        side = round(size * recipe.augment.resize)
+        source = photographs.pixels(rows["path"], (recipe.geometry, side))
+        self.images = torch.from_numpy(source).to(engine.device)
+        self.labels = torch.from_numpy(codes).to(engine.device)
+        mean_std, extra = recipe.train_mean_std or recipe.mean_std, recipe.augment
+        self.augment = augment.Augmentation(
+            size, extra.flip, extra.jitter, extra.erasing, mean_std, recipe.portrait
+        )
+
+        def features(_stage_name: str) -> Tensor:
+            pictures = networks.images(experiment, rows, photographs)
+            return _features(experiment, network, pictures, mean_std, engine)
+
+        self.features = cache(features)
+
+    def __call__(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """An epoch's (images, labels), or (features, labels) where the encoder stands still."""
+        for chosen in sampler.order(self.codes.tolist(), stage, generator):
+            chosen = chosen.to(self.device)
+            if stage.encode_once:
+                yield self.features(stage.name)[chosen], self.labels[chosen]
+            else:
+                yield self.augment(self.images[chosen], generator), self.labels[chosen]
+
+
+def _features(
+    experiment: Experiment,
+    network: method.Method,
+    pictures: np.ndarray,
+    mean_std: str,
+    engine: train.Engine,
+) -> Tensor:
+    """[N, dims["proj"]] image features of pictures as they are, on the device."""
+    encoder = cast("ImageEncoder", network.backbone)
+    features = embed.embed(
+        method.build("clip_zero_shot", encoder, 0),
+        pictures,
+        lambda batch: augment.normalise(batch, mean_std, experiment.recipe.portrait),
+        flip_average=False,
+        autocast=engine.autocast,
+    )
+    return torch.from_numpy(features).to(engine.device)
+
+
+def _validation(
+    experiment: Experiment,
+    rows: pd.DataFrame,
+    held_out: pd.DataFrame,
+    photographs: Photographs,
+    engine: train.Engine,
+) -> Callable[[method.Method], float] | None:
+    """Rank the first training image of each training identity for its held-out one: mAP."""
+    if held_out.empty:
+        return None
+    first = rows.groupby("identity", sort=True).head(1)
+    query, gallery = (networks.images(experiment, part, photographs) for part in (held_out, first))
+
+    def validate(network: method.Method) -> float:
+        asked, searched = (
+            networks.embed_images(experiment, network, pictures, engine)
+            for pictures in (query, gallery)
+        )
+        return metric.evaluate(asked, searched, held_out["identity"], first["identity"]).mAP
+
+    return validate

@@ -1,0 +1,69 @@
+"""What a study says of itself: its name in titles, and what a run stands on."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from handid.data.sets import Target, label
+from handid.study import machine
+from handid.study.experiment import Experiment
+from handid.study.photographs import Photographs
+from handid.study.settings import Settings
+
+
+def name(targets: Sequence[Target], photographs: Photographs) -> str:
+    """What titles start with: says 'synthetic' and the target, or how many there are."""
+    kinds = [photographs.is_synthetic(target) for target in targets]
+    shown = str(targets[0]) if len(kinds) == 1 else f"{len(kinds)} sets"
+    if any(kinds) and not all(kinds):
+        return f"{shown} (partly synthetic)"
+    return label(shown, all(kinds))
+
+
+def title(experiment: Experiment, photographs: Photographs) -> str:
+    """One experiment for titles: target, said to be synthetic where it is, method, backbone."""
+    several = len(photographs.settings.seeds) > 1
+    seed = f", seed {experiment.seed}" if several else ""
+    where = photographs.label(experiment.target)
+    return f"{where}: {experiment.title}, {experiment.backbone}{seed}"
+
+
+def preface(sets: Iterable[str], photographs: Photographs, device: str) -> str:
+    """What a run stands on, in Markdown: data, weights, hardware; says what is synthetic."""
+    lines, settings = [], photographs.settings
+    for name in sets:
+        table = photographs.table(name)
+        kind = "**synthetic hands drawn by this package**"
+        if not photographs.sets[name].synthetic:
+            kind = "real photographs"
+        lines.append(f"- {name}: {len(table):,} {kind} of {table['subject'].nunique()} people")
+    lines.append(f"- {', '.join(settings.backbones)}: {_about_weights(settings)}")
+    environment = machine.environment(device)
+    lines.append("- " + ", ".join(f"{key} {value}" for key, value in environment.items()))
+    return "\n".join(lines)
+
+
+def _about_weights(settings: Settings) -> str:
+    if settings.weights == "random":
+        return (
+            "**random weights**. What is called zero-shot below is an untrained network's floor, "
+            "not what a pre-trained CLIP can do."
+        )
+    if settings.weights == "mini":
+        return (
+            "**this package's own small CLIP**, pre-trained on captioned synthetic hands of people "
+            "who are not in this study (see MODEL_CARD.md); not OpenAI's."
+        )
+    return f"weights `{Path(settings.weights).name}`"
+
+
+def histories(experiments: Iterable[Experiment]) -> dict[str, pd.DataFrame]:
+    """Training tables by a name that says what differs: title, backbone, target, seed."""
+    experiments = list(experiments)
+    fields = [
+        name
+        for name in ("title", "backbone", "target", "seed")
+        if name == "title" or len({getattr(one, name) for one in experiments}) > 1
+    ]
+    return {", ".join(str(getattr(e, name)) for name in fields): e.history for e in experiments}

@@ -1,0 +1,128 @@
+"""Data sets and targets as a user writes them, and which layout a folder has."""
+
+import pandas as pd
+import pytest
+
+from handid import data
+from handid.data import eleven_k, folder, hd
+from handid.data.sets import DataSet, Target, label
+
+SETS = ["11k", "HD", "HD old"]
+
+
+# --- targets ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("11k dorsal right", Target("11k", "dorsal right")),
+        ("HD", Target("HD")),
+        ("HD dorsal", Target("HD", "dorsal")),
+        ("HD old", Target("HD old")),  # the longest name of a set that fits
+        ("HD old hand", Target("HD old", "hand")),
+        ("HD older", Target("HD", "older")),
+        ("11k  palmar left ", Target("11k", "palmar left")),
+    ],
+)
+def test_a_target_is_a_set_and_a_view(text, target):
+    assert Target.parse(text, SETS) == target
+
+
+@pytest.mark.parametrize("target", [Target("11k", "dorsal right"), Target("HD")])
+def test_a_target_is_written_as_it_is_read(target):
+    assert Target.parse(str(target), SETS) == target
+    assert str(target) == f"{target.set} {target.view}".strip()
+
+
+@pytest.mark.parametrize("text", ["lfw", "", "11khands", "hd", "dorsal right"])
+def test_a_target_that_begins_with_no_set_is_refused_naming_the_sets(text):
+    with pytest.raises(ValueError, match=f"Unknown target '{text}': write 'NAME view'") as error:
+        Target.parse(text, SETS)
+    assert str(error.value).endswith("the sets are 11k, HD, HD old.")
+    assert "\n" not in str(error.value)
+
+
+def test_without_any_set_that_is_said():
+    with pytest.raises(ValueError, match="the sets are none"):
+        Target.parse("11k", [])
+
+
+def test_equal_targets_are_one_key():
+    assert len({Target("HD"), Target.parse("HD", SETS), Target("HD", "dorsal")}) == 2
+
+
+def test_titles_say_synthetic_wherever_the_photographs_are():
+    assert label(Target("11k", "dorsal right"), synthetic=True) == "synthetic 11k dorsal right"
+    assert label("HD", synthetic=False) == "HD"
+
+
+def test_a_set_is_synthetic_only_if_it_says_so():
+    assert DataSet("11k", "synthetic").synthetic
+    assert not DataSet("11k", "/data/synthetic").synthetic
+    assert not DataSet("11k", "").synthetic
+
+
+# --- layouts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folders(tmp_path, make_11k, make_hd, save_image):
+    """A folder of each layout, and the reader of it."""
+    make_11k(tmp_path / "a")
+    make_hd(tmp_path / "b")
+    save_image(tmp_path / "c" / "ann" / "1.jpg")
+    save_image(tmp_path / "c" / "bob" / "1.PNG")
+    return {
+        "11k": (tmp_path / "a", eleven_k),
+        "HD": (tmp_path / "b", hd),
+        "a folder per hand": (tmp_path / "c", folder),
+    }
+
+
+def test_each_layout_is_recognised_and_read(folders):
+    assert list(folders) == list(data.LAYOUTS)
+    for name, (root, reader) in folders.items():
+        assert data.layout(root) == data.layout(str(root)) == name
+        pd.testing.assert_frame_equal(data.read(root), reader.read(root))
+
+
+def test_hds_inner_folder_is_recognised_too(folders):
+    inner = folders["HD"][0] / "Original Images"
+    assert data.layout(inner) == "HD"
+    assert len(data.read(inner)) == 5
+
+
+def test_what_is_asked_of_a_reader_reaches_it(tmp_path, make_11k):
+    def edit(info):
+        return info.assign(accessories=["1", *info["accessories"][1:]])
+
+    make_11k(tmp_path, edit=edit)
+    (tmp_path / "Hands" / "Hand_0000002.jpg").unlink()
+    with pytest.warns(UserWarning, match="1 of 48 images are missing"):
+        table = data.read(tmp_path, accessories=True, missing="skip")
+    assert len(table) == 47 and table["accessories"].sum() == 1
+
+
+@pytest.mark.parametrize("inside", [[], ["notes.txt"], ["ann/notes.txt"], [".git/1.jpg"]])
+def test_a_folder_of_no_layout_is_refused_naming_the_layouts(tmp_path, save_image, inside):
+    for name in inside:
+        save_image(tmp_path / name, format="JPEG")
+    with pytest.raises(ValueError, match="no data set that is known here") as error:
+        data.read(tmp_path)
+    assert all(name in str(error.value) for name in data.LAYOUTS)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_folder_is_refused(tmp_path, save_image):
+    file = save_image(tmp_path / "1.jpg")
+    for root in (file, tmp_path / "nowhere"):
+        with pytest.raises(FileNotFoundError, match=f"{root} is no folder: name the one that"):
+            data.layout(root)
+
+
+def test_the_users_home_may_be_written_short(folders, monkeypatch):
+    root = folders["11k"][0]
+    monkeypatch.setenv("HOME", str(root.parent))
+    assert data.layout(f"~/{root.name}") == "11k"
+    assert len(data.read(f"~/{root.name}")) == 48

@@ -1,0 +1,173 @@
+"""The registry and the three doors: what holds for every method, and how a new one is added."""
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+import handid
+from handid import method, recipes
+from handid.image import augment
+
+CNN = ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net")  # test_cnn.py has these
+NAMES = tuple(name for name in method.METHODS if name not in ("clip_pretrain", *CNN))
+WIDTHS = {
+    "clip_zero_shot": lambda widths: widths["proj"],
+    "clip_ft": lambda widths: sum(widths.values()),
+    "clip_handid": lambda widths: sum(widths.values()),
+    "promptsg": lambda widths: widths["proj"],
+    "clip_reid": lambda widths: sum(widths.values()),
+    "raw_pixels": lambda widths: 3 * 32 * 32,
+    "colour_histogram": lambda widths: 8**3,
+}
+
+
+@pytest.fixture
+def batch(batch):
+    """Batches of the minis' own image size."""
+    return partial(batch, size=128)
+
+
+# --- the registry ---------------------------------------------------------------------------------
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="Unknown method 'clip_hand': choose one of clip_zero_sho"):
+        method.build("clip_hand", None, 2)
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones():
+    with pytest.raises(
+        ValueError, match="'clip_handid' has no option 'tau': it has heads, prompts, temp"
+    ):
+        method.build("clip_handid", None, 2, tau=1.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["clip_zero_shot", "clip_ft", "clip_handid", "clip_reid", "promptsg", "clip_pretrain"],
+)
+def test_what_needs_a_clip_is_refused_on_an_imagenet_encoder(name, encoder):
+    with pytest.raises(ValueError, match=f"'{name}' needs a CLIP, and EfficientNet-Lite0 is none"):
+        method.build(name, encoder(), 2)
+
+
+# --- the doors ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backbone_name", ["mini-ViT", "mini-RN"])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_embedding_is_one_finite_row_per_image(name, backbone_name, batch, on_clip):
+    net = on_clip(name, backbone_name=backbone_name).eval()
+    widths = net.backbone.dims
+    expected = WIDTHS[name](widths)
+    with torch.inference_mode():
+        embeddings = net.embed(batch()[0])
+    assert embeddings.shape == (6, expected) and embeddings.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["clip_ft", "clip_handid"])
+def test_losses_are_named_finite_scalars_with_gradients(name, batch, on_clip):
+    parts = on_clip(name).losses(*batch())
+    names = ["identity_feat", "identity_proj"]
+    names += ["image_to_text", "text_to_image"] if name == "clip_handid" else []
+    assert [*parts] == names
+    assert all(p.ndim == 0 and p.isfinite() and p.requires_grad for p in parts.values())
+
+
+@pytest.mark.parametrize("name", ["clip_zero_shot", "raw_pixels", "colour_histogram"])
+def test_zero_shot_and_the_floors_have_nothing_to_train(name, batch, on_clip):
+    net = on_clip(name)
+    assert net.losses(*batch()) == {} and net.parameter_groups(None) == []
+
+
+@pytest.mark.parametrize("name", ["clip_ft", "clip_handid"])
+def test_image_encoder_and_new_layers_train_at_their_own_rates(name, on_clip):
+    stage = recipes.load(name, "vit").stages[0]
+    net = on_clip(name)
+    image, new = net.parameter_groups(stage)
+    assert (image["lr"], new["lr"]) == (5e-6, 5e-5)
+    assert {id(p) for p in image["params"]} == {id(p) for p in net.backbone.image_parameters()}
+    trained = {id(p) for group in (image, new) for p in group["params"]}
+    names = [n for n, p in net.named_parameters() if id(p) not in trained]
+    text = [n for n in names if n.startswith("backbone.clip.") and ".visual." not in n]
+    assert set(names) - set(text) == {
+        "heads.feat.neck.bias",
+        "heads.proj.neck.bias",
+    }  # frozen at zero
+    assert len(text) > 10
+
+
+@pytest.mark.parametrize("name", ["clip_ft", "clip_handid", "clip_reid", "promptsg"])
+@pytest.mark.parametrize("backbone_name", ["mini-ViT", "mini-RN"])
+def test_every_clip_method_takes_portraits_and_its_positions_learn(
+    name, backbone_name, batch, on_clip
+):
+    net, (images, labels) = on_clip(name, backbone_name=backbone_name).train(), batch()
+    sum(net.losses(augment.upright(images), labels).values()).backward()
+    tables = ["clip.visual.positional_embedding", "clip.visual.attnpool.positional_embedding"]
+    (table,) = [p for n, p in net.backbone.named_parameters() if n in tables]
+    assert table.grad.abs().max() > 0
+
+
+# --- a new method: one file, one recipe and one line, tried on a copy of the package -------------
+
+EXAMPLE = Path(__file__).parent / "example"
+LINE = '    "linear_probe": "LinearProbe",\n'
+CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
+TRAINED = """
+import torch
+
+from handid import backbone, method, recipes, train
+
+changes = {"epochs": 2, "triplet_margin": 0.3}  # every tool comes with the head
+plan = recipes.load("linear_probe", "vit", changes)
+net = method.build(plan.method, backbone.build("mini-ViT"), 2, **plan.options)
+images, labels = torch.randn(4, 3, 128, 128), torch.tensor([0, 0, 1, 1])
+before = {name: weight.clone() for name, weight in net.state_dict().items()}
+engine = train.Engine(progress=False)
+history = train.fit(net, plan, lambda *_: [(images, labels)], lambda _: 0.0, "run", engine, seed=0)
+assert {"identity", "triplet"} <= set(history.columns), history.columns
+moved = {name for name, weight in net.state_dict().items() if not torch.equal(weight, before[name])}
+assert {"linear.weight", "head.classifier.weight"} <= moved, moved
+assert not [name for name in moved if name.startswith("backbone.")], moved
+print(method.__file__, tuple(net.eval().embed(images).shape), recipes.System("linear_probe").key)
+"""
+
+
+@pytest.fixture
+def copied_package(tmp_path):
+    """A copy of the package with the example added: two files and one line."""
+    package = tmp_path / "handid"
+    shutil.copytree(Path(handid.__file__).parent, package)
+    shutil.copy(EXAMPLE / "linear_probe.py", package / "method")
+    shutil.copy(EXAMPLE / "linear_probe.yaml", package / "recipes")
+    registry = package / "method" / "__init__.py"
+    first = "METHODS = {\n"
+    registry.write_text(registry.read_text().replace(first, first + LINE))
+    return tmp_path
+
+
+def run(code, folder):
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return done.stdout.split(maxsplit=1), done.stderr
+
+
+def test_one_file_one_recipe_and_one_line_make_a_method_that_trains(copied_package):
+    (module, result), problems = run(TRAINED, copied_package)
+    assert Path(module).is_relative_to(copied_package), problems
+    assert result.strip() == "(4, 64) linear_probe"
+
+
+def test_contributing_shows_this_example():
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    for file in ("linear_probe.py", "linear_probe.yaml"):
+        assert (EXAMPLE / file).read_text(encoding="utf-8").strip() in text, file
+    assert LINE.strip() in text

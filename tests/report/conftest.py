@@ -1,0 +1,148 @@
+"""Small made-up tables that the tests of the report share; each fixture gives a function."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from handid.report import differences, tables
+from handid.report.rows import COLUMNS, Score
+
+D_R, D_L = "11k dorsal right", "11k dorsal left"
+# Some titles and the keys of their systems.
+SYSTEMS = {
+    "CLIP-ZS": "clip_zero_shot",
+    "CLIP-FT": "clip_ft",
+    "CLIP-HandID": "clip_handid",
+    "CLIP-ReID v5": "clip_fh_s2_v5",
+    "CLIP-ReID": "clip_reid",
+    "GPA-Net": "gpa_net",
+    "CNN baseline": "cnn_baseline",
+    "Raw pixels": "raw_pixels",
+    "Colour histogram": "colour_histogram",
+}
+
+
+def system_of(method):
+    """The key of a title: "CLIP-FT arcface" is clip_ft:arcface, for tests alone."""
+    if method in SYSTEMS:
+        return SYSTEMS[method]
+    title, _, control = method.rpartition(" ")
+    return f"{SYSTEMS[title]}:{control}" if title in SYSTEMS else method
+
+
+def _row(method="CLIP-FT", metric="rank1", value=90.0, **other):
+    target = other.pop("target", D_R)
+    head = {"system": system_of(method), "method": method, "backbone": "ViT-B/16"}
+    head |= {"train_set": target, "test_set": target, "task": "papers", "image": "whole"}
+    figures = {"metric": metric, "value": value, "low": value - 4, "high": value + 2}
+    counts = {"n_queries": 971, "n_gallery": 290, "n_subjects": 71, "seed": 0, "synthetic": False}
+    return {**head, **figures, **counts, **other}
+
+
+def _tidy(*rows):
+    return pd.DataFrame([*rows], columns=COLUMNS)
+
+
+@pytest.fixture
+def row():
+    """row(method, metric, value, **other): one tidy row, its interval 4 points below to 2 above."""
+    return _row
+
+
+@pytest.fixture
+def tidy():
+    """tidy(*rows): a table of them."""
+    return _tidy
+
+
+@pytest.fixture
+def bars():
+    """bars(*(name, value, low, high), over, method, **other): differences, as gains gives them."""
+
+    def make(*figures, over="CLIP-FT untrained", seeds=1, **other):
+        rows = []
+        for name, value, low, high in figures:
+            line = _row(name, value=value, low=low, high=high, **other)
+            rows.append(line | {"over": over, "over_system": system_of(over), "seeds": seeds})
+        table = pd.DataFrame(rows)
+        return differences.label_again(table.assign(name=table["method"]))[differences.COLUMNS]
+
+    return make
+
+
+@pytest.fixture
+def above():
+    """above(*(floor, value, low, high), method, **other): differences, as margins gives them."""
+
+    def make(*figures, method="CLIP-ZS", **other):
+        rows = []
+        for over, value, low, high in figures:
+            line = _row(method, value=value, low=low, high=high, **other)
+            over_system = system_of(over)
+            names = {"over": over, "over_system": over_system, "name": f"over {over}"}
+            rows.append(line | names | {"seeds": 1})
+        return differences.label_again(pd.DataFrame(rows))[differences.COLUMNS]
+
+    return make
+
+
+@pytest.fixture
+def score():
+    """score(method, first_hits, seed, target, **other): a Score of two queries per person."""
+
+    def make(method, first_hits, seed=0, target="11k palmar left", **other):
+        n = range(len(first_hits))
+        queries = {"path": [f"{i}.jpg" for i in n], "subject": [i // 2 for i in n]}
+        hits = {"first_hit": first_hits, "ap": [1 / hit for hit in first_hits]}
+        rows = _tidy(_row(method, target=target, seed=seed, **other))
+        cmc = np.cumsum(np.bincount(np.array(first_hits) - 1)) / len(first_hits)
+        return Score(rows, pd.DataFrame({"run": 0, **queries, **hits}), cmc)
+
+    return make
+
+
+@pytest.fixture
+def asked():
+    """asked(*(question, correct, low, high, chance), **other): rows of differences.questions."""
+
+    def make(*figures, **other):
+        table = pd.DataFrame(figures, columns=["question", "correct", "low", "high", "chance"])
+        plain = {"backbone": "mini-ViT", "weights": "mini", "set": "11k", "synthetic": True}
+        return table.assign(n_images=100, label=table["question"], **(plain | other))
+
+    return make
+
+
+@pytest.fixture
+def audit():
+    """audit(*views, **changed): the counts of the complete real sets, but for what is changed."""
+
+    def make(*views, **changed):
+        real = tables.PUBLISHED_COUNTS.query("view in @views").reset_index(drop=True)
+        return real.assign(**{"train images": 1000}).assign(**changed)
+
+    return make
+
+
+@pytest.fixture
+def areas():
+    """areas(maps, untrained, random): one value per query, and of random orders one list each."""
+
+    def make(maps, untrained, random):
+        orders = {"map": [[m] for m in maps], "untrained": [[u] for u in untrained]}
+        return pd.DataFrame(
+            [
+                {"query": query, "order": name, "draw": draw, "area": area}
+                for name, queries in (orders | {"random": random}).items()
+                for query, draws in enumerate(queries)
+                for draw, area in enumerate(draws)
+            ]
+        )
+
+    return make
+
+
+@pytest.fixture
+def two_queries(areas):
+    """Areas of two queries: means 0.3 for the map, 0.4 untrained, 0.6 and 0.7 for random orders."""
+    return areas([0.2, 0.4], [0.5, 0.3], [[0.5, 0.7], [0.7, 0.7]])

@@ -1,0 +1,75 @@
+"""The manifest: true about earlier runs, products and results."""
+
+import csv
+import json
+import os
+
+import pytest
+
+from handid.runner import manifest
+
+
+def record(state, **more):
+    return {"state": state, "key": "k", "fingerprints": {}, "products": []} | more
+
+
+@pytest.mark.parametrize(
+    ("pid", "alone"), [(-1, False), (os.getpid(), True)], ids=["dead", "alone"]
+)
+def test_what_runs_in_no_living_run_was_interrupted(tmp_path, pid, alone):
+    content = {"pid": pid, "notebooks": {"00_a": record("running"), "01_b": record("failed")}}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    records = manifest.past(tmp_path, ["00_a", "01_b"], alone=alone)
+    assert {stem: past["state"] for stem, past in records.items()} == {
+        "00_a": "interrupted",
+        "01_b": "failed",
+    }
+
+
+def test_what_a_living_run_runs_is_running(tmp_path):
+    content = {"pid": os.getpid(), "notebooks": {"00_a": record("running")}}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    assert manifest.past(tmp_path, ["00_a"], alone=False)["00_a"]["state"] == "running"
+
+
+def test_records_of_other_notebooks_and_half_ones_are_left_out(tmp_path):
+    assert manifest.past(tmp_path, ["00_a"], alone=True) == {}
+    content = {"notebooks": {"00_a": {"state": "succeeded"}, "09_gone": record("succeeded")}}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    assert manifest.past(tmp_path, ["00_a"], alone=True) == {}
+    (tmp_path / "manifest.json").write_text("{")
+    assert manifest.past(tmp_path, ["00_a"], alone=True) == {}
+
+
+def test_products_are_what_was_written_meanwhile_and_no_cache(tmp_path):
+    names = ["product", "before", "cache/a", *(f"many/{number}" for number in range(30))]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (10, 5 if name == "before" else 10))
+    assert manifest.products(tmp_path, 9, 11) == ["many", "product"]
+    assert manifest.products(tmp_path, 11, 12) == []
+
+
+def test_results_are_joined_with_the_union_of_their_columns(tmp_path):
+    folder, joined = tmp_path / "results", tmp_path / "results.csv"
+    manifest.join_results(folder, joined)
+    assert not joined.exists()
+    folder.mkdir()
+    (folder / "b.csv").write_text("method,low\nb,1\n")
+    (folder / "a.csv").write_text("method,value\na,2\na,2\n")
+    manifest.join_results(folder, joined)
+    with joined.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [
+        {"method": "a", "value": "2", "low": ""},
+        {"method": "b", "value": "", "low": "1"},
+    ]
+    for path in folder.iterdir():
+        path.unlink()
+    manifest.join_results(folder, joined)
+    assert not joined.exists()
+
+
+def test_a_folder_without_git_has_no_commit(tmp_path):
+    assert manifest.git_state(tmp_path) == {}

@@ -1,0 +1,46 @@
+"""What is published names nothing of the machine."""
+
+import sys
+import tempfile
+
+import pytest
+
+from handid.runner import privacy
+
+
+@pytest.fixture
+def mask(tmp_path, monkeypatch):
+    """A mask in the home of alice, who has a data folder elsewhere."""
+    monkeypatch.setenv("HOME", str(tmp_path / "alice"))
+    return privacy.Mask(["/srv/disk/hands", "/x"])
+
+
+def test_paths_become_short(mask, tmp_path):
+    for text, shown in {
+        f"{privacy.REPOSITORY}/runs/demo": "runs/demo",
+        f"in {privacy.REPOSITORY}": "in .",
+        f"{tmp_path}/alice/w.pt": "~/w.pt",
+        "/srv/disk/hands/a.jpg": "…/hands/a.jpg",
+        "/srv/disk/hands-2/a.jpg": "/srv/disk/hands-2/a.jpg",
+        f"{tempfile.gettempdir()}/x": "…/x",
+        "runs/tmp/x": "runs/tmp/x",
+        "/x/y": "/x/y",  # too short to say anything
+    }.items():
+        assert mask(text) == shown
+    assert sys.prefix not in mask(f"{sys.prefix}/bin/python")
+
+
+def test_a_path_after_a_colour_code_becomes_short(mask):
+    text = f"\x1b[0;32m{privacy.REPOSITORY}/handid/disk.py\x1b[0m:\x1b[1m/srv/disk/hands\x1b[0m"
+    assert mask(text) == "\x1b[0;32mhandid/disk.py\x1b[0m:\x1b[1m…/hands\x1b[0m"
+
+
+def test_lists_and_mappings_are_masked_and_pictures_are_not(mask):
+    content = {"a": ["/srv/disk/hands", 3], "image/png": "/srv/disk/hands", "b": {"c": None}}
+    shown = {"a": ["…/hands", 3], "image/png": "/srv/disk/hands", "b": {"c": None}}
+    assert mask(content) == shown
+
+
+def test_absolute_paths_are_found_at_any_depth():
+    content = {"work": "/w", "data": {"11k": "/a", "HD": ""}, "seeds": [0, "/b"], "name": "x/y"}
+    assert list(privacy.absolute_paths(content)) == ["/w", "/a", "/b"]

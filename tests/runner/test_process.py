@@ -1,0 +1,70 @@
+"""One notebook's process: how it ends and how its end is judged."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from handid.runner import process
+
+FINE = {"error": "", "message": ""}
+
+
+def executed(*outputs, count=1, source="x"):
+    cell = {"cell_type": "code", "source": source, "metadata": {}, "outputs": list(outputs)}
+    return cell | {"execution_count": count}
+
+
+def error(name, text):
+    return {"output_type": "error", "ename": name, "evalue": text}
+
+
+def test_a_cell_that_never_ran_is_no_success():
+    empty = executed(count=None, source=" ")
+    assert process.verdict([executed(), empty], FINE, 2) == ("succeeded", "")
+    never = process.verdict([executed(), executed(count=None)], FINE, 2)
+    assert never == ("failed", "cell 2 was never executed")
+
+
+def test_a_process_without_a_result_was_killed():
+    assert process.verdict([executed()], {}, 1)[0] == "killed"
+    state, cause = process.verdict([executed()], {"error": "DeadKernelError", "message": ""}, 4)
+    assert (state, cause) == ("killed", "cell 4: the kernel was killed (out of memory?)")
+
+
+@pytest.mark.parametrize(
+    ("cells", "result", "expected"),
+    [
+        ([], {"error": "OSError", "message": "a\nb"}, ("failed", "cell 0: OSError: b")),
+        ([executed(error("E", "a\nb"))], FINE, ("failed", "cell 1: E: b")),
+        ([executed(), executed(error("E", ""))], FINE, ("failed", "cell 2: E")),
+        (
+            [executed(error("SystemExit", "0"))],
+            {"error": "PapermillExecutionError", "message": "x"},
+            ("exited", "cell 1: SystemExit: 0"),
+        ),
+    ],
+)
+def test_the_cause_names_cell_and_error(cells, result, expected):
+    assert process.verdict(cells, result, 0) == expected
+
+
+def test_the_process_ends_cleanly_while_its_input_is_open(tmp_path):
+    live = process.launch(tmp_path / "none.ipynb", {}, tmp_path / "log", jobs=1)
+    assert live.process.wait(timeout=60) == 0
+    result = json.loads((live.scratch / "result.json").read_text())
+    assert result["error"] and "none.ipynb" in result["message"]
+    assert "Fatal" not in (tmp_path / "log").read_text()
+    live.close_input()
+    shutil.rmtree(live.scratch)
+
+
+def test_the_cores_are_shared_and_nothing_of_the_shells_backend_is_inherited(monkeypatch, tmp_path):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    environment = process.environment(tmp_path, jobs=10**6)
+    assert "MPLBACKEND" not in environment
+    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "1"
+    assert environment["PYTHONPATH"].split(os.pathsep)[1] == "/mine"
+    assert environment[process.MARKER] == str(tmp_path)

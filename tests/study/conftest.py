@@ -1,0 +1,82 @@
+"""What the tests of the study share: one tiny drawn study, and what is trained in it once."""
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+from handid import backbone
+from handid.image import decode
+from handid.study import Study, training
+
+PLAIN = {"people": 4, "images_per_view": 3, "runs": 2, "device": "cpu", "weights": "random"}
+TARGET, ONE_EPOCH = "11k dorsal right", {"epochs": 1}
+
+
+@pytest.fixture(scope="session")
+def open_study():
+    """Open a tiny study with random weights: open_study(work, **parameters)."""
+
+    def opened(work, **parameters):
+        return Study(work=str(work), **(PLAIN | parameters))
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def lab(open_study, tmp_path_factory):
+    """Four drawn people: two train, two test. Nobody changes it; its folder is shared."""
+    return open_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def hd(lab):
+    """The same study on a drawn HD of four people, with two who are only in the gallery."""
+    return lab.having(data={"HD": "synthetic"}, targets=["HD"], images_per_view=2)
+
+
+@pytest.fixture(scope="session")
+def weighted(lab, tmp_path_factory):
+    """The same study with weights of its own: another draw, in a file."""
+    file = tmp_path_factory.mktemp("weights") / "own.safetensors"
+    save_file(backbone.build("mini-ViT", seed=1).clip.state_dict(), file)
+    return lab.having(weights=str(file))
+
+
+@pytest.fixture(scope="session")
+def tuned(lab):
+    """CLIP-FT after one epoch."""
+    return lab.experiment("clip_ft_mini", "mini-ViT", TARGET, changes=ONE_EPOCH)
+
+
+@pytest.fixture(scope="session")
+def zero_shot(lab):
+    """CLIP as it is, with random weights."""
+    return lab.experiment("clip_zero_shot", "mini-ViT", TARGET)
+
+
+@pytest.fixture(scope="session")
+def tuned_score(lab, tuned):
+    """What CLIP-FT reached."""
+    return lab.score(tuned)
+
+
+@pytest.fixture(scope="session")
+def zero_shot_score(lab, zero_shot):
+    """What CLIP as it is reached."""
+    return lab.score(zero_shot)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Experiments get their folders, and nothing is trained."""
+    monkeypatch.setattr(training, "train_experiment", lambda *given: None)
+
+
+@pytest.fixture(scope="session")
+def squares():
+    """Pictures of files as [N, 128, 128, 3] uint8, straight from them: squares(paths, kind)."""
+
+    def decoded(paths, kind="squash"):
+        return np.stack([decode.fit(decode.decode(path), (kind, 128)) for path in paths])
+
+    return decoded

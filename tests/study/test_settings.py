@@ -1,0 +1,45 @@
+"""The parameters that all notebooks share: defaults, and refusals in one sentence."""
+
+import pydantic
+import pytest
+
+from handid.study import settings
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"peopel": 6}, "Parameter 'peopel': Extra inputs are not permitted"),
+        ({"data_11k": "synthetic"}, "Parameter 'data_11k': Extra inputs are not permitted"),
+        ({"runs": 0}, "Parameter 'runs': Input should be greater than or equal to 1"),
+        ({"runs": "ten"}, "Parameter 'runs': Input should be a valid integer"),
+        ({"people": 3}, "Parameter 'people': Input should be greater than or equal to 4"),
+        ({"seeds": []}, "Parameter 'seeds': List should have at least 1 item"),
+        ({"seeds": [0, "1"]}, "Parameter 'seeds.1': Input should be a valid integer"),
+        ({"missing": "ignore"}, "Parameter 'missing': Input should be 'error' or 'skip'"),
+        ({"data": "synthetic"}, "Parameter 'data': Input should be a valid dictionary"),
+        ({"data": {"11k": None}}, "Parameter 'data.11k': Input should be a valid string"),
+        ({"backbones": ["mini-ViT", "ViT-L"]}, "Unknown backbone 'ViT-L'"),
+        ({"work": 3}, "Parameter 'work': Input should be a valid string"),
+    ],
+)
+def test_a_wrong_parameter_is_one_sentence(parameters, sentence):
+    with pytest.raises(ValueError, match=sentence) as error:
+        settings.checked(**{"work": "w"} | parameters)
+    assert "\n" not in str(error.value)
+
+
+def test_only_the_folder_of_products_has_no_default():
+    with pytest.raises(ValueError, match="Parameter 'work': Field required"):
+        settings.checked()
+    plain = settings.checked(work="w")
+    assert plain.data == {"11k": "synthetic", "HD": ""} and plain.targets == ["11k dorsal right"]
+    assert (plain.backbones, plain.weights, plain.runs) == (["mini-ViT"], "mini", 10)
+
+
+def test_settings_are_what_they_were_given_and_do_not_change():
+    plain = settings.checked(work="w", seeds=[3, 1], data={"mine": "/data/mine"})
+    assert plain.seeds == [3, 1] and plain.data == {"mine": "/data/mine"}
+    assert settings.checked(**plain.model_dump()) == plain
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        plain.runs = 3

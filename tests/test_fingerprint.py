@@ -1,0 +1,210 @@
+"""Keys: what a changed line of code makes stale, and what it leaves alone."""
+
+import hashlib
+import os
+import shutil
+from functools import cache
+
+import pandas as pd
+import pytest
+
+from handid import fingerprint, recipes
+from handid.study import experiment
+
+TRAINED = [  # a recipe of each lineage, and a backbone it trains on
+    ("clip_ft_mini", "mini-ViT"),
+    ("clip_handid_mini", "mini-ViT"),
+    ("clip_reid_mini", "mini-ViT"),
+    ("promptsg_mini", "mini-ViT"),
+    ("gpa_net_mini", "EfficientNet-Lite0"),
+    ("abd_net_mini", "EfficientNet-Lite0"),
+]
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package's sources, to be edited."""
+    ignore = shutil.ignore_patterns("*.safetensors", "__pycache__")
+    return shutil.copytree(fingerprint.PACKAGE, tmp_path / "handid", ignore=ignore)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert text.count(old) >= 1, old
+    path.write_text(text.replace(old, new, 1))
+
+
+def forget():
+    for function in (fingerprint.code, fingerprint._room, fingerprint.whole_package):
+        function.cache_clear()
+
+
+def training_keys(package):
+    """Recipe -> key of its training's code, read from a copy of the package."""
+    forget()
+    keys = {}
+    for name, backbone_name in TRAINED:
+        family = "cnn" if backbone_name == "EfficientNet-Lite0" else "vit"
+        plan = recipes.load(name, family)
+        keys[name] = fingerprint.code(
+            *experiment.training_entries(plan, backbone_name),
+            stop=experiment.REGISTRIES,
+            package=package,
+        )
+    return keys
+
+
+def changed(package, *edits):
+    """The recipes whose training key an edit changes."""
+    for path, old, new in edits:
+        edit(package / path, old, new)
+    keys = training_keys(package)
+    return {name for name, key in keys.items() if key != before()[name]}
+
+
+@cache
+def before():
+    """The keys of the package as it is."""
+    return training_keys(fingerprint.PACKAGE)
+
+
+# --- code ---------------------------------------------------------------------------------------
+
+
+def test_the_copy_has_the_keys_of_the_package(package):
+    assert training_keys(package) == before()
+    assert len(set(before().values())) == len(TRAINED)
+
+
+def test_a_changed_docstring_or_comment_retrains_nothing(package):
+    assert not changed(
+        package,
+        ("loss.py", '"""', '"""In other words: '),
+        ("train.py", "def fit(", "# Why it is so.\ndef fit("),
+        ("method/clip_ft.py", '"""', '"""Once more: '),
+    )
+
+
+def test_a_changed_annotation_or_layout_retrains_nothing(package):
+    path = package / "protocol.py"
+    path.write_text(path.read_text().replace("\n\n\ndef ", "\n\n\n\n\ndef "))
+    assert not changed(package, ("protocol.py", "train: pd.DataFrame, seed", "train, seed"))
+
+
+def test_a_new_method_retrains_nothing(package):
+    (package / "method" / "new_method.py").write_text("class NewMethod:\n    pass\n")
+    line = ("method/__init__.py", "METHODS = {", 'METHODS = {\n    "new_method": "NewMethod",')
+    assert not changed(package, line)
+
+
+def test_a_new_layout_of_data_retrains_nothing(package):
+    (package / "data" / "other.py").write_text("def fits(root):\n    return False\n")
+    assert not changed(package, ("data/__init__.py", "LAYOUTS = {", 'LAYOUTS = {"o": "other", '))
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "users"),
+    [
+        (
+            "supervised_contrastive",
+            "return -per_anchor.mean()",
+            {"clip_handid_mini", "clip_reid_mini", "promptsg_mini"},
+        ),
+        ("spectral_gap", "return -_rayleigh(rows, largest, steps)", {"abd_net_mini"}),
+    ],
+)
+def test_a_changed_loss_retrains_what_uses_it_and_nothing_else(package, function, line, users):
+    assert f"def {function}(" in (package / "loss.py").read_text()
+    assert changed(package, ("loss.py", line, f"{line} * 1.0")) == users
+
+
+def test_a_changed_method_retrains_itself_alone(package):
+    line = ("method/gpa_net.py", "class GpaNet(", "OTHER = 1\n\n\nclass GpaNet(")
+    assert changed(package, line) == {"gpa_net_mini"}
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "other"),
+    [
+        ("train.py", "method.to(engine.device)", "method.to(str(engine.device))"),
+        ("protocol.py", "(len(subjects) + 1) // 2", "len(subjects) // 2"),
+        ("image/sampler.py", "torch.randperm(len(labels)", "torch.randperm(0 + len(labels)"),
+        (
+            "image/augment.py",
+            "def _blend(",
+            "def _blend(images, *more):\n    pass\n\n\ndef _blend(",
+        ),
+        ("metric.py", "DECIMALS = 12", "DECIMALS = 11"),
+    ],
+)
+def test_the_loop_the_protocol_and_the_pixels_retrain_everything(package, path, line, other):
+    assert changed(package, (path, line, other)) == {name for name, _ in TRAINED}
+
+
+def test_what_is_only_shown_retrains_nothing(package):
+    assert not changed(package, ("report/display.py", "\n\n\ndef ", "\n\n\nX = 1\n\n\ndef "))
+
+
+def test_an_entry_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="There is no 'train.fitt' in this package"):
+        fingerprint.code("train.fitt")
+
+
+def test_the_whole_package_but_one_wing(package):
+    forget()
+    before = fingerprint.whole_package("runner", package)
+    for path, old, new, stays in [
+        ("runner/batch.py", "import ", "import math\nimport ", True),
+        ("loss.py", '"""', '"""Again: ', True),
+        ("loss.py", "import torch", "import math\nimport torch", False),
+    ]:
+        edit(package / path, old, new)
+        forget()
+        assert (fingerprint.whole_package("runner", package) == before) == stays, path
+
+
+# --- files, folders, tables ---------------------------------------------------------------------
+
+
+def test_a_digest_stands_for_content_and_not_for_order():
+    assert fingerprint.digest({"a": 1, "b": [2]}) == fingerprint.digest({"b": [2], "a": 1})
+    assert fingerprint.digest({"a": 1}) != fingerprint.digest({"a": 2})
+    assert len(fingerprint.digest(None)) == 16
+
+
+def test_a_files_digest_is_its_sha256(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"hand")
+    assert fingerprint.file(path) == hashlib.sha256(b"hand").hexdigest()
+
+
+def test_a_place_changes_with_what_lies_there_and_behind_links(tmp_path):
+    inside, outside = tmp_path / "set", tmp_path / "elsewhere"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "1.jpg").write_bytes(b"a")
+    (inside / "link").symlink_to(outside)
+    seen = {fingerprint.place(inside)}
+    (outside / "1.jpg").write_bytes(b"ab")
+    seen.add(fingerprint.place(inside))
+    (inside / "2.jpg").write_bytes(b"c")
+    seen.add(fingerprint.place(inside))
+    assert len(seen) == 3
+    (inside / "round").symlink_to(inside)
+    assert fingerprint.place(inside) == fingerprint.place(inside)  # and it ends
+    assert fingerprint.place(tmp_path / "absent") == fingerprint.place(tmp_path / "absent too")
+    assert fingerprint.place(outside / "1.jpg") != fingerprint.place(inside / "2.jpg")
+
+
+def test_a_tables_digest_holds_files_identities_and_roles(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"a")
+    rows = pd.DataFrame({"path": [str(path)], "identity": ["1 hand"], "role": ["subject"]})
+    seen = {fingerprint.table(rows), fingerprint.table(rows.assign(role="distractor"))}
+    os.utime(path, ns=(1, 1))
+    seen.add(fingerprint.table(rows))
+    assert len(seen) == 3
+
+
+def test_versions_are_known_without_an_import():
+    assert {"python", "torch", "numpy"} <= set(fingerprint.versions())
