@@ -11,6 +11,11 @@ from PIL import Image
 VIEWS = ("dorsal right", "dorsal left", "palmar right", "palmar left")
 
 
+def pytest_collection_modifyitems(items):
+    """The smoke study first: it is the longest, and workers share files in this order."""
+    items.sort(key=lambda item: "test_notebooks" not in item.nodeid)
+
+
 @pytest.fixture
 def rng():
     """A generator that starts at the same place in every test."""

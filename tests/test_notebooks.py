@@ -16,7 +16,7 @@ STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
 def run(folder, *words):
-    command = [sys.executable, "run_notebooks.py", "--profile", "smoke", *words]
+    command = [sys.executable, "run_notebooks.py", "--profile", "smoke", "--jobs", "2", *words]
     command += ["--reports", str(folder / "reports"), "--work", str(folder / "work")]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 

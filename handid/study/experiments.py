@@ -175,9 +175,8 @@ class Experiments:
         return "random" if plan.weights == "random" else self.settings.weights
 
     def _is_no_control(self, control: Recipe, recipe: str, changes: dict | None) -> bool:
-        """Whether a control is, with the study's weights, the very recipe that it controls."""
+        """Whether a control of other weights has, in this study, those of the recipe itself."""
         plain = self._plan(System(recipe), self.settings.backbones[0], changes)
-        same = {"title": plain.title, "weights": plain.weights}
-        if self._weights(control) != self._weights(plain):
+        if control.weights == plain.weights or self._weights(control) != self._weights(plain):
             return False
-        return control.model_copy(update=same) == plain
+        return control.model_copy(update={"title": plain.title, "weights": plain.weights}) == plain

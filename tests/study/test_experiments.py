@@ -7,7 +7,7 @@ import pytest
 
 from handid import recipes, train
 from handid.recipes import System
-from handid.study import experiment, experiments
+from handid.study import experiment, experiments, training
 
 TARGET, ONE_EPOCH = "11k dorsal right", {"epochs": 1}
 
@@ -199,3 +199,13 @@ def test_what_is_expected_reads_no_photograph(open_study, tmp_path):
     study = open_study(tmp_path)
     study.expect("clip_ft_mini", "clip_zero_shot", controls=[])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_control_that_says_what_the_recipe_says_is_no_reason_to_leave_it_out(lab, monkeypatch):
+    monkeypatch.setattr(training, "train_experiment", lambda *given: None)
+    nets = lab.having(backbones=["EfficientNet-Lite0"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain, same = nets.experiments("gpa_net_mini", controls=["", "parts_2x1"])
+    assert plain.folder == same.folder
+    assert (plain.title, same.title) == ("GPA-Net", "GPA-Net Hp=2 Vp=1")
