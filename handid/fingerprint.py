@@ -119,7 +119,7 @@ def whole_package(without: str, package: Path = PACKAGE) -> str:
 
 def _reached(entries: Iterable[str], stop: frozenset[str], package: Path) -> dict[str, list[str]]:
     """Dotted name -> source of every definition that the entries reach."""
-    waiting = [one for entry in entries for one in _entry(entry, package)]
+    waiting = [definition for entry in entries for definition in _entry(entry, package)]
     sources: dict[str, list[str]] = {}
     while waiting:
         module, name = waiting.pop()
@@ -133,10 +133,10 @@ def _reached(entries: Iterable[str], stop: frozenset[str], package: Path) -> dic
 
 def _entry(entry: str, package: Path) -> list[Definition]:
     """The definitions that a dotted name stands for."""
-    found = _resolve("", entry.split("."), package)
-    if not found:
+    definitions = _resolve("", entry.split("."), package)
+    if not definitions:
         raise ValueError(f"There is no '{entry}' in this package.")
-    return found
+    return definitions
 
 
 class _Room:
