@@ -1,7 +1,7 @@
-"""Keys: short digests of code, tables, folders and files, which say whether a product still stands.
+"""Keys: short digests of code, tables, folders and files, to tell whether a product is up to date.
 
 The key of code follows what really runs: from the named definitions to all that they use of this
-package. Comments, docstrings, annotations and layout are left out. No torch.
+package. Comments, docstrings, annotations, refusals' words and layout are left out. No torch.
 """
 
 from __future__ import annotations
@@ -132,7 +132,11 @@ def _reached(entries: Iterable[str], stop: frozenset[str], package: Path) -> dic
 
 
 def _entry(entry: str, package: Path) -> list[Definition]:
-    """The definitions that a dotted name stands for."""
+    """The definitions that a dotted name stands for; of "room.Class.method" that method alone."""
+    *above, kind, name = ["", "", *entry.split(".")]
+    module = ".".join(above).lstrip(".")
+    if _file(module, package) and f"{kind}.{name}" in _room(module, package).methods:
+        return [(module, f"{kind}.{name}")]
     definitions = _resolve("", entry.split("."), package)
     if not definitions:
         raise ValueError(f"There is no '{entry}' in this package.")
@@ -145,6 +149,7 @@ class _Room:
     def __init__(self, module: str, path: Path, package: Path):
         self.module, self.package = module, package
         self.definitions: dict[str, list[ast.stmt]] = {}
+        self.methods: dict[str, list[ast.stmt]] = {}  # "Class.method" -> itself, for entries
         self.imports: dict[str, list[str]] = {}  # local name -> dotted name in pieces
         self.loose: list[ast.stmt] = []
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -157,13 +162,16 @@ class _Room:
             names = _bound(statement)
             for name in names:
                 self.definitions.setdefault(name, []).append(statement)
+            if isinstance(statement, ast.ClassDef):
+                self.methods |= _methods(statement)
             if not names and not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
                 self.loose.append(statement)
 
     @cache  # noqa: B019 - a room lives as long as the cache that holds it
     def definition(self, name: str) -> tuple[list[str], list[Definition]]:
         """A definition's source, with what the module runs beside it, and what it mentions."""
-        statements = [*self.definitions[name], *self.loose]
+        own = self.methods[name] if name in self.methods else self.definitions[name]
+        statements = [*own, *self.loose]
         used = [definition for statement in statements for definition in self.uses(statement)]
         return [ast.unparse(statement) for statement in statements], used
 
@@ -231,9 +239,17 @@ def _bound(statement: ast.stmt) -> list[str]:
     return []
 
 
+def _methods(kind: ast.ClassDef) -> dict[str, list[ast.stmt]]:
+    """The methods of a class, by "Class.method"."""
+    functions = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
+    return {f"{kind.name}.{function.name}": [function] for function in functions}
+
+
 def _plain(tree: ast.Module) -> ast.Module:
-    """The tree without docstrings and without the annotations of functions."""
+    """The tree without docstrings, the annotations of functions, and what refusals say."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            node.exc.args = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
         if isinstance(node, ast.arg):

@@ -23,7 +23,7 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
     you accept that they count as two people.
 
     Args:
-        root: folder that holds one folder a hand; hidden names and other file types are passed
+        root: folder that holds one folder per hand; hidden names and other file types are passed
             over.
         accessories: nothing tells of them; whichever is asked, all photographs are read.
         missing: "error" stops on a link that leads nowhere or an empty file, "skip" goes on without

@@ -120,11 +120,20 @@ def label_again(differences: pd.DataFrame) -> pd.DataFrame:
 def _labelled(differences: pd.DataFrame, named: str) -> pd.DataFrame:
     """With `name` and `label`: of the system, or of what it stands over."""
     if named == "over":
-        pairs = zip(differences["method"], differences["over"], strict=True)
-        names = [f"over {over.removeprefix(f'{method} ')}" for method, over in pairs]
+        pairs = zip(
+            differences["system"], differences["over_system"], differences["over"], strict=True
+        )
+        names = [f"over {_name_of(*pair)}" for pair in pairs]
     else:
         names = differences["method"]
     return label_again(differences.assign(name=names))[COLUMNS]
+
+
+def _name_of(system: str, over: str, title: str) -> str:
+    """The title of what a system stands over; a control of its own recipe goes by its name."""
+    own, other = System.parse(system), System.parse(over)
+    is_control = own.recipe == other.recipe and other.control and not own.control
+    return other.control.replace("_", " ") if is_control else title
 
 
 def _over(scores: Iterable[Score], references: list[str], figure: str) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from handid.recipes import Recipe, System
 from handid.study import network, training
 from handid.study.experiment import (
     Experiment,
+    architecture_key,
     embedding_code,
     training_code,
     weights_key,
@@ -154,6 +155,7 @@ class Experiments:
         return {
             "recipe": plan.model_dump(exclude=_NAMES),
             "backbone": backbone_name,
+            "architecture": architecture_key(backbone_name),
             "weights": weights_key(weights),
             "target": target.set,
             "view": self.photographs.view(target),

@@ -73,7 +73,7 @@ def test_a_margin_is_labelled_by_its_floor_and_a_control_by_its_own_name(base, s
     floors = [score("Raw pixels", [2] * 6), score("CLIP-ZS random_weights", [3] * 6)]
     keys = ["raw_pixels", "clip_zero_shot:random_weights"]
     found = differences.margins([base, *floors], "clip_zero_shot", keys)
-    assert found["label"].tolist() == ["over Raw pixels", "over random_weights"]
+    assert found["label"].tolist() == ["over Raw pixels", "over random weights"]
     small = [score(m, [1, 2], backbone="RN50") for m in ("CLIP-ZS", "Raw pixels")]
     found = differences.margins([base, *floors[:1], *small], "clip_zero_shot", keys)
     assert found["label"].tolist() == ["over Raw pixels, ViT-B/16", "over Raw pixels, RN50"]
