@@ -177,7 +177,7 @@ LONGEST = {"file": 400, "file without a reason": 300, "class": 200, "function": 
 # What the first house said and a reader from another country had to guess (STYLE of the field).
 DIALECT = re.compile(
     r"\ba row an? |\ban? image a |\ba line a |\bphotographs a person\b"
-    r"|\bbeyond the choice of people\b|\bfacts/|\ba view, on average|\ba (?:training|hand),"
+    r"|\bbeyond the choice of people\b|\bfacts/"
 )
 
 
