@@ -3,6 +3,7 @@
 It draws rows by seed and keeps their index; it opens no image and computes no score.
 """
 
+import re
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,10 +19,11 @@ Split = tuple[pd.DataFrame, pd.DataFrame]
 def halves(table: pd.DataFrame, view: str) -> Split:
     """Split the people of one view: the first half in order trains, the rest tests.
 
-    Of an odd number the larger half trains. On 11k Hands these are the published cut-offs (dorsal
-    right: id 1050 is the last that trains), on HD ids up to 447. Distractors are in neither half. A
-    person who trains in one view may test in another: see `person_overlap`. Source: CLIP-HandID and
-    MBA-Net, prepare_train_val_test_11k_r_l.py.
+    Numbers are in order of size, names in natural order (see `in_order`). Of an odd number the
+    larger half trains. On 11k Hands these are the published cut-offs (dorsal right: id 1050 is the
+    last that trains), on HD ids up to 447. Distractors are in neither half. A person who trains in
+    one view may test in another: see `person_overlap`. Source: CLIP-HandID and MBA-Net,
+    prepare_train_val_test_11k_r_l.py.
 
     Args:
         table: the table of handid.data.
@@ -39,11 +41,54 @@ def halves(table: pd.DataFrame, view: str) -> Split:
     if rows.empty:
         known = ", ".join(sorted(people["view"].unique()))
         raise ValueError(f"no image shows the view {view!r}: the table has {known}")
-    subjects = np.unique(rows["subject"])
+    subjects = in_order(rows["subject"])
     if len(subjects) < 2:
         raise ValueError(f"the view {view!r} shows one person only: two are needed to split them")
-    trains = rows["subject"] <= subjects[(len(subjects) + 1) // 2 - 1]
+    trains = rows["subject"].isin(subjects[: (len(subjects) + 1) // 2])
     return rows[trains], rows[~trains]
+
+
+def in_order(subjects: Iterable[int] | Iterable[str]) -> list:
+    """Different people in the order in which `halves` cuts them.
+
+    Numbers by size; names by their letters, capitals first, but numbers in them by size, so that
+    "ann 2" stands before "ann 10". Neither the computer's language nor the order of the rows
+    counts.
+    """
+    return sorted(set(subjects), key=_natural)
+
+
+def _natural(subject: int | str) -> tuple[list[int | str], str]:
+    """Sort key in which 2 stands before 10."""
+    pieces = re.split("([0-9]+)", str(subject))
+    return [int(p) if p.isdecimal() and p.isascii() else p for p in pieces], str(subject)
+
+
+def views(table: pd.DataFrame) -> list[str]:
+    """The views that show two people or more, so that `halves` can cut them, sorted."""
+    _check(table)
+    people = table[table["role"] == "subject"].groupby("view")["subject"].nunique()
+    return sorted(people.index[people >= 2])
+
+
+def obstacle(table: pd.DataFrame, view: str) -> str:
+    """Why a view can be no target, in a clause; empty if people can be trained and tested in it.
+
+    Args:
+        table: the table of handid.data, all views.
+        view: one that may be in it.
+
+    Raises:
+        ValueError: if the table lacks a column.
+    """
+    try:
+        _, tests = halves(table, view)
+    except ValueError as error:
+        _check(table)
+        return str(error)
+    if tests.groupby("identity").size().eq(1).all():
+        return f"no query is left: each test identity of {view!r} has one image only"
+    return ""
 
 
 def validation(train: pd.DataFrame, seed: int) -> Split:
@@ -72,7 +117,8 @@ def monte_carlo(table: pd.DataFrame, view: str, runs: int = 10, seed: int = 0) -
     """Draw query and gallery again and again.
 
     In each run one random image of every test identity of every view is the gallery, common to all
-    views, to which all images of all distractors come. The asked view's other test images are the
+    views, to which all images of all distractors come; where a view shows one person, that person
+    counts as training, and nobody of it comes. The asked view's other test images are the
     queries, so a person's other hand counts as a wrong answer. On 11k Hands the gallery has 71 + 73
     + 71 + 75 = 290 images. Run i has the same gallery whichever view is asked. The draw depends on
     seed, run, identity and its file names, not on the order of rows nor on where the files lie.
@@ -88,18 +134,17 @@ def monte_carlo(table: pd.DataFrame, view: str, runs: int = 10, seed: int = 0) -
         Iterator over (query, gallery), rows of the table with its index.
 
     Raises:
-        ValueError: if the table lacks a column, the view is not in it, a view shows one person
-            only, no query is left, or runs or seed is out of range.
+        ValueError: if the table lacks a column, the view is not in it or shows one person only, no
+            query is left, or runs or seed is out of range.
     """
     _check(table)
     _check_number("runs", runs, 1)
     _check_number("seed", seed, 0)
+    if hindrance := obstacle(table, view):
+        raise ValueError(hindrance)
     asked = halves(table, view)[1]
-    views = table.loc[table["role"] == "subject", "view"].unique()
-    tests = pd.concat([halves(table, name)[1] for name in views])
+    tests = pd.concat([halves(table, name)[1] for name in views(table)])
     lone = asked.groupby("identity").size().eq(1)
-    if lone.all():
-        raise ValueError(f"no query is left: each test identity of {view!r} has one image only")
     if lone.any():
         warnings.warn(
             f"{lone.sum()} of {len(lone)} test identities of {view!r} have one image, so never ask",
@@ -185,17 +230,17 @@ def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
         table: the table of handid.data.
 
     Returns:
-        Whole numbers, a row per training view, a column per test view; 0 on the diagonal.
+        Whole numbers, a row per training view, a column per test view; 0 on the diagonal. Views of
+        one person are left out.
 
     Raises:
-        ValueError: if the table lacks a column or a view shows one person only.
+        ValueError: if the table lacks a column.
     """
-    _check(table)
-    views = sorted(table.loc[table["role"] == "subject", "view"].unique())
-    parts = {view: [set(half["subject"]) for half in halves(table, view)] for view in views}
-    counts = [[len(parts[a][0] & parts[b][1]) for b in views] for a in views]
+    names = views(table)
+    parts = {view: [set(half["subject"]) for half in halves(table, view)] for view in names}
+    counts = [[len(parts[a][0] & parts[b][1]) for b in names] for a in names]
     return pd.DataFrame(
-        counts, pd.Index(views, name="train_view"), pd.Index(views, name="test_view")
+        counts, pd.Index(names, name="train_view"), pd.Index(names, name="test_view")
     )
 
 

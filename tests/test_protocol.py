@@ -261,6 +261,39 @@ def test_faults_are_told_when_the_splits_are_asked_for_and_not_later():
         protocol.validation(table, seed=-1)
 
 
+def test_numbers_are_in_order_of_size_and_names_in_natural_order():
+    assert protocol.in_order(pd.Series([10, 9, 100, 9])) == [9, 10, 100]
+    names = ["b", "é", "a10", "a9", "7", "²", "B", "a9b2", "10"]
+    assert protocol.in_order(names) == ["7", "10", "B", "a9", "a9b2", "a10", "b", "²", "é"]
+
+
+def test_people_with_names_are_cut_in_natural_order_whatever_the_order_of_rows():
+    table = make_table(people=12)
+    table["subject"] = "ann " + (table["subject"] // 10).astype(str)
+    train, test = protocol.halves(table.iloc[::-1], "dorsal right")
+    assert set(train["subject"]) == {f"ann {n}" for n in range(1, 7)}
+    assert set(test["subject"]) == {f"ann {n}" for n in range(7, 13)}
+
+
+def test_a_view_of_one_person_gives_the_gallery_nobody_and_stops_no_other_view():
+    table = make_table()
+    lone = table["view"].eq("palmar left") & table["subject"].ne(10)
+    others = table[~lone].reset_index(drop=True)
+    assert protocol.views(others) == ["dorsal right"]
+    assert protocol.person_overlap(others).shape == (1, 1)
+    plain = table[table["view"] == "dorsal right"].reset_index(drop=True)
+    split = protocol.monte_carlo(others, "dorsal right")
+    assert paths(split) == paths(protocol.monte_carlo(plain, "dorsal right"))
+
+
+def test_what_keeps_a_view_from_being_a_target_is_said():
+    table = make_table(images=1)
+    assert protocol.obstacle(make_table(), "dorsal right") == ""
+    assert "has one image only" in protocol.obstacle(table, "dorsal right")
+    assert "one person only" in protocol.obstacle(make_table(people=1), "dorsal right")
+    assert "no image shows the view 'hand'" in protocol.obstacle(table, "hand")
+
+
 def test_a_view_of_one_person_cannot_be_parted():
     with pytest.raises(ValueError, match="the view 'dorsal right' shows one person only"):
         protocol.halves(make_table(people=1), "dorsal right")
@@ -277,6 +310,8 @@ def test_a_table_that_is_none_is_refused():
         lambda bad: protocol.halves(bad, "dorsal right"),
         lambda bad: protocol.monte_carlo(bad, "dorsal right"),
         lambda bad: protocol.validation(bad, seed=0),
+        lambda bad: protocol.obstacle(bad, "dorsal right"),
+        protocol.views,
         protocol.person_overlap,
     ):
         with pytest.raises(ValueError, match="the table lacks the column 'identity'"):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from handid.data import _csv
 from handid.data import table as tables
 
 VIEWS = ("dorsal right", "dorsal left", "palmar right", "palmar left")
@@ -55,7 +56,7 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
             f"{root / 'HandInfo.csv'} lists no hand without accessories: pass accessories=True"
         )
     table = tables.build(
-        path=[str(root / "Hands" / name) for name in info["imageName"]],
+        path=tables.located(root / "Hands", info["imageName"].tolist()),
         subject=info["id"].to_numpy(),
         view=info["aspectOfHand"].to_numpy(),
         **{new: info[old].to_numpy() for old, new in METADATA.items()},
@@ -67,33 +68,11 @@ def _read_hand_info(path: Path) -> pd.DataFrame:
     """HandInfo.csv with whole numbers where they belong, checked."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: name the folder that holds HandInfo.csv")
-    try:
-        info = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a readable CSV file: fetch it again") from error
-    needed = ["id", "aspectOfHand", "imageName", *METADATA]
-    if absent := [column for column in needed if column not in info]:
-        raise ValueError(f"{path} lacks the column {absent[0]!r}: it has {', '.join(info.columns)}")
-    if info.empty:
-        raise ValueError(f"{path} lists no image: fetch it again")
-    info = info.apply(lambda column: column.str.strip())
+    info = _csv.read(path, ["id", "aspectOfHand", "imageName", *METADATA])
     for column in WHOLE:
-        _check_column(path, info[column], r"[0-9]{1,18}", "a whole number")
+        _csv.check_column(path, info[column], r"[0-9]{1,18}", "a whole number")
         info[column] = info[column].astype("int64")
-    _check_column(path, info["aspectOfHand"], "|".join(VIEWS), "one of " + ", ".join(VIEWS))
-    _check_column(path, info["imageName"], r"[^/\\]*[^/\\.]", "a file name without a folder")
-    if (twice := info["imageName"].duplicated()).any():
-        name = info["imageName"][twice].iloc[0]
-        raise ValueError(f"{path} lists {name} twice: two copies of a file name, remove one row")
+    _csv.check_column(path, info["aspectOfHand"], "|".join(VIEWS), "one of " + ", ".join(VIEWS))
+    _csv.check_column(path, info["imageName"], r"[^/\\]*[^/\\.]", "a file name without a folder")
+    _csv.refuse_twice(path, info["imageName"])
     return info
-
-
-def _check_column(path: Path, column: pd.Series, pattern: str, expected: str) -> None:
-    """Refuse the first value that does not match, naming its data row (header not counted)."""
-    bad = ~column.str.fullmatch(f"(?:{pattern})")
-    if bad.any():
-        row = int(bad.to_numpy().argmax())
-        raise ValueError(
-            f"{path}: {column.name} is {column.iloc[row]!r} in data row {row + 1}, "
-            f"expected {expected}"
-        )

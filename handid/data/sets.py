@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SYNTHETIC = "synthetic"  # in the place of a folder: the package draws the photographs
+DRAWN = ("11k", "HD")  # the sets that it can draw
+NAMELESS = "hand"  # the view of a set that has one and does not name it
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,67 @@ import numpy as np
 import pandas as pd
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+# In names of people and views: what titles, file names of figures or prompts would read as a sign.
+FORBIDDEN = '/\\$<>|*`"&{}[]'
+LONGEST = 60  # characters of a name
 
 
 def build(
     path: Sequence[str],
-    subject: Sequence[int] | np.ndarray,
+    subject: Sequence[int] | Sequence[str] | np.ndarray,
     view: str | Sequence[str],
     role: str | Sequence[str] = "subject",
     **metadata,
 ) -> pd.DataFrame:
-    """The table of handid.data's first lines, sorted by path; more columns by keyword."""
+    """The table of handid.data's first lines, sorted by path; more columns by keyword.
+
+    People are whole numbers where all their names are, texts otherwise.
+
+    Raises:
+        ValueError: if a person or view has an unusable name, an identity is of two people, or a
+            person is subject and distractor.
+    """
     table = pd.DataFrame({"path": path, "subject": subject, "view": view})
-    table["subject"] = table["subject"].astype("int64")
+    names = table["subject"].astype(str)
+    table["subject"] = names.astype("int64") if names.str.fullmatch("[0-9]{1,18}").all() else names
     table["identity"] = table["subject"].astype(str) + " " + table["view"]
     table["role"] = role
+    _check_names(table)
     return table.assign(**metadata).sort_values("path", ignore_index=True)
+
+
+def by_name(table: pd.DataFrame) -> pd.DataFrame:
+    """A table sorted by file name, whatever the folders: the same set gives the same batches."""
+    order = sorted(table.index, key=lambda i: (Path(table["path"][i]).name, table["path"][i]))
+    return table.loc[order].reset_index(drop=True)
+
+
+def _check_names(table: pd.DataFrame) -> None:
+    """Refuse names that no title can show, and identities or people that are two things at once."""
+    for column in ("subject", "view"):
+        for name in table[column].astype(str).unique():
+            if not _is_plain(name):
+                raise ValueError(
+                    f"The {column} {name[:LONGEST]!r} cannot be shown in titles: a name begins "
+                    f"with a letter or digit, has at most {LONGEST} characters and none of "
+                    f"{' '.join(FORBIDDEN)}."
+                )
+    people = table.drop_duplicates(["subject", "view"])
+    if (twice := people["identity"].duplicated()).any():
+        name = people["identity"][twice].iloc[0]
+        raise ValueError(
+            f"The identity {name!r} is of two people: subject and view together must tell whose "
+            "hand it is, so rename one of them."
+        )
+    both = set(table.loc[table["role"] == "subject", "subject"])
+    if both := both & set(table.loc[table["role"] == "distractor", "subject"]):
+        raise ValueError(f"{next(iter(both))} is a subject and a distractor: choose one role.")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name can stand in titles, file names and prompts."""
+    short = 0 < len(name) <= LONGEST and name[0].isalnum()
+    return short and name.isprintable() and not set(FORBIDDEN) & set(name)
 
 
 def without_missing(table: pd.DataFrame, missing: str) -> pd.DataFrame:
@@ -43,6 +89,50 @@ def without_missing(table: pd.DataFrame, missing: str) -> pd.DataFrame:
         missing, f"{len(absent):,} of {len(table):,} images are missing or empty ({names})"
     )
     return table[there].reset_index(drop=True)
+
+
+def located(folder: Path, names: Sequence[str]) -> list[str]:
+    """Paths of listed images below a folder, endings in any case (1.jpg also finds 1.JPG).
+
+    Raises:
+        FileNotFoundError: if none is there, but all lie one folder deeper.
+    """
+    listings: dict[Path, dict[str, Path]] = {}
+    paths = []
+    for name in names:
+        path = folder / name
+        if path.parent not in listings:
+            listings[path.parent] = _by_ending(path.parent)
+        listing = listings[path.parent]
+        exact = listing.get(path.name)
+        paths.append(str(exact or listing.get(_lower_ending(path.name)) or path))
+    if paths and not any(Path(path).is_file() for path in paths):
+        deeper = [one for one in folders(folder) if (one / names[0]).is_file()]
+        if deeper:
+            raise FileNotFoundError(
+                f"{folder} holds none of the {len(paths):,} listed images, but {deeper[0]} does: "
+                f"move what it holds into {folder}."
+            )
+    return paths
+
+
+def _by_ending(folder: Path) -> dict[str, Path]:
+    """Files of a folder by name, and by their name with its ending in small letters."""
+    if not folder.is_dir():
+        return {}
+    files = sorted(folder.iterdir())
+    return {_lower_ending(file.name): file for file in files} | {file.name: file for file in files}
+
+
+def _lower_ending(name: str) -> str:
+    """A file name with its ending in small letters."""
+    return f"{Path(name).stem}{Path(name).suffix.lower()}"
+
+
+def folders(folder: Path) -> list[Path]:
+    """Folders in a folder, hidden ones left out, sorted; none where there is no folder."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in inside if path.is_dir() and not path.name.startswith(".")]
 
 
 def stop_or_warn(missing: str, sentence: str) -> None:

@@ -1,5 +1,6 @@
 """What is in a data set, and how the protocol cuts it: counts, overlaps, broken files."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,15 @@ from handid.study.photographs import Photographs
 
 
 def counts(name: str, photographs: Photographs) -> pd.DataFrame:
-    """A row per view of a data set, as the protocol cuts it; columns as the papers' tables."""
+    """A row per view of a data set, as the protocol cuts it; columns as the papers' tables.
+
+    Views in which nobody can be trained and tested are left out; a warning names them.
+    """
     table, rows = photographs.table(name), []
+    if hindered := [why for why in photographs.obstacles(name).values() if why]:
+        warnings.warn(
+            f"{name} has views that can be no target: {'; '.join(hindered)}.", stacklevel=3
+        )
     for view in photographs.views(name):
         trains, tests = protocol.halves(table, view)
         kept, held_out = protocol.validation(trains, seed=0)

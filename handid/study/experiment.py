@@ -9,7 +9,7 @@ import pandas as pd
 
 from handid import backbone, disk, fingerprint, method
 from handid.backbone import imagenet
-from handid.data.sets import Target
+from handid.data.sets import NAMELESS, Target
 from handid.recipes import Recipe, System
 
 # Tables of what there is to choose from: a new entry changes nothing that was chosen before.
@@ -66,10 +66,10 @@ class Experiment:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The method's options, "{view}" in its prompts replaced by the view."""
+        """The method's options, "{view}" in its prompts replaced by the view, if it has a name."""
         options = self.recipe.options
         prompts = options.get("prompts")
-        if not isinstance(prompts, list | tuple):
+        if self.view == NAMELESS or not isinstance(prompts, list | tuple):
             return options
         return {**options, "prompts": [str(p).replace("{view}", self.view) for p in prompts]}
 

@@ -33,16 +33,37 @@ class Photographs:
 
     @cached_property
     def targets(self) -> list[Target]:
-        """The targets for which there is data; says once which are left out."""
-        targets = [self.target(text) for text in self.settings.targets]
+        """The targets in which people can be trained and tested; says once which are left out.
+
+        Raises:
+            ValueError: one sentence, for a set that the study does not have, a set of several views
+                of which none is named, or if no target is left.
+        """
+        targets = list(dict.fromkeys(self.target(text) for text in self.settings.targets))
         absent = [target for target in targets if not self.sets[target.set].source]
         if absent:
+            sentence = f"No folder is given for {', '.join(map(str, absent))}"
+            way = f"Give it with --data {absent[0].set}=PATH."
+            if len(absent) == len(targets):
+                raise ValueError(f"{sentence}. {way}")
             warnings.warn(
-                f"No folder is given for {', '.join(map(str, absent))}: left out of every table "
-                f"and figure. Give it with --data {absent[0].set}=PATH.",
+                f"{sentence}: left out of every table and figure. {way}",
                 stacklevel=4,
             )
-        return [target for target in targets if target not in absent]
+        there = [target for target in targets if target not in absent]
+        obstacles = {target: self._obstacle(target) for target in there}
+        hindered = [f"'{target}' ({why})" for target, why in obstacles.items() if why]
+        if len(hindered) == len(there):
+            raise ValueError(f"No target can be trained and tested: {'; '.join(hindered)}.")
+        if hindered:
+            warnings.warn(
+                f"Left out of every table and figure: {'; '.join(hindered)}.", stacklevel=4
+            )
+        return [target for target in there if not obstacles[target]]
+
+    def _obstacle(self, target: Target) -> str:
+        """Why a target's people cannot be trained and tested, in a clause; empty if they can."""
+        return protocol.obstacle(self.table(target.set), self.view(target))
 
     def target(self, text: str | Target) -> Target:
         """The target that a text means.
@@ -66,16 +87,26 @@ class Photographs:
         Raises:
             ValueError: one sentence, if the set has several and none is named.
         """
-        views = self.views(target.set)
-        if target.view or len(views) == 1:
-            return target.view or views[0]
+        if target.view:
+            return target.view
+        views = self.views(target.set) or self._all_views(target.set)
+        if len(views) == 1:
+            return views[0]
         raise ValueError(
             f"'{target}' names no view: write '{target.set} {views[0]}'; "
             f"the set has {', '.join(views)}."
         )
 
     def views(self, name: str) -> list[str]:
-        """The views of a data set in which people are trained and tested."""
+        """The views of a data set in which people can be trained and tested."""
+        return [view for view, why in self.obstacles(name).items() if not why]
+
+    def obstacles(self, name: str) -> dict[str, str]:
+        """View of a data set -> why it can be no target, in a clause, or an empty text."""
+        table = self.table(name)
+        return {view: protocol.obstacle(table, view) for view in self._all_views(name)}
+
+    def _all_views(self, name: str) -> list[str]:
         table = self.table(name)
         return sorted(table.loc[table["role"] == "subject", "view"].unique())
 

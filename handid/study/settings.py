@@ -1,13 +1,17 @@
 """The parameters that all notebooks share, checked."""
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from handid import backbone
-from handid.data.sets import SYNTHETIC
+from handid.data.sets import DRAWN, SYNTHETIC
 
 Count = Annotated[int, Field(ge=1)]
+NAME = re.compile(r"\w[\w.-]*")  # of a data set, as on the command line
 
 
 class Settings(BaseModel):
@@ -15,7 +19,7 @@ class Settings(BaseModel):
 
     Attributes:
         work: folder of what is computed.
-        data: name of a data set -> its folder, "synthetic", or "" for none.
+        data: name of a data set -> its folder, "synthetic" for 11k and HD, or "" for none.
         missing: what a missing or unreadable photograph leads to.
         people: synthetic people.
         images_per_view: synthetic photographs per person and view, on average.
@@ -51,7 +55,7 @@ def checked(**parameters: object) -> Settings:
 
     Raises:
         ValueError: one sentence for a parameter that is unknown, ill-typed or out of range, or for
-            an unknown backbone.
+            an unknown backbone, or for data sets that cannot be told apart or drawn.
     """
     try:
         settings = Settings.model_validate(parameters)
@@ -61,4 +65,28 @@ def checked(**parameters: object) -> Settings:
         raise ValueError(f"Parameter '{name}': {first['msg']}.") from None
     for name in settings.backbones:
         backbone.architecture(name)
+    _check_data(settings.data)
     return settings
+
+
+def _check_data(data: Mapping[str, str]) -> None:
+    """Refuse names that no target could tell apart, one folder under two names, odd drawings."""
+    names, places = {}, {}
+    for name, source in data.items():
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                f"Data set {name!r}: a plain name has letters, digits, '.', '_' and '-' only."
+            )
+        if (twin := names.setdefault(name.lower(), name)) != name:
+            raise ValueError(f"Data sets '{twin}' and '{name}' have one name: rename one of them.")
+        if source == SYNTHETIC and name not in DRAWN:
+            raise ValueError(
+                f"Data set '{name}' cannot be '{SYNTHETIC}': the package draws "
+                f"{' and '.join(DRAWN)} only; give it a folder with --data {name}=PATH."
+            )
+        place = Path(source).expanduser().resolve() if source not in ("", SYNTHETIC) else name
+        if (twin := places.setdefault(place, name)) != name:
+            raise ValueError(
+                f"Data sets '{twin}' and '{name}' are one folder: what trains in one would be "
+                "tested in the other."
+            )

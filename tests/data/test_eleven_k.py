@@ -179,6 +179,33 @@ def test_a_csv_saved_by_a_spreadsheet_with_a_mark_at_its_start_is_read(tmp_path,
     assert len(eleven_k.read(tmp_path)) == 48
 
 
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8"), ("\t", "utf-16")])
+def test_other_separators_and_encodings_of_spreadsheets_are_read(
+    tmp_path, make_11k, separator, encoding
+):
+    expected = eleven_k.read(make_11k(tmp_path))
+    text = (tmp_path / "HandInfo.csv").read_text()
+    (tmp_path / "HandInfo.csv").write_text(text.replace(",", separator), encoding=encoding)
+    pd.testing.assert_frame_equal(eleven_k.read(tmp_path), expected)
+
+
+def test_endings_in_any_case_are_the_same_file(tmp_path, make_11k):
+    make_11k(tmp_path)
+    (tmp_path / "Hands" / "Hand_0000002.jpg").rename(tmp_path / "Hands" / "Hand_0000002.JPG")
+    table = eleven_k.read(tmp_path)
+    assert len(table) == 48 and table["path"].str.endswith("Hand_0000002.JPG").sum() == 1
+
+
+def test_photographs_one_folder_deeper_are_named_and_skipping_is_not_suggested(tmp_path, make_11k):
+    make_11k(tmp_path)
+    (tmp_path / "Hands").rename(tmp_path / "inner")
+    (tmp_path / "Hands").mkdir()
+    (tmp_path / "inner").rename(tmp_path / "Hands" / "Hands")
+    with pytest.raises(FileNotFoundError, match="but .*Hands/Hands does: move what it") as error:
+        eleven_k.read(tmp_path, missing="skip")
+    assert "'skip'" not in str(error.value) and "\n" not in str(error.value)
+
+
 def test_the_order_of_the_csv_does_not_change_the_table(tmp_path, make_11k):
     first = eleven_k.read(make_11k(tmp_path))
     make_11k(tmp_path, edit=lambda info: info.iloc[::-1])

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from handid import data
-from handid.data import eleven_k, folder, hd
+from handid.data import eleven_k, folder, hd, manifest
 from handid.data.sets import DataSet, Target, label
 
 SETS = ["11k", "HD", "HD old"]
@@ -71,12 +71,14 @@ def folders(tmp_path, make_11k, make_hd, save_image):
     """A folder of each layout, and the reader of it."""
     make_11k(tmp_path / "a")
     make_hd(tmp_path / "b")
-    save_image(tmp_path / "c" / "ann" / "1.jpg")
-    save_image(tmp_path / "c" / "bob" / "1.PNG")
+    for place in ("c/ann", "c/bob", "d/ann", "d/bob"):
+        save_image(tmp_path / place / "1.PNG")
+    (tmp_path / "c" / "hands.csv").write_text("path,subject,view\nann/1.PNG,1,x\nbob/1.PNG,2,x\n")
     return {
         "11k": (tmp_path / "a", eleven_k),
         "HD": (tmp_path / "b", hd),
-        "a folder per hand": (tmp_path / "c", folder),
+        "manifest": (tmp_path / "c", manifest),
+        "folder": (tmp_path / "d", folder),
     }
 
 
@@ -112,6 +114,26 @@ def test_a_folder_of_no_layout_is_refused_naming_the_layouts(tmp_path, save_imag
         data.read(tmp_path)
     assert all(name in str(error.value) for name in data.LAYOUTS)
     assert "\n" not in str(error.value)
+
+
+def test_a_folder_of_two_layouts_is_refused_naming_both(folders):
+    root = folders["11k"][0]
+    (root / "hands.csv").write_text("path,subject,view\n")
+    with pytest.raises(ValueError, match=r"two data sets at once \(11k and manifest\)") as error:
+        data.read(root)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["11k", "HD", "manifest"])
+def test_a_data_set_one_folder_deeper_is_named(folders, name):
+    root = folders[name][0]
+    above = root.parent / "above"
+    above.mkdir()
+    root.rename(above / root.name)
+    with pytest.raises(
+        ValueError, match=f"above is no data set itself, but .*above/{root.name} is"
+    ):
+        data.read(above)
 
 
 def test_what_is_no_folder_is_refused(tmp_path, save_image):

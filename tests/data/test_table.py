@@ -34,6 +34,28 @@ def test_rows_are_sorted_by_path_and_an_identity_is_a_person_and_a_view():
     assert str(frame["subject"].dtype) == "int64"
 
 
+def test_people_are_numbers_where_all_their_names_are():
+    for names, expected in ((["007", "12"], [7, 12]), (["007", "ann"], ["007", "ann"])):
+        frame = table.build(path=["a", "b"], subject=names, view="hand")
+        assert frame["subject"].tolist() == expected
+        assert frame["identity"].tolist() == [f"{name} hand" for name in expected]
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ann", "-ann", "a/b", "a\\b", "a$b", "a\nb", "a\u202eb", "x" * 61]
+)
+def test_a_name_that_titles_cannot_show_is_refused(name):
+    for cells in ({"subject": [name], "view": "hand"}, {"subject": ["ann"], "view": name}):
+        with pytest.raises(ValueError, match="cannot be shown in titles: a name begins") as error:
+            table.build(path=["a"], **cells)
+        assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["Ann", "007", "Zoë O'Neill", "left, flat (2)", "手", "x" * 60])
+def test_other_names_are_free(name):
+    assert table.build(path=["a"], subject=["ann"], view=name)["view"].tolist() == [name]
+
+
 def test_files_that_are_absent_or_empty_stop_the_reading(photographs):
     with pytest.raises(FileNotFoundError, match=r"2 of 4 images .*2.jpg.*3.jpg\): put them in pl"):
         table.without_missing(photographs, "error")

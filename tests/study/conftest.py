@@ -1,7 +1,10 @@
 """What the tests of the study share: one tiny drawn study, and what is trained in it once."""
 
+from itertools import product
+
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import save_file
 
 from handid import backbone
@@ -32,6 +35,33 @@ def lab(open_study, tmp_path_factory):
 def hd(lab):
     """The same study on a drawn HD of four people, with two who are only in the gallery."""
     return lab.having(data={"HD": "synthetic"}, targets=["HD"], images_per_view=2)
+
+
+@pytest.fixture
+def make_folders(tmp_path):
+    """Write a folder per person of noise: make_folders({view: (people, images)}) -> the folder."""
+
+    def write(views):
+        noise = np.random.default_rng(0)
+        for view, (people, images) in views.items():
+            for person, image in product(range(people), range(images)):
+                file = tmp_path / "mine" / f"p{person + 1}" / view / f"{view}{person}{image}.jpg"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(noise.integers(0, 256, (48, 64, 3)).astype(np.uint8)).save(file)
+        return tmp_path / "mine"
+
+    return write
+
+
+@pytest.fixture
+def own(open_study, tmp_path):
+    """A study of a folder under the name "mine": own(folder, **parameters)."""
+
+    def opened(root, **parameters):
+        given = {"data": {"mine": str(root)}, "targets": ["mine"]}
+        return open_study(tmp_path / "work", **given | parameters)
+
+    return opened
 
 
 @pytest.fixture(scope="session")

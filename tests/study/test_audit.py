@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from handid import protocol
 
 
@@ -34,6 +36,17 @@ def test_images_are_counted_by_person_and_view(lab, hd):
 def test_people_who_train_in_one_view_and_test_in_another_are_counted(lab):
     overlap = lab.overlap("11k")
     assert list(overlap) == lab.photographs.views("11k") and (overlap == 0).all(axis=None)
+
+
+def test_views_that_can_be_no_target_are_named_and_left_out(own, make_folders):
+    root = make_folders({"left": (4, 2), "single": (4, 1), "thumb": (1, 2)})
+    study = own(root, targets=["mine left"])
+    with pytest.warns(UserWarning, match="mine has views that can be no target: ") as caught:
+        counts = study.audit("mine")
+    sentence = str(caught[0].message)
+    assert "'single' has one image only" in sentence and "'thumb' shows one person" in sentence
+    assert counts["view"].tolist() == ["left"] and counts["gallery"].tolist() == [4]
+    assert study.overlap("mine").columns.tolist() == ["left", "single"]
 
 
 def test_broken_files_are_named_without_their_folder(open_study, make_11k, tmp_path):

@@ -1,6 +1,8 @@
 """Targets, tables and pixels of a study, and what broken or absent photographs lead to."""
 
 import warnings
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -66,6 +68,8 @@ def test_a_target_without_a_folder_is_left_out_and_said(lab):
 
 def test_no_folder_at_all_says_which_option_gives_one(lab):
     study = lab.having(data={"11k": "", "HD": ""})
+    with pytest.raises(ValueError, match="No folder is given for 11k dorsal right. Give it with"):
+        _ = study.targets
     with pytest.raises(ValueError, match="No folder is given for 11k: use --data 11k=PATH"):
         study.table("11k")
 
@@ -117,15 +121,142 @@ def test_halves_and_splits_are_the_protocols(lab):
             pd.testing.assert_frame_equal(rows, rows_too)
 
 
-def test_a_folder_of_anybodys_hands_is_a_set_of_one_view(lab, tmp_path, make_11k):
-    files = sorted((make_11k(tmp_path / "11k") / "Hands").glob("*.jpg"))
-    for number, file in enumerate(files[:16]):
-        hand = tmp_path / "mine" / f"hand {number // 4}"
-        hand.mkdir(parents=True, exist_ok=True)
-        file.rename(hand / file.name)
-    study = lab.having(work=str(tmp_path), data={"mine": str(tmp_path / "mine")}, targets=["mine"])
-    assert [len(rows) for rows in study.photographs.halves(study.targets[0])] == [8, 8]
+# --- anybody's sets -----------------------------------------------------------------------------
+
+
+def re_arranged(table, folder):
+    """A table's photographs as links: a folder per person, and a list -> the two folders."""
+    people, listed = folder / "people", folder / "listed"
+    lines = ["path;subject;view"]
+    for row in table.itertuples():
+        for place in (people / str(row.subject) / row.view, listed / "photographs"):
+            place.mkdir(parents=True, exist_ok=True)
+            (place / Path(row.path).name).symlink_to(Path(row.path).resolve())
+        lines.append(f"photographs/{Path(row.path).name};{row.subject:07d};{row.view}")
+    (listed / "hands.csv").write_text("\n".join(lines), encoding="utf-16")
+    return people, listed
+
+
+def assert_same_splits(study, other, target, runs):
+    """Training, validation, query and gallery of two studies hold the same file names in order."""
+
+    def names(one):
+        place = one.photographs.target(target)
+        halves = one.photographs.halves(place)
+        parts = [*halves, *protocol.validation(halves[0], 0)]
+        parts += [rows for split in one.photographs.splits(place, runs) for rows in split]
+        return [[Path(path).name for path in rows["path"]] for rows in parts]
+
+    assert names(study) == names(other)
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["a folder per person", "a list"])
+def test_a_set_re_arranged_gives_the_same_splits_and_figures(lab, tmp_path, kind):
+    root = re_arranged(lab.table("11k"), tmp_path)[kind]
+    other = lab.having(work=str(tmp_path / "work"), data={"11k": str(root)})
+    assert_same_splits(lab, other, TARGET, 3)
+    for recipe, changes in (("clip_zero_shot", {}), ("clip_ft_mini", {"epochs": 1})):
+        ours, theirs = (
+            study.score(study.experiment(recipe, "mini-ViT", TARGET, changes=changes)).rows
+            for study in (lab, other)
+        )
+        assert ours["synthetic"].all() and not theirs["synthetic"].any()
+        pd.testing.assert_frame_equal(
+            ours.drop(columns="synthetic"), theirs.drop(columns="synthetic")
+        )
+
+
+@pytest.mark.real_data
+def test_the_real_11k_re_arranged_gives_the_same_splits_and_figures(real_11k, open_study, tmp_path):
+    views = ["dorsal right", "palmar left"]
+    options = {"missing": "skip", "targets": [f"11k {view}" for view in views], "weights": "mini"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study = open_study(tmp_path / "work", data={"11k": str(real_11k)}, **options)
+        others = [
+            open_study(tmp_path / "work", data={"11k": str(root)}, **options)
+            for root in re_arranged(study.table("11k"), tmp_path)
+        ]
+        for other, target in product(others, options["targets"]):
+            assert_same_splits(study, other, target, 3)
+            ours, theirs = (
+                one.score(one.experiment("clip_zero_shot_plain", "mini-ViT", target)).rows
+                for one in (study, other)
+            )
+            pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_a_folder_per_person_is_a_set_of_one_view(own, make_folders):
+    study = own(make_folders({"": (4, 2)}))
+    assert [len(rows) for rows in study.photographs.halves(study.targets[0])] == [4, 4]
     assert study.photographs.view(study.targets[0]) == "hand" and study.name == "mine"
+
+
+def test_a_view_that_has_no_name_is_no_word_of_a_prompt(own, make_folders, lab):
+    study = own(make_folders({"": (4, 2)}))
+    prompts = {"options": {"prompts": ["A photo of a {} {view} hand."]}}
+    asked = [
+        one.experiment("clip_reid_mini", "mini-ViT", target, changes={**prompts, "epochs": 1})
+        for one, target in ((study, "mine"), (lab, TARGET))
+    ]
+    assert [one.options["prompts"] for one in asked] == [
+        ["A photo of a {} {view} hand."],  # the method leaves it out
+        ["A photo of a {} dorsal right hand."],
+    ]
+
+
+def test_targets_that_cannot_be_are_left_out_and_said(own, make_folders):
+    root = make_folders({"left": (4, 2), "single": (4, 1), "thumb": (1, 2)})
+    targets = ["mine left", "mine single", "mine thumb", "mine right", "mine left"]
+    study = own(root, targets=targets)
+    with pytest.warns(UserWarning, match="Left out of every table and figure: ") as caught:
+        assert study.targets == [Target("mine", "left")]
+    assert caught[0].filename == __file__
+    sentence = str(caught[0].message)
+    assert "'mine single' (no query is left: each test identity" in sentence
+    assert "'mine thumb' (the view 'thumb' shows one person only" in sentence
+    assert "'mine right' (no image shows the view 'right': the table has left, sin" in sentence
+    assert own(root).targets == [Target("mine")]  # the only view of which there can be one
+    assert len(study.score(study.experiment("clip_zero_shot", "mini-ViT", "mine left")).rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("views", "target", "sentence"),
+    [
+        (
+            {"": (4, 1)},
+            "mine",
+            "No target can be trained and tested: 'mine' (no query is left: each",
+        ),
+        (
+            {"left": (4, 1)},
+            "mine left",
+            "No target can be trained and tested: 'mine left' (no query",
+        ),
+        (
+            {"left": (4, 2), "right": (4, 2)},
+            "mine",
+            "'mine' names no view: write 'mine left'; the s",
+        ),
+        (
+            {"left": (4, 2)},
+            "mine right",
+            "No target can be trained and tested: 'mine right' (no ima",
+        ),
+        (
+            {"left": (4, 2)},
+            "my right",
+            "Unknown target 'my right': write 'NAME view', or 'NAME' whe",
+        ),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused_in_one_sentence(
+    own, make_folders, views, target, sentence
+):
+    study = own(make_folders(views), targets=[target])
+    with pytest.raises(ValueError) as error:
+        _ = study.targets
+    assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
 
 
 # --- broken photographs -------------------------------------------------------------------------

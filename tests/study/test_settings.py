@@ -20,6 +20,20 @@ from handid.study import settings
         ({"data": "synthetic"}, "Parameter 'data': Input should be a valid dictionary"),
         ({"data": {"11k": None}}, "Parameter 'data.11k': Input should be a valid string"),
         ({"backbones": ["mini-ViT", "ViT-L"]}, "Unknown backbone 'ViT-L'"),
+        (
+            {"data": {"m": "synthetic"}},
+            "Data set 'm' cannot be 'synthetic': the package draws 11k and",
+        ),
+        (
+            {"data": {"m": "/a", "M": "/b"}},
+            "Data sets 'm' and 'M' have one name: rename one of them",
+        ),
+        (
+            {"data": {"m": "/a", "n": "/b/../a"}},
+            "Data sets 'm' and 'n' are one folder: what trains",
+        ),
+        ({"data": {"my set": "/a"}}, "Data set 'my set': a plain name has letters, digits"),
+        ({"data": {"": "/a"}}, "Data set '': a plain name has letters, digits"),
         ({"work": 3}, "Parameter 'work': Input should be a valid string"),
     ],
 )
@@ -43,3 +57,8 @@ def test_settings_are_what_they_were_given_and_do_not_change():
     assert settings.checked(**plain.model_dump()) == plain
     with pytest.raises(pydantic.ValidationError, match="frozen"):
         plain.runs = 3
+
+
+def test_sets_without_a_folder_and_drawn_ones_are_no_clash():
+    data = {"11k": "synthetic", "HD": "synthetic", "mine": "", "yours": ""}
+    assert settings.checked(work="w", data=data).data == data
