@@ -42,6 +42,23 @@ def test_seeds_are_averaged_for_each_query_and_people_resampled(base, one, score
     assert (row["low"], row["high"]) == pytest.approx((100 * low, 100 * high))
 
 
+def test_each_difference_has_its_p_and_the_tables_adjusted_one(base, score):
+    others = [score("CLIP-FT", [1] * 6), score("CLIP-HandID", [1, 2, 2, 4, 1, 2])]
+    found = differences.gains([base, *others], "clip_zero_shot")
+    # People's sums of differences: (1, 2, 0) and (0, 0, -1): of four and two flips two are as far.
+    assert found["p"].tolist() == [0.5, 1.0]
+    assert found["p_holm"].tolist() == [1.0, 1.0]
+    alone = differences.gains([base, others[0]], "clip_zero_shot")
+    assert alone["p_holm"].tolist() == alone["p"].tolist()
+
+
+def test_a_system_that_is_never_worse_is_not_better_for_that(base, score):
+    """One query more in twelve: all differences are 0 or 1, which is no share of right answers."""
+    other = score("CLIP-FT", [1, 1, 2, 4, 1, 1])
+    (row,) = differences.gains([base, other], "clip_zero_shot").to_dict("records")
+    assert row["low"] < 0 < row["value"]
+
+
 def test_the_order_of_queries_does_not_matter(base, one):
     shuffled = Score(one.rows, one.per_query.sample(frac=1, random_state=1), one.cmc)
     pd.testing.assert_frame_equal(
@@ -109,7 +126,8 @@ def test_questions_count_each_true_answer_alike():
     assert (row["correct"], row["chance"], row["n_images"]) == (50.0, 50.0, 10)
     assert row["label"] == "Is there a ring?"
     (row,) = differences.questions(answers.assign(answer=truth)).to_dict("records")
-    assert (row["correct"], row["low"], row["high"]) == (100.0, 100.0, 100.0)
+    assert (row["correct"], row["high"], row["p"]) == (100.0, 100.0, 0.5)
+    assert row["low"] < 1  # two people bound nothing
     both = pd.concat([answers, answers.assign(backbone="RN50")])
     labels = differences.questions(both)["label"].tolist()
     assert labels == ["Is there a ring? mini-ViT", "Is there a ring? RN50"]

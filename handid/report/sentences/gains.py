@@ -13,6 +13,7 @@ from handid.report.sentences.verdicts import (
     line,
     listed,
     of_row,
+    p_of,
     range_of,
     span,
     yes_or_no,
@@ -33,7 +34,7 @@ def added(gains: pd.DataFrame, system: str, what: str) -> str:
     first = own.iloc[0]
     step = f"({what}; {first['method']} minus {first['over']})"
     if len(own) == 1:
-        verdict = of_row(first).value
+        verdict = f"{of_row(first).value}{p_of(first)}"
         start = f"**{first['value']:+.1f} points of rank-1**{range_of(first)}: {verdict} {step}."
     else:
         values = span(own["value"], "+.1f")
@@ -78,11 +79,11 @@ def ablation(gains: pd.DataFrame, what: str) -> str:
 
 
 def _labels(gains: pd.DataFrame) -> dict[Verdict, list[str]]:
-    """Labels by verdict; where there is no interval, it is unclear."""
+    """Labels by verdict; whatever is neither higher nor lower is unclear."""
     by_kind: dict[Verdict, list[str]] = {}
     for _, row in gains.iterrows():
         kind = of_row(row)
-        kind = Verdict.UNCLEAR if kind is Verdict.NO_INTERVAL else kind
+        kind = kind if kind in (Verdict.HIGHER, Verdict.LOWER) else Verdict.UNCLEAR
         by_kind.setdefault(kind, []).append(row["label"])
     return {kind: by_kind[kind] for kind in Verdict if kind in by_kind}
 
@@ -150,9 +151,9 @@ def _reason(own: pd.Series, controls: list[pd.Series]) -> str:
     over = {kind: [c for c in controls if of_row(c) is kind] for kind in Verdict}
     every = f" Beside its controls: {'; '.join(map(brief, controls))}." if controls else ""
     if of_row(own) is not Verdict.HIGHER:
-        return f"{minus}.{every}"
+        return f"{minus}{p_of(own)}.{every}"
     if not controls:
-        return f"{minus}. No control was run."
+        return f"{minus}{p_of(own)}. No control was run."
     if over[Verdict.LOWER]:
         return f"{minus}, but a control is shown to be better.{every}"
     if len(over[Verdict.HIGHER]) < len(controls):
