@@ -9,9 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from handid.runner.batch import Batch
+from handid.runner.manifest import only_run
 from handid.runner.options import Options
 from handid.runner.page import Pages
 from handid.runner.plan import Plan
@@ -81,16 +80,11 @@ def main(words: list[str]) -> int:
     if options.show:
         show(plan)
         return 0
-    plan.reports.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(plan.reports / ".lock", timeout=0):  # freed by the system if this dies
-            plan = Plan(options, alone=True)
-            template = REPOSITORY / "notebooks" / "template"
-            pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
-            return Batch(plan, pages).run()
-    except Timeout as error:
-        where = f"reports/{options.profile}"
-        raise Refused(f"another run is writing {where}; wait until it ends") from error
+    with only_run(plan.reports):
+        plan = Plan(options, alone=True)
+        template = REPOSITORY / "notebooks" / "template"
+        pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
+        return Batch(plan, pages).run()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import os
 import shlex
 import subprocess
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from handid import disk, fingerprint
+from handid.runner.refusal import Refused
 
 if TYPE_CHECKING:
     from handid.runner.plan import Plan, Task
@@ -53,6 +55,22 @@ def past(reports: Path, stems: Container[str], *, alone: bool) -> dict[str, Reco
         if record["state"] == "running" and is_over:
             record |= {"state": "interrupted", "cause": "the runner was killed"}
     return records
+
+
+@contextmanager
+def only_run(reports: Path) -> Iterator[None]:
+    """Hold the folder of a profile's report against other runs.
+
+    Raises:
+        Refused: if another run writes there.
+    """
+    disk.private(reports)
+    try:
+        with disk.locked(reports / "run.lock", wait=False):  # freed by the system if this dies
+            yield
+    except disk.Locked:
+        where = f"reports/{reports.name}"
+        raise Refused(f"another run is writing {where}; wait until it ends") from None
 
 
 class Manifest:

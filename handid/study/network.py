@@ -36,10 +36,15 @@ def build(experiment: Experiment) -> method.Method:
 
 
 def load(experiment: Experiment, device: str) -> method.Method:
-    """The experiment's method with its weights, ready to embed."""
+    """The experiment's method with its weights, ready to embed.
+
+    Raises:
+        ValueError: one sentence, if the weights are damaged or another training's.
+    """
     torch.manual_seed(experiment.seed)  # of new layers that nothing trains
     network = build(experiment)
     if experiment.recipe.stages:
+        checkpoint.is_finished(experiment.folder)
         checkpoint.load_weights(network, experiment.folder / "weights.safetensors")
     return network.to(device).eval()
 
