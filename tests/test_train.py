@@ -441,6 +441,18 @@ def test_half_precision_trains_and_stays_near_full_precision(tmp_path, precision
 # --- refusals -----------------------------------------------------------------------------------
 
 
+def test_weights_that_overflow_in_the_last_step_stop_before_they_are_validated(tmp_path):
+    rates = {"backbone": 1e30, "new": 1e38}
+    seen = pytest.raises(FloatingPointError, match="is not finite in epoch 0: lower the learning")
+    with seen:
+        fit(
+            toy(),
+            plan(stage(learning_rate=rates, optimiser="sgd")),
+            tmp_path,
+            validate=lambda net: pytest.fail("validated"),
+        )
+
+
 def test_a_loss_that_is_not_finite_stops_with_one_sentence_and_keeps_the_checkpoint(tmp_path):
     def exploding(stage, generator):
         exploding.epochs += 1

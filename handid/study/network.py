@@ -13,6 +13,7 @@ from torch import Tensor
 from handid import backbone, checkpoint, embed, method
 from handid.image import augment
 from handid.recipes import Recipe
+from handid.study import machine
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
@@ -75,7 +76,7 @@ def embed_rows(
     recipe = experiment.recipe
     # The weights are in the cache's key by their content; a view in a prompt is not.
     salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
-    salt += [engine.precision, experiment.code]
+    salt += [engine.precision, experiment.code, machine.arithmetic(engine.device)]
     prepare = prepared(recipe)
     pictures = images(experiment, rows, photographs)
     network = load(experiment, engine.device)
