@@ -43,34 +43,35 @@ def file(path: str | Path) -> str:
 def place(path: str | Path) -> str:
     """A digest of a file or of all files in a folder: names, sizes and times; links are followed.
 
-    Contents are not read. What is absent has a digest of its own.
+    Contents are not read: the time at which the system changed a file tells also where its content
+    was replaced by another of the same size and date. What is absent has a digest of its own.
     """
     path = Path(path)
     if not path.is_dir():
-        return digest(_status(path))
+        return digest(status(path))
     rows, visited = [], set()
     for folder, inside, names in os.walk(path, followlinks=True):
         visited.add(os.path.realpath(folder))
         # A link to a folder above would lead round in a circle.
         inside[:] = [n for n in inside if os.path.realpath(os.path.join(folder, n)) not in visited]
         place = os.path.relpath(folder, path)
-        rows += [(place, name, *_status(Path(folder, name))) for name in names]
+        rows += [(place, name, *status(Path(folder, name))) for name in names]
     return digest(sorted(rows))
 
 
 def table(photographs: pd.DataFrame) -> str:
     """A digest of a table of photographs: who, what, and each file's name, size and time."""
-    files = [(Path(path).name, *_status(Path(path))) for path in photographs["path"]]
+    files = [(Path(path).name, *status(path)[:2]) for path in photographs["path"]]
     return digest([files, photographs["identity"].tolist(), photographs["role"].tolist()])
 
 
-def _status(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in ns; -1 if there is nothing."""
+def status(path: str | Path) -> tuple[int, int, int]:
+    """Size in bytes, time of the last change by its owner and by the system, ns; -1 for nothing."""
     try:
-        status = path.stat()
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
+        known = os.stat(path)
+    except (OSError, ValueError):
+        return -1, -1, -1
+    return known.st_size, known.st_mtime_ns, known.st_ctime_ns
 
 
 @cache

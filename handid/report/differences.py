@@ -164,10 +164,11 @@ def _paired(
         figure: "rank1" or "mAP".
         bases: what a score is of -> system and training set of those to subtract, each by itself.
     """
-    groups: dict[_What, list[pd.DataFrame]] = {}
-    for score in scores:
-        groups.setdefault(_What(*score.rows.iloc[0][WHAT]), []).append(score.per_query)
-    means = {what: _mean_answer(parts, figure) for what, parts in groups.items()}
+    groups: dict[_What, dict[int, pd.DataFrame]] = {}
+    for score in scores:  # a seed that was scored twice counts once
+        first = score.rows.iloc[0]
+        groups.setdefault(_What(*first[WHAT]), {})[first["seed"]] = score.per_query
+    means = {what: _mean_answer([*parts.values()], figure) for what, parts in groups.items()}
     same = {what._replace(method=""): what for what in means}  # a system's title is not its name
     rows = []
     for what, answer in means.items():

@@ -162,8 +162,13 @@ class Experiments:
             "data": fingerprint.table(table) if trains else "",
             "seed": seed,
             "precision": self.settings.precision,
+            "threads": self._threads() if trains else 0,
             "code": training_code(plan, backbone_name) if trains else "",
         }
+
+    def _threads(self) -> int:
+        """Threads of a training on the CPU: sums of other parts differ in their last digits."""
+        return torch.get_num_threads() if self.engine.device == "cpu" else 0
 
     def _plan(self, system: System, backbone_name: str, changes: dict | None) -> Recipe:
         """The values of a system's recipe; of an untrained one without its stages."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from handid import backbone, checkpoint, embed, method
 from handid.image import augment
 from handid.recipes import Recipe
+from handid.study import machine
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
@@ -36,10 +37,15 @@ def build(experiment: Experiment) -> method.Method:
 
 
 def load(experiment: Experiment, device: str) -> method.Method:
-    """The experiment's method with its weights, ready to embed."""
+    """The experiment's method with its weights, ready to embed.
+
+    Raises:
+        ValueError: one sentence, if the weights are damaged or another training's.
+    """
     torch.manual_seed(experiment.seed)  # of new layers that nothing trains
     network = build(experiment)
     if experiment.recipe.stages:
+        checkpoint.is_finished(experiment.folder)
         checkpoint.load_weights(network, experiment.folder / "weights.safetensors")
     return network.to(device).eval()
 
@@ -70,7 +76,7 @@ def embed_rows(
     recipe = experiment.recipe
     # The weights are in the cache's key by their content; a view in a prompt is not.
     salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
-    salt += [engine.precision, experiment.code]
+    salt += [engine.precision, experiment.code, machine.arithmetic(engine.device)]
     prepare = prepared(recipe)
     pictures = images(experiment, rows, photographs)
     network = load(experiment, engine.device)

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import glob
 import os
 import shutil
 import sys
@@ -13,14 +14,15 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 from tqdm.auto import tqdm
 
+from handid import disk
 from handid.synthetic.person import VIEWS, person
 from handid.synthetic.photograph import photograph, require
 
 HEADER = "id,age,gender,skinColor,accessories,nailPolish,aspectOfHand,imageName,irregularities"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # disk or quota, as in handid.disk; nothing is kept here
 # Numbers of people in HD: all subjects, the last of them (the real set's cut-off), distractors.
 SUBJECTS, LATER_SUBJECTS, DISTRACTORS = range(1, 502), range(448, 502), range(502, 713)
 
@@ -151,23 +153,37 @@ def _check_counts(subjects: int, images: int, size: int) -> None:
 
 @contextmanager
 def _complete_or_nothing(root: Path) -> Iterator[Path]:
-    """A sibling folder to write into: renamed to `root` if all went well, removed if not."""
+    """A sibling folder to write into: renamed to `root` if all went well, removed if not.
+
+    Folders that killed processes left are removed first. Only the owner may enter.
+    """
     taken = f"{root} already holds data: remove it or choose another folder"
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(taken)
     draft = root.parent / f".{root.name}.partial-{os.getpid()}"
     try:
-        draft.mkdir(parents=True)
+        disk.private(root.parent)
+        _sweep(root)
+        draft.mkdir(mode=0o700)
         yield draft
+        os.sync()  # the photographs are on the disk before their folder has its name
         os.replace(draft, root)
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise OSError(error.errno, f"the disk is full: make room to write {root}") from error
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another process was faster
+    except Exception as error:
+        if disk.is_full(error):
+            raise disk.full(root.parent) from error
+        if getattr(error, "errno", None) in (errno.ENOTEMPTY, errno.EEXIST):  # another was faster
             raise FileExistsError(taken) from error
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sweep(root: Path) -> None:
+    """Remove the drafts of processes that live no more."""
+    for draft in root.parent.glob(f".{glob.escape(root.name)}.partial-*"):
+        number = draft.name.rpartition("-")[2]
+        if not (number.isdigit() and psutil.pid_exists(int(number))):
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write_all(tasks: list[_Task], workers: int | None, progress: bool) -> dict[str, dict]:

@@ -194,6 +194,9 @@ def test_only_what_changed_runs_again(toys, work_line, code):
     for path in (data / "deep/a.jpg", elsewhere / "b.jpg", weights, others):
         with changed(path):
             assert toys.stale(*words) == fresh | needs | {"00_first": "changed: data"}, path
+        # The old content and date are back; the system still tells that it was replaced.
+        assert toys.stale(*words)["00_first"] == "changed: data"
+        toys.finish(*words, products={"00_first": ["product"]})
     code("another")
     both = {"01_second": "changed: code, needs"}
     assert toys.stale(*words) == dict.fromkeys(fresh, "changed: code") | both
