@@ -15,6 +15,7 @@ def build(
     subject: Sequence[int] | np.ndarray,
     view: str | Sequence[str],
     role: str | Sequence[str] = "subject",
+    burst: int | Sequence[int] | pd.Series = 0,
     **metadata,
 ) -> pd.DataFrame:
     """The table of handid.data's first lines, sorted by path; more columns by keyword."""
@@ -22,6 +23,7 @@ def build(
     table["subject"] = table["subject"].astype("int64")
     table["identity"] = table["subject"].astype(str) + " " + table["view"]
     table["role"] = role
+    table["burst"] = np.asarray(burst)
     return table.assign(**metadata).sort_values("path", ignore_index=True)
 
 

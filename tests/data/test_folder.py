@@ -6,7 +6,7 @@ import pytest
 
 from handid.data import folder
 
-COLUMNS = ["path", "subject", "view", "identity", "role"]
+COLUMNS = ["path", "subject", "view", "identity", "role", "burst"]
 
 
 def test_a_folder_of_folders_numbers_people_in_natural_order(tmp_path, save_image):
