@@ -5,6 +5,7 @@ science lives here: handid/runner/plan.py decides what to run, batch.py runs it,
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -101,7 +102,8 @@ def main(words: list[str]) -> int:
 if __name__ == "__main__":
     os.umask(0o077)  # photographs of hands are biometric data: what is made of them is the owner's
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a terminal that knows few characters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows few characters
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
         signal.signal(number, signal.default_int_handler)
     try:

@@ -109,7 +109,7 @@ def validation(train: pd.DataFrame, seed: int) -> Split:
     _check(train)
     _check_number("seed", seed, 0)
     several = train[train.groupby("identity")["path"].transform("size") > 1]
-    drawn = train.index.isin(_draw(several, seed))
+    drawn = train.index.isin(one_of_each(several, seed))
     return train[~drawn], train[drawn]
 
 
@@ -157,7 +157,7 @@ def monte_carlo(table: pd.DataFrame, view: str, runs: int = 10, seed: int = 0) -
 def _splits(table, asked, tests, distractors, seed, runs):
     """The draws of `monte_carlo`, whose checks are done before the first is asked for."""
     for run in range(runs):
-        drawn = _draw(tests, seed, run)
+        drawn = one_of_each(tests, seed, run)
         query = asked[~asked.index.isin(drawn)]
         yield query, table[table.index.isin([*drawn, *distractors])]
 
@@ -244,14 +244,15 @@ def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _draw(rows, *seeds):
+def one_of_each(rows: pd.DataFrame, *seeds: int) -> list:
     """Index label of one random row of each identity, whatever the order of the rows."""
-    names = rows["path"].map(lambda path: PurePath(path).name)
-    ordered = rows.assign(_name=names).sort_values(["_name", "path"])
+    ordered = rows.assign(_name=[PurePath(path).name for path in rows["path"]]).sort_values(
+        ["_name", "path"]
+    )
     drawn = []
     for identity, group in ordered.groupby("identity"):
         key = zlib.crc32(str(identity).encode())
-        drawn.append(group.index[np.random.default_rng([*seeds, key]).integers(len(group))])
+        drawn.append(group.index[int(np.random.default_rng([*seeds, key]).integers(len(group)))])
     return drawn
 
 

@@ -51,11 +51,12 @@ MAY_IMPORT = {
     "statistics": set(),
     "study": {"every room but runner"},
     "synthetic": set(),
+    "tasks": {"protocol"},
     "train": {"checkpoint"},
 }
 NOTEBOOKS_MAY_IMPORT = {"study", "report"}
 LIGHT = ["data", "disk", "fingerprint", "metric", "protocol", "recipes", "report", "runner"]
-LIGHT += ["saliency", "statistics", "synthetic"]
+LIGHT += ["saliency", "statistics", "synthetic", "tasks"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}
 

@@ -168,3 +168,14 @@ def test_a_full_disk_in_a_worker_is_told_in_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="is full: free some space"):
         write_11k(tmp_path / "11k", workers=2, **SMALL)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bursts_are_numbered_with_a_gap_between_them(tmp_path, rows_of):
+    root = write_11k(
+        tmp_path / "11k", subjects=2, images=6, bursts=2, size=64, workers=1, progress=False
+    )
+    rows = [row for row in rows_of(root) if row["id"] == "0000001"]
+    for view in VIEWS:
+        numbers = [int(r["imageName"][5:12]) for r in rows if r["aspectOfHand"] == view]
+        steps = np.diff(numbers)
+        assert sorted(set(steps.tolist())) == [1, 10] and (steps == 10).sum() == 1
