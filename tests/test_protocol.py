@@ -288,7 +288,8 @@ def test_a_view_of_one_person_gives_the_gallery_nobody_and_stops_no_other_view()
 
 def test_what_keeps_a_view_from_being_a_target_is_said():
     table = make_table(images=1)
-    assert protocol.obstacle(make_table(), "dorsal right") == ""
+    assert protocol.obstacle(make_table(people=4), "dorsal right") == ""
+    assert "3 people show the view" in protocol.obstacle(make_table(people=3), "dorsal right")
     assert "has one image only" in protocol.obstacle(table, "dorsal right")
     assert "one person only" in protocol.obstacle(make_table(people=1), "dorsal right")
     assert "no image shows the view 'hand'" in protocol.obstacle(table, "hand")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handid import fingerprint
-from handid.runner import manifest, notebook
+from handid.runner import manifest, notebook, targets
 from handid.runner.notebook import Notebook
 from handid.runner.options import (
     DATA,
@@ -121,7 +121,12 @@ class Plan:
                 raise Refused(
                     f"{value.origin}: no selected notebook has a parameter {name!r}; {hint}"
                 )
-        return {stem: self._injection(self.notebooks[stem], values) for stem in stems}
+        injected = {stem: self._injection(self.notebooks[stem], values) for stem in stems}
+        parameters = [self.notebooks[stem].defaults | injected[stem] for stem in stems]
+        known = {name for book in self.notebooks.values() for name in book.defaults.get(DATA, {})}
+        given = [same_name(item.partition("=")[0], known) for item in self.options.data]
+        targets.refuse_idle([name for name in given if name not in known], parameters)
+        return injected
 
     def _injection(self, book: Notebook, values: dict[str, Value]) -> dict[str, Any]:
         """What a run injects into one notebook: the profile's values, then the command line's.
@@ -161,7 +166,7 @@ class Plan:
         if not isinstance(data, dict):
             return
         for name in self.profile.required_data:
-            if not data.get(same_name(name, data)):
+            if targets.named(name, parameters) and not data.get(same_name(name, data)):
                 raise Refused(
                     f"profile {self.options.profile} needs the data set {name}; "
                     f"give it with --data {name}=FOLDER"

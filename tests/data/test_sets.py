@@ -1,5 +1,11 @@
 """Data sets and targets as a user writes them, and which layout a folder has."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -148,3 +154,40 @@ def test_the_users_home_may_be_written_short(folders, monkeypatch):
     monkeypatch.setenv("HOME", str(root.parent))
     assert data.layout(f"~/{root.name}") == "11k"
     assert len(data.read(f"~/{root.name}")) == 48
+
+
+# --- a new layout: one file and one line, tried on a copy of the package --------------------------
+
+EXAMPLE = Path(__file__).parent / "example" / "flat.py"
+LINE = '    "flat": "flat",\n'
+STUDIED = """
+from handid import data
+from handid.study import Study
+
+study = Study(work="w", data={"mine": "mine"}, targets=["mine left"], weights="random", runs=2)
+rows = study.score(study.experiment("clip_zero_shot", "mini-ViT", "mine left")).rows
+print(data.__file__, data.layout("mine"), rows["test_set"][0], rows["n_subjects"][0])
+"""
+
+
+def test_one_file_and_one_line_make_a_layout_that_is_studied(tmp_path, save_image):
+    package = tmp_path / "handid"
+    shutil.copytree(Path(data.__file__).parents[1], package)
+    shutil.copy(EXAMPLE, package / "data")
+    registry = package / "data" / "__init__.py"
+    first = "LAYOUTS = {\n"
+    registry.write_text(registry.read_text().replace(first, first + LINE))
+    for number, person in enumerate(("ann", "bob", "cat", "dan")):
+        for shot in (1, 2):
+            save_image(tmp_path / "mine" / f"{person}_left_{shot}.jpg", colour=40 * number + shot)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", STUDIED]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    module, _, result = done.stdout.partition(" ")
+    assert Path(module).is_relative_to(tmp_path), done.stderr
+    assert result.strip() == "flat mine left 2"
+
+
+def test_contributing_shows_this_layout():
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert EXAMPLE.read_text(encoding="utf-8").strip() in text and LINE.strip() in text

@@ -124,6 +124,21 @@ def test_a_required_data_set_may_come_from_the_command_line(plain, tmp_path):
     assert "data" not in plan.tasks["04_show"].injected
 
 
+def test_a_set_of_ones_own_must_be_in_a_target_and_spares_what_the_profile_requires(
+    toys, work_line, tmp_path
+):
+    lines = f"{work_line}\n{DATA}\ntargets = ['11k left']  # sets"
+    toys.notebook("00_x", "x = 1", parameters=lines)
+    toys.profile("description: x\nrequired_data: [11k]\n")
+    own = ["--data", f"mine={tmp_path}"]
+    with pytest.raises(Refused, match="profile demo needs the data set 11k"):
+        toys.plan(*own)
+    with pytest.raises(Refused, match="--data mine: no target names it; add --set 'targets="):
+        toys.plan(*own, "--data", f"11k={tmp_path}")
+    plan = toys.plan(*own, "--set", "targets=[mine left]")
+    assert plan.tasks["00_x"].injected["data"] == {"11k": "", "HD": "", "mine": str(tmp_path)}
+
+
 def test_the_commands_value_comes_after_the_profiles_and_the_notebooks_own(toys, work_line):
     for stem in ("00_x", "01_y"):
         toys.notebook(stem, "x = 1", parameters=f"{work_line}\na = 1\nb = 1\nc = 1\nd = 1.5")

@@ -1,0 +1,42 @@
+"""Which data sets the targets of notebooks name: what a run would not use is told at once."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from handid.runner.refusal import Refused
+
+
+def named(data_set: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether a target of a notebook names a data set; True where it has no targets at all.
+
+    Args:
+        data_set: its name.
+        parameters: of the notebook; lists whose name ends with "targets" hold targets.
+    """
+    texts = [text for name in _lists(parameters) for text in parameters[name]]
+    return not texts or any(f"{text} ".startswith(f"{data_set} ") for text in texts)
+
+
+def refuse_idle(data_sets: Iterable[str], notebooks: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a set of the user's own that no notebook of the run would look at.
+
+    Args:
+        data_sets: names that the command line gives and no notebook knows by itself.
+        notebooks: the parameters of each.
+
+    Raises:
+        Refused: naming the parameters that can name it.
+    """
+    notebooks = [parameters for parameters in notebooks if "data" in parameters]
+    for name in data_sets:
+        if notebooks and not any(named(name, parameters) for parameters in notebooks):
+            places = sorted({place for parameters in notebooks for place in _lists(parameters)})
+            raise Refused(
+                f"--data {name}: no target names it; add --set '{places[-1]}=[\"{name}\"]', or "
+                f'"{name} VIEW" where it has several views (notebooks have {", ".join(places)})'
+            )
+
+
+def _lists(parameters: Mapping[str, Any]) -> list[str]:
+    """Names of the parameters that hold targets."""
+    return [n for n, value in parameters.items() if n.endswith("targets") and type(value) is list]
