@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "data": {"image.decode"},  # which files can be decoded at all
     "disk": set(),
     "embed": set(),
+    "evidence": {"statistics"},
     "fingerprint": set(),
     "image": set(),
     "loss": set(),
@@ -55,7 +56,7 @@ MAY_IMPORT = {
 }
 NOTEBOOKS_MAY_IMPORT = {"study", "report"}
 LIGHT = ["data", "disk", "fingerprint", "metric", "protocol", "recipes", "report", "runner"]
-LIGHT += ["saliency", "statistics", "synthetic"]
+LIGHT += ["evidence", "saliency", "statistics", "synthetic"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}
 
