@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "data": {"image.decode"},  # which files can be decoded at all
     "disk": set(),
     "embed": set(),
+    "evidence": {"statistics"},
     "fingerprint": set(),
     "image": set(),
     "loss": set(),
@@ -56,7 +57,7 @@ MAY_IMPORT = {
 }
 NOTEBOOKS_MAY_IMPORT = {"study", "report"}
 LIGHT = ["data", "disk", "fingerprint", "metric", "protocol", "recipes", "report", "runner"]
-LIGHT += ["saliency", "statistics", "synthetic", "tasks"]
+LIGHT += ["evidence", "saliency", "statistics", "synthetic", "tasks"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}
 
