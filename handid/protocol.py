@@ -199,7 +199,7 @@ def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def one_of_each(rows: pd.DataFrame, *seeds: int) -> list:
+def one_of_each(rows, *seeds):
     """Index label of one random row of each identity, whatever the order of the rows."""
     names = rows["path"].map(lambda path: PurePath(path).name)
     ordered = rows.assign(_name=names).sort_values(["_name", "path"])

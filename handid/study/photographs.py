@@ -119,15 +119,20 @@ class Photographs:
 
     def _draw(self, name: str) -> Path:
         people, images = self.settings.people, self.settings.images_per_view
+        bursts = self.settings.bursts
         code = fingerprint.code("synthetic.folder")
-        root = self.work / "synthetic" / f"{name}-{people}x{images}-{code}"
+        root = (
+            self.work
+            / "synthetic"
+            / f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
+        )
         root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(root.with_suffix(".lock")):
             if not root.exists() and name == "HD":
                 extra = max(2, people // 2)
                 synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
             elif not root.exists():
-                synthetic.write_11k(root, subjects=people, images=images)
+                synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
         return root
 
     def _readable(self, table: pd.DataFrame) -> pd.DataFrame:
