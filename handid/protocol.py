@@ -250,7 +250,7 @@ def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def one_of_each(rows: pd.DataFrame, *seeds: int) -> list:
+def one_of_each(rows, *seeds):
     """Index label of one random row of each identity, whatever the order of the rows."""
     ordered = rows.assign(_name=[PurePath(path).name for path in rows["path"]]).sort_values(
         ["_name", "path"]

@@ -75,7 +75,7 @@ def segment(image: Image.Image) -> Segmentation:
     pixels = np.asarray(image.resize((width, HEIGHT), Image.Resampling.BOX))
     lab = color.rgb2lab(pixels).astype(np.float32) * np.array([_LIGHTNESS, 1, 1], np.float32)
     away = _from_background(lab)
-    threshold = min(max(_otsu(away), 7.0), 20.0)
+    threshold = np.clip(filters.threshold_otsu(away), 7, 20)
     markers = np.zeros(away.shape, np.int8)
     markers[away < _NEAR * threshold] = 1
     markers[away > threshold] = 2
@@ -114,10 +114,6 @@ def _from_background(lab: Array) -> Array:
         away = np.linalg.norm(lab - terms @ fit_surface(lab[few], near[few]), axis=2)
         near = away < max(3.0, 3 * float(np.median(away[near])))
     return away
-
-
-def _otsu(away: Array) -> float:
-    return filters.threshold_otsu(away)  # pyright: ignore[reportReturnType] (of one image a number)
 
 
 def _gradient(lab: Array) -> Array:

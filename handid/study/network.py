@@ -12,8 +12,9 @@ from torch import Tensor
 
 from handid import backbone, checkpoint, embed, method
 from handid.image import augment
+from handid.image.alter import WHOLE
 from handid.recipes import Recipe
-from handid.study import machine
+from handid.study import altered, machine
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
@@ -50,9 +51,12 @@ def load(experiment: Experiment, device: str) -> method.Method:
     return network.to(device).eval()
 
 
-def images(experiment: Experiment, rows: pd.DataFrame, photographs: Photographs) -> np.ndarray:
+def images(
+    experiment: Experiment, rows: pd.DataFrame, photographs: Photographs, image: str = WHOLE
+) -> np.ndarray:
     """[N, s, s, 3] uint8: photographs as the experiment's network is tested on them."""
-    return photographs.pixels(rows["path"], (experiment.recipe.geometry, experiment.image_size))
+    shape = (experiment.recipe.geometry, experiment.image_size)
+    return altered.pixels(rows["path"], photographs, shape, image)
 
 
 def embed_images(
@@ -70,15 +74,32 @@ def embed_images(
 
 
 def embed_rows(
-    experiment: Experiment, rows: pd.DataFrame, photographs: Photographs, engine: Engine
+    experiment: Experiment,
+    rows: pd.DataFrame,
+    photographs: Photographs,
+    engine: Engine,
+    image: str = WHOLE,
+    *,
+    mirrored: bool = False,
 ) -> np.ndarray:
-    """[rows, D] embeddings of photographs, from the cache on disk where they are in it."""
+    """[rows, D] embeddings of photographs, from the cache on disk where they are in it.
+
+    Args:
+        experiment: whose network.
+        rows: of a table.
+        photographs: of the study.
+        engine: device and precision.
+        image: what is made of the photographs, see image.alter.Alteration.
+        mirrored: left and right exchanged.
+    """
     recipe = experiment.recipe
     # The weights are in the cache's key by their content; a view in a prompt is not.
     salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
     salt += [engine.precision, experiment.code, machine.arithmetic(engine.device)]
     prepare = prepared(recipe)
-    pictures = images(experiment, rows, photographs)
+    pictures = images(experiment, rows, photographs, image)
+    if mirrored:
+        pictures = np.ascontiguousarray(pictures[:, :, ::-1])
     network = load(experiment, engine.device)
     return embed.embed_once(
         network,

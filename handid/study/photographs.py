@@ -150,8 +150,10 @@ class Photographs:
 
     def _draw(self, name: str) -> Path:
         people, images = self.settings.people, self.settings.images_per_view
+        bursts = self.settings.bursts
         code = fingerprint.code("synthetic.folder")
-        root = self.work / "synthetic" / f"{name}-{people}x{images}-{code}"
+        kind = f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
+        root = self.work / "synthetic" / kind
         disk.private(root.parent)
         with disk.locked(root.with_suffix(".lock")):
             if root.exists() and name not in self._drawn:
@@ -167,7 +169,7 @@ class Photographs:
                     extra = max(2, people // 2)
                     synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
                 else:
-                    synthetic.write_11k(root, subjects=people, images=images)
+                    synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
                 files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
                 disk.write_products(root, files)
             self._drawn.add(name)

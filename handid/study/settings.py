@@ -29,6 +29,7 @@ class Settings(BaseModel):
         missing: what a missing or unreadable photograph leads to.
         people: synthetic people.
         images_per_view: synthetic photographs per person and view, on average.
+        bursts: into how many each synthetic person's photographs of a view are divided; 0 for none.
         targets: what is trained and tested on, "NAME view", or "NAME" for a set of one view.
         backbones: names of image encoders.
         weights: of the backbones: a name, a file, or a folder with a file per backbone.
@@ -46,6 +47,7 @@ class Settings(BaseModel):
     missing: Literal["error", "skip"] = "error"
     people: Annotated[int, Field(ge=4)] = 90
     images_per_view: Annotated[int, Field(ge=2)] = 6
+    bursts: Annotated[int, Field(ge=0)] = 0
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
     weights: str = "mini"
