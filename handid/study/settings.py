@@ -84,8 +84,9 @@ def _located(name: str, value: object) -> object:
 
 
 def _folder(text: object) -> object:
-    is_path = isinstance(text, str) and text not in ("", SYNTHETIC)
-    return str(located(text)) if is_path else text
+    if not isinstance(text, str) or text in ("", SYNTHETIC):
+        return text
+    return str(located(text))
 
 
 def located(path: str) -> Path:
