@@ -16,6 +16,7 @@ from handid.runner.manifest import only_run
 from handid.runner.options import Options
 from handid.runner.page import Pages
 from handid.runner.plan import Plan
+from handid.runner.purge import purge
 from handid.runner.refusal import Refused, short
 
 REPOSITORY = Path(__file__).resolve().parent
@@ -50,6 +51,7 @@ def read_options(words: list[str]) -> Options:
     add("--timeout", type=float, metavar="SECONDS", help="stop a notebook that takes longer")
     add("--force", action="store_true", help="run fresh notebooks too")
     add("--list", action="store_true", help="show the plan and run nothing")
+    add("--purge", default="", metavar="NAME", help="remove all that was computed from a data set")
     add("--notebooks", default=REPOSITORY / "notebooks", type=Path, metavar="DIR")
     add("--reports", default=REPOSITORY / "reports", type=Path, metavar="DIR")
     add("--work", default=REPOSITORY / "runs", type=Path, metavar="DIR")
@@ -88,6 +90,9 @@ def main(words: list[str]) -> int:
         Refused: if what is asked cannot be run.
     """
     options = read_options(words)
+    if options.purge:
+        purge(options)
+        return 0
     plan = Plan(options)
     if options.show:
         show(plan)
@@ -102,8 +107,8 @@ def main(words: list[str]) -> int:
 if __name__ == "__main__":
     os.umask(0o077)  # photographs of hands are biometric data: what is made of them is the owner's
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows few characters
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know few characters
+            stream.reconfigure(errors="replace")
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
         signal.signal(number, signal.default_int_handler)
     try:

@@ -139,7 +139,9 @@ def _read_one(kind: str, work: Path, notebook: str) -> pd.DataFrame:
         table = pd.read_csv(path)
     except (ValueError, pd.errors.ParserError):  # also an empty file, and one of another encoding
         table = pd.DataFrame()
-    if table.empty or not set(wanted) <= set(table.columns):
+    figures = table.get("value" if kind == "results" else "found")
+    is_numeric = figures is not None and pd.api.types.is_numeric_dtype(figures)
+    if table.empty or not is_numeric or not set(wanted) <= set(table.columns):
         raise ValueError(
             f"The results of notebook {notebook} are damaged: run it again "
             f"(run_notebooks.py --only {notebook[:2]} --force)."

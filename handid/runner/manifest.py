@@ -72,7 +72,8 @@ def _is_record(record: Any) -> bool:
     kinds |= {name: type(value) for name, value in optional.items()}
     seconds = record.get("seconds")
     is_timed = seconds is None or type(seconds) in (int, float)
-    texts = all(isinstance(name, str) for name in record.get("products") or [])
+    products = record.get("products")
+    texts = isinstance(products, list) and all(isinstance(name, str) for name in products)
     return is_timed and texts and all(isinstance(record.get(k), v) for k, v in kinds.items())
 
 

@@ -190,7 +190,10 @@ class Plan:
         """Digests of the folders of photographs and the weights that the parameters name."""
         digests = {}
         for name, text in inputs(book.defaults | injected).items():
-            path = (book.path.parent / (path_of(text) or text)).resolve()
+            given = path_of(text)
+            if given is None or path_of(str(book.path.parent / given)) is None:
+                continue  # no path at all; the notebook says what is wrong with it
+            path = (book.path.parent / given).resolve()
             # what lies in `work` are products; the keys of the needed notebooks stand for them
             if path.exists() and not path.is_relative_to(self.work):
                 digests[name] = self._place(path)

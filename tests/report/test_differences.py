@@ -59,6 +59,14 @@ def test_a_system_that_is_never_worse_is_not_better_for_that(base, score):
     assert row["low"] < 0 < row["value"]
 
 
+def test_a_seed_that_was_scored_twice_counts_once(base, one, score):
+    two = score("CLIP-FT", [1, 1, 1, 1, 1, 1], seed=1)
+    once = differences.gains([base, one, two], "clip_zero_shot")
+    twice = differences.gains([base, one, two, one, base, one], "clip_zero_shot")
+    pd.testing.assert_frame_equal(once, twice)
+    assert once["seeds"].tolist() == [2]
+
+
 def test_the_order_of_queries_does_not_matter(base, one):
     shuffled = Score(one.rows, one.per_query.sample(frac=1, random_state=1), one.cmc)
     pd.testing.assert_frame_equal(

@@ -111,3 +111,10 @@ def test_the_explorer_redraws_when_another_query_is_chosen(explorer):
     assert len(drawn) == 2
     chooser.value = 0
     assert drawn[2:] == [(["q1"], ["m1"], "query 1")]
+
+
+def test_no_cell_and_no_name_of_a_column_is_markup(shown):
+    evil = "<img src=x onerror=alert(2)>.jpg"
+    display.table(pd.DataFrame({"path": [evil], evil: [1.0]}), caption="Files.")
+    html = shown[-1][0].to_html()
+    assert "<img" not in html and html.count("&lt;img src=x onerror=alert(2)&gt;.jpg") == 2
