@@ -1,7 +1,4 @@
-"""From the table of photographs to training, validation, query and gallery.
-
-It draws rows by seed and keeps their index; it opens no image and computes no score.
-"""
+"""From the table of photographs to training, validation, query and gallery; no image is opened."""
 
 import re
 import warnings
@@ -23,8 +20,7 @@ def halves(table: pd.DataFrame, view: str) -> Split:
     Numbers are in order of size, names in natural order (see `in_order`). Of an odd number the
     larger half trains. On 11k Hands these are the published cut-offs (dorsal right: id 1050 is the
     last that trains), on HD ids up to 447. Distractors are in neither half. A person who trains in
-    one view may test in another: see `person_overlap`. Source: CLIP-HandID and MBA-Net,
-    prepare_train_val_test_11k_r_l.py.
+    one view may test in another. Source: CLIP-HandID, MBA-Net, prepare_train_val_test_11k_r_l.py.
 
     Args:
         table: the table of handid.data.
@@ -204,7 +200,7 @@ def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
     Raises:
         FileNotFoundError: if the file is missing.
         ValueError: if the file is no such CSV, names an image that the table lacks or one twice in
-            a run, or the table holds two images of the same folder and file name.
+            a run, or the table holds two images of one folder and name.
     """
     _check(table)
     rows = _read_rows(path)
@@ -228,9 +224,8 @@ def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
 def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
     """Count the people who train in one view and are test people in another.
 
-    The cut-offs differ between the views, so on 11k Hands 4 people train as dorsal right and test
-    as dorsal left. Harmless for a model of one view; it spoils every claim of a model trained in
-    one view and tested in another. Source: ours.
+    On 11k Hands 4 people train as dorsal right and test as dorsal left. Harmless for a model of one
+    view; it spoils every claim of a model trained in one and tested in another. Source: ours.
 
     Args:
         table: the table of handid.data.

@@ -181,7 +181,9 @@ def test_the_loop_the_protocol_and_the_pixels_retrain_everything(package, path, 
 
 
 def test_the_words_of_a_refusal_retrain_nothing(package):
-    assert not changed(package, ("train.py", "The loss is not finite", "The loss is infinite"))
+    assert not changed(
+        package, ("train.py", "lower the learning rate or use", "take a lower rate or")
+    )
 
 
 def test_a_new_backbone_retrains_nothing(package):
