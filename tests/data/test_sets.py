@@ -170,6 +170,7 @@ print(data.__file__, data.layout("mine"), rows["test_set"][0], rows["n_subjects"
 """
 
 
+@pytest.mark.slow
 def test_one_file_and_one_line_make_a_layout_that_is_studied(tmp_path, save_image):
     package = tmp_path / "handid"
     shutil.copytree(Path(data.__file__).parents[1], package)

@@ -4,6 +4,8 @@ import importlib.util
 import os
 from pathlib import Path
 
+import pytest
+
 # .ci/run gives it a minute; make test a glance.
 SECONDS = float(os.environ.get("HANDID_FUZZ_SECONDS", "10"))
 
@@ -16,6 +18,7 @@ def generator():
     return module
 
 
+@pytest.mark.slow
 def test_no_bad_input_breaks_anything():
     module = generator()
     counts, faults = module.run(100_000, seed=1, seconds=SECONDS)

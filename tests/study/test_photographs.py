@@ -167,6 +167,7 @@ def test_a_set_re_arranged_gives_the_same_splits_and_figures(lab, tmp_path, kind
         )
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_the_real_11k_re_arranged_gives_the_same_splits_and_figures(real_11k, open_study, tmp_path):
     views = ["dorsal right", "palmar left"]
