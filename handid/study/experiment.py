@@ -23,7 +23,7 @@ class Experiment:
         system: recipe, control, trained or not.
         title: what a reader calls it.
         recipe: every value of the training and the test.
-        backbone: name of the image encoder.
+        backbone: name of the image encoder, with its weights where the name carries them.
         weights: what it starts from: a name, or a file.
         target: whose training people it learned from.
         view: of the target, in words.
@@ -44,6 +44,11 @@ class Experiment:
     seed: int
     folder: Path
     code: str
+
+    @property
+    def backbone_label(self) -> str:
+        """What tables call the backbone: its name, of a file of weights only the last part."""
+        return backbone.label(self.backbone)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -118,9 +123,7 @@ def _read(folder: Path) -> Experiment | None:
 
 def _network(recipe: Recipe, backbone_name: str) -> tuple[str, str]:
     """Where the code of an experiment's network stands, as fingerprint.code names it."""
-    family = backbone.architecture(backbone_name).family
-    encoder = "imagenet.ImageNetBackbone" if family == "cnn" else "clip.Backbone"
-    return f"method.{recipe.method}", f"backbone.{encoder}"
+    return f"method.{recipe.method}", f"backbone.{backbone.architecture(backbone_name).code}"
 
 
 def training_entries(recipe: Recipe, backbone_name: str) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ class Settings(BaseModel):
         images_per_view: synthetic photographs per person and view, on average.
         targets: what is trained and tested on, "NAME view", or "NAME" for a set of one view.
         backbones: names of image encoders.
-        weights: of the backbones: a name, a file, or a folder with a file per backbone.
+        weights: "" for those that each backbone's name carries; or for all of them a name, a file,
+            or a folder with a file per backbone.
         runs: Monte Carlo draws of query and gallery.
         seeds: one training each.
         device: as torch names it, or "auto".
@@ -38,7 +39,7 @@ class Settings(BaseModel):
     images_per_view: Annotated[int, Field(ge=2)] = 6
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
-    weights: str = "mini"
+    weights: str = ""
     runs: Count = 10
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     device: str = "auto"
@@ -61,4 +62,12 @@ def checked(**parameters: object) -> Settings:
         raise ValueError(f"Parameter '{name}': {first['msg']}.") from None
     for name in settings.backbones:
         backbone.architecture(name)
+        if not settings.weights:
+            backbone.own_weights(name)
+    labels = [backbone.label(name) for name in settings.backbones]
+    twice = sorted({name for name in labels if labels.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"Two backbones would both be called {twice[0]}: rename a file of weights."
+        )
     return settings
