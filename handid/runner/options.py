@@ -174,6 +174,8 @@ def read_set(item: str) -> tuple[str, Value]:
         value = {key: located(folder) for key, folder in value.items()}
     elif name.endswith("weights"):
         value = located(value)
+    elif name.endswith("backbones") and isinstance(value, list):
+        value = [_with_file(backbone) for backbone in value]
     return name, Value(value, origin)
 
 
@@ -215,6 +217,12 @@ def located(value: Any) -> Any:
     if path and (path.is_file() or (path.is_dir() and os.sep in value)):
         return str(path.resolve())
     return value
+
+
+def _with_file(backbone: Any) -> Any:
+    """A backbone whose weights are an existing file, NAME:PATH, with that path made absolute."""
+    name, colon, path = backbone.rpartition(":") if isinstance(backbone, str) else ("", "", "")
+    return f"{name}:{located(path)}" if colon else backbone
 
 
 # --- checking and merging -----------------------------------------------------------------------
@@ -284,9 +292,13 @@ def inputs(parameters: Mapping[str, Any]) -> dict[str, str]:
     """What a notebook's parameters say of folders of photographs and of files of weights.
 
     Returns:
-        Parameter, or `data NAME` for a data set -> its text, which may also be a plain word.
+        Parameter, `data NAME` for a data set, or a backbone that is written NAME:WEIGHTS -> its
+        text, which may also be a plain word.
     """
     texts = {name: value for name, value in parameters.items() if name.endswith("weights")}
+    for name, value in parameters.items():
+        if name.endswith("backbones") and isinstance(value, list):
+            texts |= {text: text.rpartition(":")[2] for text in map(str, value) if ":" in text}
     data = parameters.get(DATA)
     if isinstance(data, Mapping):
         texts |= {f"{DATA} {name}": value for name, value in data.items()}
