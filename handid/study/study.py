@@ -11,7 +11,7 @@ from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, network, score, settings, texts, words
+from handid.study import ask, audit, look, network, score, settings, texts, words, worth
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs
@@ -159,6 +159,15 @@ class Study:
     def record(self, scores: Iterable[Score], notebook: str) -> pd.DataFrame:
         """Write all scores' rows and CMC curves as the notebook's results; return the rows."""
         return rows.write(scores, self.settings.work, notebook)
+
+    def worth(self, experiments: Sequence[Experiment], fmr: float) -> list[worth.Worth]:
+        """What a match of each experiment is worth on its own target, see worth.of."""
+        several = len({one.backbone for one in experiments}) > 1
+        return [
+            worth.of(one, self.photographs, self.engine, fmr, name)
+            for one in experiments
+            for name in [f"{one.title}, {one.backbone}" if several else one.title]
+        ]
 
     # --- a closer look ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 A sentence never says more than its interval: see `verdict`.
 """
 
+from handid.report.sentences.evidence import examiners, worth
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
@@ -17,6 +18,7 @@ __all__ = [
     "added",
     "counts",
     "data",
+    "examiners",
     "floors",
     "gain",
     "helps",
@@ -34,5 +36,6 @@ __all__ = [
     "texts",
     "verdict",
     "versions",
+    "worth",
     "zero_shot",
 ]

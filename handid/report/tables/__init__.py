@@ -1,5 +1,6 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
+from handid.report.tables.evidence import group_ratios, validation, worths
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
     beside_counts,
@@ -37,6 +38,7 @@ __all__ = [
     "confusions",
     "deletion",
     "draws",
+    "group_ratios",
     "mean_deletion",
     "nearest_words",
     "of_controls",
@@ -47,7 +49,9 @@ __all__ = [
     "questions_table",
     "scores_by_target",
     "setting",
+    "validation",
     "validation_beside_test",
     "where",
     "wide",
+    "worths",
 ]
