@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# .ci/run gives it a minute; make test a glance.
+# At most so long; the first thousand inputs of the seed are tried.
 SECONDS = float(os.environ.get("HANDID_FUZZ_SECONDS", "10"))
 
 
@@ -21,6 +21,6 @@ def generator():
 @pytest.mark.slow
 def test_no_bad_input_breaks_anything():
     module = generator()
-    counts, faults = module.run(100_000, seed=1, seconds=SECONDS)
+    counts, faults = module.run(1_000, seed=1, seconds=SECONDS)
     assert faults == []
     assert {kind for kind, _ in counts} == set(module.KINDS)
