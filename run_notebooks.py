@@ -5,17 +5,19 @@ science lives here: handid/runner/plan.py decides what to run, batch.py runs it,
 """
 
 import argparse
+import io
+import os
 import signal
 import sys
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from handid.runner.batch import Batch
+from handid.runner.manifest import only_run
 from handid.runner.options import Options
 from handid.runner.page import Pages
 from handid.runner.plan import Plan
-from handid.runner.refusal import Refused
+from handid.runner.purge import purge
+from handid.runner.refusal import Refused, short
 
 REPOSITORY = Path(__file__).resolve().parent
 
@@ -29,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
             Refused: always.
         """
-        raise Refused(f"{message}; see --help")
+        raise Refused(f"{short(message)}; see --help")
 
 
 def read_options(words: list[str]) -> Options:
@@ -49,14 +51,25 @@ def read_options(words: list[str]) -> Options:
     add("--timeout", type=float, metavar="SECONDS", help="stop a notebook that takes longer")
     add("--force", action="store_true", help="run fresh notebooks too")
     add("--list", action="store_true", help="show the plan and run nothing")
+    add("--purge", default="", metavar="NAME", help="remove all that was computed from a data set")
     add("--notebooks", default=REPOSITORY / "notebooks", type=Path, metavar="DIR")
     add("--reports", default=REPOSITORY / "reports", type=Path, metavar="DIR")
     add("--work", default=REPOSITORY / "runs", type=Path, metavar="DIR")
+    if any("\0" in word or not word.isascii() and _is_no_text(word) for word in words):
+        raise Refused("the command line holds what is no text in UTF-8; write it anew")
     values = vars(parser.parse_args(words))
     options = Options(words=words, settings=values.pop("set"), show=values.pop("list"), **values)
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
         raise Refused("--jobs and --timeout must be positive; give a number above 0")
     return options
+
+
+def _is_no_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # bytes of another encoding
+        return True
+    return False
 
 
 def show(plan: Plan) -> None:
@@ -77,23 +90,25 @@ def main(words: list[str]) -> int:
         Refused: if what is asked cannot be run.
     """
     options = read_options(words)
+    if options.purge:
+        purge(options)
+        return 0
     plan = Plan(options)
     if options.show:
         show(plan)
         return 0
-    plan.reports.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(plan.reports / ".lock", timeout=0):  # freed by the system if this dies
-            plan = Plan(options, alone=True)
-            template = REPOSITORY / "notebooks" / "template"
-            pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
-            return Batch(plan, pages).run()
-    except Timeout as error:
-        where = f"reports/{options.profile}"
-        raise Refused(f"another run is writing {where}; wait until it ends") from error
+    with only_run(plan.reports):
+        plan = Plan(options, alone=True)
+        template = REPOSITORY / "notebooks" / "template"
+        pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
+        return Batch(plan, pages).run()
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # photographs of hands are biometric data: what is made of them is the owner's
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know few characters
+            stream.reconfigure(errors="replace")
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
         signal.signal(number, signal.default_int_handler)
     try:

@@ -6,18 +6,21 @@ Safetensors, JSON and CSV only. It knows no loop, no optimiser and no method by 
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from handid import disk
 
+_WEIGHTS, _HISTORY = "weights.safetensors", "history.csv"
 _METHOD = "method."  # begins the names of a method's tensors; the others are the optimiser's
 
 
@@ -56,14 +59,16 @@ class Keeper:
             seconds: at least this long between two checkpoints.
 
         Raises:
-            ValueError: one sentence, for a checkpoint that is damaged or another method's.
+            ValueError: one sentence, for a checkpoint of another method.
+
+        A damaged checkpoint is set aside with a warning, and the training begins anew.
         """
         self.method, self.select, self.folder, self.seconds = method, select, folder, seconds
         self.progress = Progress()
         self.optimiser_tensors: dict[str, Tensor] = {}
         self._best_tensors: dict[str, Tensor] | None = None
         self._written = time.perf_counter()
-        folder.mkdir(parents=True, exist_ok=True)
+        disk.private(folder)
         if self._checkpoint.exists():
             self._resume()
 
@@ -94,10 +99,10 @@ class Keeper:
         """Leave the method with the chosen weights, and only them and the history on disk."""
         self._write_best()
         if self._best.exists():
-            load_weights(self.method, self._best)
+            _load(self.method, _read(self._best)[0], self._best)
         history = self._write_history()
-        with disk.whole(self.folder / "weights.safetensors") as part:
-            save_file(trained_tensors(self.method), part)
+        _write(self.folder / _WEIGHTS, trained_tensors(self.method))
+        disk.write_products(self.folder, [_WEIGHTS, _HISTORY])  # last: now it is finished
         self._best.unlink(missing_ok=True)
         self._checkpoint.unlink(missing_ok=True)
         return history
@@ -106,29 +111,52 @@ class Keeper:
         self._write_best()
         own = {_METHOD + name: value for name, value in trained_tensors(self.method).items()}
         metadata = {"progress": json.dumps(vars(self.progress))}
-        with disk.whole(self._checkpoint) as part:
-            save_file({**own, **optimiser_tensors}, part, metadata=metadata)
+        _write(self._checkpoint, {**own, **optimiser_tensors}, metadata)
         self._write_history()
         self._written = time.perf_counter()
 
     def _write_best(self) -> None:
         if self._best_tensors is not None:
-            with disk.whole(self._best) as part:
-                save_file(self._best_tensors, part)
+            _write(self._best, self._best_tensors)
 
     def _write_history(self) -> pd.DataFrame:
         history = pd.DataFrame(self.progress.history)
-        with disk.whole(self.folder / "history.csv") as part:
+        with disk.whole(self.folder / _HISTORY) as part:
             history.to_csv(part, index=False)
         return history
 
     def _resume(self) -> None:
-        tensors = _read(self._checkpoint)
-        with safe_open(self._checkpoint, framework="pt") as file:
-            self.progress = Progress(**json.loads(file.metadata()["progress"]))
+        try:
+            if self._best.exists():
+                _read(self._best)
+            tensors, metadata = _read(self._checkpoint)
+            self.progress = Progress(**json.loads(metadata["progress"]))
+        except (KeyError, TypeError, ValueError) as error:
+            for damaged in (self._checkpoint, self._best):
+                if damaged.exists():
+                    disk.set_aside(damaged)
+            warnings.warn(f"{error} It is set aside; this training begins anew.", stacklevel=4)
+            return
         own = {k.removeprefix(_METHOD): v for k, v in tensors.items() if k.startswith(_METHOD)}
         _load(self.method, own, self._checkpoint)
         self.optimiser_tensors = {k: v for k, v in tensors.items() if not k.startswith(_METHOD)}
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a training ended here and its products are what it wrote.
+
+    Raises:
+        ValueError: one sentence, naming a product that is damaged.
+    """
+    if not all((folder / name).exists() for name in (_WEIGHTS, _HISTORY, disk.PRODUCTS)):
+        return False
+    damaged = disk.damaged_product(folder)
+    if damaged:
+        raise ValueError(
+            f"{folder / damaged} is damaged or another training's: run with --force, which sets "
+            "this training aside and makes it anew, or remove its folder."
+        )
+    return True
 
 
 def finished(method: nn.Module, folder: Path) -> pd.DataFrame | None:
@@ -137,11 +165,10 @@ def finished(method: nn.Module, folder: Path) -> pd.DataFrame | None:
     Raises:
         ValueError: if the weights belong to another method or backbone, or are damaged.
     """
-    weights, history = folder / "weights.safetensors", folder / "history.csv"
-    if not (weights.exists() and history.exists()):
+    if not is_finished(folder):
         return None
-    load_weights(method, weights)
-    return pd.read_csv(history)
+    load_weights(method, folder / _WEIGHTS)
+    return pd.read_csv(folder / _HISTORY)
 
 
 def load_weights(method: nn.Module, path: str | Path) -> None:
@@ -150,7 +177,7 @@ def load_weights(method: nn.Module, path: str | Path) -> None:
     Raises:
         ValueError: if the file belongs to another method or backbone, or is damaged.
     """
-    _load(method, _read(Path(path)), Path(path))
+    _load(method, _read(Path(path))[0], Path(path))
 
 
 def trained_tensors(method: nn.Module) -> dict[str, Tensor]:
@@ -167,11 +194,36 @@ def trained_tensors(method: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _seal(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """Changes with every tensor and word in a file, its name, and whose progress it is."""
+    parts: list[bytes | memoryview] = [json.dumps(metadata, sort_keys=True).encode()]
+    for name, tensor in sorted(tensors.items()):
+        parts.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        parts.append(content.numpy().data)
+    whose = "" if path.name == _WEIGHTS else path.parent.name  # a finished folder may be renamed
+    return disk.seal(f"{whose}/{path.name}", *parts).hex()
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    known = metadata or {}
+    with disk.whole(path) as part:
+        save_file(tensors, part, metadata={**known, "seal": _seal(path, tensors, known)})
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a file that is what was written under its name."""
+    damaged = f"{path} is damaged."
     try:
-        return load_file(path)
-    except SafetensorError:
-        raise ValueError(f"{path} is damaged: remove it and run again.") from None
+        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+    except (OSError, ValueError, SafetensorError):
+        raise ValueError(damaged) from None
+    seal = metadata.pop("seal", "")
+    if seal != _seal(path, tensors, metadata):
+        raise ValueError(damaged)
+    return tensors, metadata
 
 
 def _load(method: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

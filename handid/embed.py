@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
@@ -116,26 +116,39 @@ def embed_once(
     file = Path(folder) / f"{fingerprint(method, salt)}.safetensors"
     names = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images]
     rows = _rows(file)
+    if rows is None:
+        disk.set_aside(file)
+        rows = {}
     absent = {name: index for index, name in enumerate(names) if name not in rows}
     if absent:
         fresh = embed(method, images[list(absent.values())], prepare, **settings)
         rows |= dict(zip(absent, fresh, strict=True))
-        with disk.whole(file) as part:
-            save_file(
-                {
-                    "digests": np.array([list(bytes.fromhex(n)) for n in rows], dtype=np.uint8),
-                    "embeddings": np.stack(list(rows.values())),
-                },
-                part,
-            )
+        tensors = {
+            "digests": np.array([list(bytes.fromhex(n)) for n in rows], dtype=np.uint8),
+            "embeddings": np.stack(list(rows.values())),
+        }
+        with disk.whole(file, sync=False) as part:
+            save_file(tensors, part, metadata={"seal": _seal(file, tensors)})
     return np.stack([rows[name] for name in names])
 
 
-def _rows(file: Path) -> dict[str, np.ndarray]:
-    """The cache's content: digest -> embedding; nothing if it is absent or damaged."""
+def _seal(file: Path, tensors: dict[str, np.ndarray]) -> str:
+    """Changes with the model that the file is named after, and with every image and number."""
+    parts = (np.ascontiguousarray(tensors[name]).tobytes() for name in ("digests", "embeddings"))
+    return disk.seal(file.name, *parts).hex()
+
+
+def _rows(file: Path) -> dict[str, np.ndarray] | None:
+    """The cache's content: digest -> embedding; nothing if it is absent, None if it is damaged."""
+    if not file.exists():
+        return {}
     try:
         tensors = load_file(file)
-    except (FileNotFoundError, SafetensorError):
-        return {}
+        with safe_open(file, framework="np") as opened:
+            known = (opened.metadata() or {}).get("seal")
+        if known != _seal(file, tensors):
+            return None
+    except (OSError, KeyError, ValueError, SafetensorError):
+        return None
     names = [bytes(digest).hex() for digest in tensors["digests"]]
     return dict(zip(names, tensors["embeddings"], strict=True))

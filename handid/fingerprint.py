@@ -1,7 +1,7 @@
-"""Keys: short digests of code, tables, folders and files, which say whether a product still stands.
+"""Keys: short digests of code, tables, folders and files, to tell whether a product is up to date.
 
 The key of code follows what really runs: from the named definitions to all that they use of this
-package. Comments, docstrings, annotations and layout are left out. No torch.
+package. Comments, docstrings, annotations, refusals' words and layout are left out. No torch.
 """
 
 from __future__ import annotations
@@ -43,34 +43,35 @@ def file(path: str | Path) -> str:
 def place(path: str | Path) -> str:
     """A digest of a file or of all files in a folder: names, sizes and times; links are followed.
 
-    Contents are not read. What is absent has a digest of its own.
+    Contents are not read: the time at which the system changed a file tells also where its content
+    was replaced by another of the same size and date. What is absent has a digest of its own.
     """
     path = Path(path)
     if not path.is_dir():
-        return digest(_status(path))
+        return digest(status(path))
     rows, visited = [], set()
     for folder, inside, names in os.walk(path, followlinks=True):
         visited.add(os.path.realpath(folder))
         # A link to a folder above would lead round in a circle.
         inside[:] = [n for n in inside if os.path.realpath(os.path.join(folder, n)) not in visited]
         place = os.path.relpath(folder, path)
-        rows += [(place, name, *_status(Path(folder, name))) for name in names]
+        rows += [(place, name, *status(Path(folder, name))) for name in names]
     return digest(sorted(rows))
 
 
 def table(photographs: pd.DataFrame) -> str:
     """A digest of a table of photographs: who, what, and each file's name, size and time."""
-    files = [(Path(path).name, *_status(Path(path))) for path in photographs["path"]]
+    files = [(Path(path).name, *status(path)[:2]) for path in photographs["path"]]
     return digest([files, photographs["identity"].tolist(), photographs["role"].tolist()])
 
 
-def _status(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in ns; -1 if there is nothing."""
+def status(path: str | Path) -> tuple[int, int, int]:
+    """Size in bytes, time of the last change by its owner and by the system, ns; -1 for nothing."""
     try:
-        status = path.stat()
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
+        known = os.stat(path)
+    except (OSError, ValueError):
+        return -1, -1, -1
+    return known.st_size, known.st_mtime_ns, known.st_ctime_ns
 
 
 @cache
@@ -119,7 +120,7 @@ def whole_package(without: str, package: Path = PACKAGE) -> str:
 
 def _reached(entries: Iterable[str], stop: frozenset[str], package: Path) -> dict[str, list[str]]:
     """Dotted name -> source of every definition that the entries reach."""
-    waiting = [one for entry in entries for one in _entry(entry, package)]
+    waiting = [definition for entry in entries for definition in _entry(entry, package)]
     sources: dict[str, list[str]] = {}
     while waiting:
         module, name = waiting.pop()
@@ -132,11 +133,15 @@ def _reached(entries: Iterable[str], stop: frozenset[str], package: Path) -> dic
 
 
 def _entry(entry: str, package: Path) -> list[Definition]:
-    """The definitions that a dotted name stands for."""
-    found = _resolve("", entry.split("."), package)
-    if not found:
+    """The definitions that a dotted name stands for; of "room.Class.method" that method alone."""
+    *above, kind, name = ["", "", *entry.split(".")]
+    module = ".".join(above).lstrip(".")
+    if _file(module, package) and f"{kind}.{name}" in _room(module, package).methods:
+        return [(module, f"{kind}.{name}")]
+    definitions = _resolve("", entry.split("."), package)
+    if not definitions:
         raise ValueError(f"There is no '{entry}' in this package.")
-    return found
+    return definitions
 
 
 class _Room:
@@ -145,6 +150,7 @@ class _Room:
     def __init__(self, module: str, path: Path, package: Path):
         self.module, self.package = module, package
         self.definitions: dict[str, list[ast.stmt]] = {}
+        self.methods: dict[str, list[ast.stmt]] = {}  # "Class.method" -> itself, for entries
         self.imports: dict[str, list[str]] = {}  # local name -> dotted name in pieces
         self.loose: list[ast.stmt] = []
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -157,13 +163,16 @@ class _Room:
             names = _bound(statement)
             for name in names:
                 self.definitions.setdefault(name, []).append(statement)
+            if isinstance(statement, ast.ClassDef):
+                self.methods |= _methods(statement)
             if not names and not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
                 self.loose.append(statement)
 
     @cache  # noqa: B019 - a room lives as long as the cache that holds it
     def definition(self, name: str) -> tuple[list[str], list[Definition]]:
         """A definition's source, with what the module runs beside it, and what it mentions."""
-        statements = [*self.definitions[name], *self.loose]
+        own = self.methods[name] if name in self.methods else self.definitions[name]
+        statements = [*own, *self.loose]
         used = [definition for statement in statements for definition in self.uses(statement)]
         return [ast.unparse(statement) for statement in statements], used
 
@@ -231,9 +240,17 @@ def _bound(statement: ast.stmt) -> list[str]:
     return []
 
 
+def _methods(kind: ast.ClassDef) -> dict[str, list[ast.stmt]]:
+    """The methods of a class, by "Class.method"."""
+    functions = [node for node in kind.body if isinstance(node, ast.FunctionDef)]
+    return {f"{kind.name}.{function.name}": [function] for function in functions}
+
+
 def _plain(tree: ast.Module) -> ast.Module:
-    """The tree without docstrings and without the annotations of functions."""
+    """The tree without docstrings, the annotations of functions, and what refusals say."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            node.exc.args = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
         if isinstance(node, ast.arg):

@@ -169,7 +169,8 @@ def _unit_rows(embeddings, name):
     if not np.isfinite(rows).all():
         row = int((~np.isfinite(rows)).any(axis=1).argmax())
         raise ValueError(
-            f"{name} embedding {row} is NaN or infinite: look for the step that did it"
+            f"{name} embedding {row} is NaN or infinite: lower the learning rate of the training "
+            "that made this network, or use precision fp32; its weights may also be damaged"
         )
     # The largest number is divided out first, so that no square overflows or vanishes.
     largest = np.abs(rows).max(axis=1, keepdims=True)

@@ -1,7 +1,4 @@
-"""From the table of photographs to training, validation, query and gallery.
-
-It draws rows by seed and keeps their index; it opens no image and computes no score.
-"""
+"""From the table of photographs to training, validation, query and gallery; no image is opened."""
 
 import re
 import warnings
@@ -23,8 +20,7 @@ def halves(table: pd.DataFrame, view: str) -> Split:
     Numbers are in order of size, names in natural order (see `in_order`). Of an odd number the
     larger half trains. On 11k Hands these are the published cut-offs (dorsal right: id 1050 is the
     last that trains), on HD ids up to 447. Distractors are in neither half. A person who trains in
-    one view may test in another: see `person_overlap`. Source: CLIP-HandID and MBA-Net,
-    prepare_train_val_test_11k_r_l.py.
+    one view may test in another. Source: CLIP-HandID, MBA-Net, prepare_train_val_test_11k_r_l.py.
 
     Args:
         table: the table of handid.data.
@@ -115,7 +111,7 @@ def validation(train: pd.DataFrame, seed: int) -> Split:
     _check(train)
     _check_number("seed", seed, 0)
     several = train[train.groupby("identity")["path"].transform("size") > 1]
-    drawn = train.index.isin(_draw(several, seed))
+    drawn = train.index.isin(one_of_each(several, seed))
     return train[~drawn], train[drawn]
 
 
@@ -163,7 +159,7 @@ def monte_carlo(table: pd.DataFrame, view: str, runs: int = 10, seed: int = 0) -
 def _splits(table, asked, tests, distractors, seed, runs):
     """The draws of `monte_carlo`, whose checks are done before the first is asked for."""
     for run in range(runs):
-        drawn = _draw(tests, seed, run)
+        drawn = one_of_each(tests, seed, run)
         query = asked[~asked.index.isin(drawn)]
         yield query, table[table.index.isin([*drawn, *distractors])]
 
@@ -204,7 +200,7 @@ def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
     Raises:
         FileNotFoundError: if the file is missing.
         ValueError: if the file is no such CSV, names an image that the table lacks or one twice in
-            a run, or the table holds two images of the same folder and file name.
+            a run, or the table holds two images of one folder and name.
     """
     _check(table)
     rows = _read_rows(path)
@@ -228,9 +224,8 @@ def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
 def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
     """Count the people who train in one view and are test people in another.
 
-    The cut-offs differ between the views, so on 11k Hands 4 people train as dorsal right and test
-    as dorsal left. Harmless for a model of one view; it spoils every claim of a model trained in
-    one view and tested in another. Source: ours.
+    On 11k Hands 4 people train as dorsal right and test as dorsal left. Harmless for a model of one
+    view; it spoils every claim of a model trained in one and tested in another. Source: ours.
 
     Args:
         table: the table of handid.data.
@@ -250,14 +245,15 @@ def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _draw(rows, *seeds):
+def one_of_each(rows, *seeds):
     """Index label of one random row of each identity, whatever the order of the rows."""
-    names = rows["path"].map(lambda path: PurePath(path).name)
-    ordered = rows.assign(_name=names).sort_values(["_name", "path"])
+    ordered = rows.assign(_name=[PurePath(path).name for path in rows["path"]]).sort_values(
+        ["_name", "path"]
+    )
     drawn = []
     for identity, group in ordered.groupby("identity"):
         key = zlib.crc32(str(identity).encode())
-        drawn.append(group.index[np.random.default_rng([*seeds, key]).integers(len(group))])
+        drawn.append(group.index[int(np.random.default_rng([*seeds, key]).integers(len(group)))])
     return drawn
 
 

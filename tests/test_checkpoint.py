@@ -75,7 +75,8 @@ def test_the_weights_of_the_chosen_epoch_are_left(tmp_path, select, kept):
     history = folder.finish()
     assert history["validation"].tolist() == [0.2, 0.9, 0.3]
     assert torch.equal(net.backbone[0].weight, weights[kept])
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["history.csv", "weights.safetensors"]
+    left = ["history.csv", "products.json", "weights.safetensors"]
+    assert sorted(f.name for f in tmp_path.iterdir()) == left
 
 
 def test_only_a_training_that_ended_is_finished(tmp_path):
@@ -105,15 +106,81 @@ def test_weights_of_another_shape_are_refused(tmp_path):
         checkpoint.load_weights(wider, tmp_path / "weights.safetensors")
 
 
-def test_damaged_weights_name_the_file_to_remove(tmp_path):
+def spoilt(content, other):
+    """What a power cut, a bad disk or a wrong copy leave of a file."""
+    return {
+        "cut": content[: len(content) // 2],
+        "empty": b"",
+        "noise": bytes(reversed(content)),
+        "one bit": content[:-3] + bytes([content[-3] ^ 1]) + content[-2:],
+        "another run's": other,
+    }
+
+
+SPOILT = list(spoilt(b"abcd", b""))
+
+
+@pytest.fixture
+def other(tmp_path_factory):
+    """The folder of another training of the same kind, which went on otherwise."""
+    folder = tmp_path_factory.mktemp("other")
+    kept = keeper(Toy(seed=5), folder)
+    kept.keep(row(0.7), steps)
+    (folder / "c").write_bytes((folder / "checkpoint.safetensors").read_bytes())
+    (folder / "b").write_bytes((folder / "best.safetensors").read_bytes())
+    kept.finish()
+    return folder
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "history.csv", "products.json"])
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_spoilt_product_is_named_with_what_mends_it(tmp_path, other, name, how):
+    folder = keeper(Toy(), tmp_path)
+    folder.keep(row(0.5), steps)
+    folder.finish()
+    file = tmp_path / name
+    file.write_bytes(spoilt(file.read_bytes(), (other / name).read_bytes())[how])
+    with pytest.raises(ValueError, match=r"damaged or another training's: run with --force") as one:
+        checkpoint.finished(Toy(), tmp_path)
+    assert str(tmp_path) in str(one.value) and "\n" not in str(one.value)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "history.csv", "products.json"])
+def test_a_training_of_which_something_is_missing_is_not_finished(tmp_path, name):
+    keeper(Toy(), tmp_path).finish()
+    assert checkpoint.is_finished(tmp_path)
+    (tmp_path / name).unlink()
+    assert not checkpoint.is_finished(tmp_path)
+
+
+def test_a_training_that_ended_may_be_moved(tmp_path):
+    net = Toy()
+    folder = keeper(net, tmp_path / "a")
+    folder.keep(row(0.5), steps)
+    folder.finish()
+    (tmp_path / "a").rename(tmp_path / "b")
+    moved = Toy(seed=1)
+    assert checkpoint.finished(moved, tmp_path / "b") is not None and same(net, moved)
+
+
+@pytest.mark.parametrize(("name", "foreign"), [("checkpoint", "c"), ("best", "b")])
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_spoilt_checkpoint_is_set_aside_and_the_training_begins_anew(
+    tmp_path, other, name, foreign, how
+):
+    keeper(Toy(), tmp_path).keep(row(0.5), steps)
+    file = tmp_path / f"{name}.safetensors"
+    file.write_bytes(spoilt(file.read_bytes(), (other / foreign).read_bytes())[how])
+    with pytest.warns(UserWarning, match=f"{name}.safetensors is damaged. It is set aside"):
+        again = keeper(Toy(), tmp_path)
+    assert vars(again.progress) == vars(checkpoint.Progress())
+    assert {f.name for f in tmp_path.glob("*.safetensors")} == set()
+    assert (tmp_path / f"{name}.safetensors.damaged").exists()
+
+
+def test_damaged_weights_are_named(tmp_path):
     keeper(Toy(), tmp_path).finish()
     file = tmp_path / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ValueError, match="weights.safetensors is damaged: remove it and run again"):
+    with pytest.raises(ValueError, match="weights.safetensors is damaged"):
         checkpoint.load_weights(Toy(), file)
-
-
-def test_a_damaged_checkpoint_names_the_file_to_remove(tmp_path):
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"")
-    with pytest.raises(ValueError, match="checkpoint.safetensors is damaged: remove it"):
-        keeper(Toy(), tmp_path)

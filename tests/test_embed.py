@@ -198,7 +198,7 @@ def test_another_preprocessing_has_a_cache_of_its_own(images, tmp_path, how):
 def test_a_killed_write_leaves_no_half_file_and_the_next_call_goes_on(
     images, tmp_path, monkeypatch
 ):
-    def killed(tensors, path):
+    def killed(tensors, path, metadata):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
@@ -216,7 +216,7 @@ def test_a_killed_write_leaves_no_half_file_and_the_next_call_goes_on(
 
 
 def test_a_killed_first_write_leaves_nothing(images, tmp_path, monkeypatch):
-    def killed(tensors, path):
+    def killed(tensors, path, metadata):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
@@ -224,6 +224,29 @@ def test_a_killed_first_write_leaves_nothing(images, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         counted(Toy(), images, tmp_path)
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "noise", "one bit", "another model's"])
+def test_a_damaged_cache_is_set_aside_and_made_anew(images, tmp_path, how):
+    other = Toy()
+    other.weight.data += 1.0
+    expected, _ = counted(Toy(), images, tmp_path)
+    (file,) = tmp_path.iterdir()
+    counted(other, images, tmp_path)
+    (foreign,) = set(tmp_path.iterdir()) - {file}
+    content = file.read_bytes()
+    spoilt = {
+        "cut": content[:-5],
+        "empty": b"",
+        "noise": bytes(reversed(content)),
+        "one bit": content[:-5] + bytes([content[-5] ^ 64]) + content[-4:],
+        "another model's": foreign.read_bytes(),
+    }
+    file.write_bytes(spoilt[how])
+    embeddings, computed = counted(Toy(), images, tmp_path)
+    assert computed == 7 and np.array_equal(embeddings, expected)
+    assert file.read_bytes() == content
+    assert file.with_name(f"{file.name}.damaged").read_bytes() == spoilt[how]
 
 
 def test_the_fingerprint_reads_the_content_and_not_the_device_or_the_layout():

@@ -46,11 +46,7 @@ def training_keys(package):
     for name, backbone_name in TRAINED:
         family = "cnn" if backbone_name == "EfficientNet-Lite0" else "vit"
         plan = recipes.load(name, family)
-        keys[name] = fingerprint.code(
-            *experiment.training_entries(plan, backbone_name),
-            stop=experiment.REGISTRIES,
-            package=package,
-        )
+        keys[name] = experiment.training_code(plan, backbone_name, package)
     return keys
 
 
@@ -102,20 +98,45 @@ def test_a_new_layout_of_data_retrains_nothing(package):
     assert not changed(package, ("data/__init__.py", "LAYOUTS = {", 'LAYOUTS = {"o": "other", '))
 
 
+CLIP_LINEAGE = {"clip_ft_mini", "clip_handid_mini", "clip_reid_mini", "promptsg_mini"}
+
+
 @pytest.mark.parametrize(
     ("function", "line", "users"),
     [
-        (
-            "supervised_contrastive",
-            "return -per_anchor.mean()",
-            {"clip_handid_mini", "clip_reid_mini", "promptsg_mini"},
-        ),
+        ("supervised_contrastive", "return -per_anchor.mean()", CLIP_LINEAGE - {"clip_ft_mini"}),
         ("spectral_gap", "return -_rayleigh(rows, largest, steps)", {"abd_net_mini"}),
+        (
+            "batch_hard_triplet",
+            "return F.relu(margin + farthest - nearest).mean()",
+            {"clip_reid_mini", "promptsg_mini", "abd_net_mini"},
+        ),
+        ("centre", "return gaps.square().sum(dim=1).mean() / 2", set()),
+        ("arcface_logits", "return scale * torch.where(own, widened, cosine)", set()),
+        (
+            "supervised_contrastive_within",
+            "return -per_anchor.sum() / (counts > 0).sum().clamp(min=1)",
+            set(),
+        ),
+        (
+            "label_smoothed_cross_entropy",
+            "return F.cross_entropy(_at_least_float32(logits), labels, label_smoothing=smoothing)",
+            {name for name, _ in TRAINED},
+        ),
     ],
 )
 def test_a_changed_loss_retrains_what_uses_it_and_nothing_else(package, function, line, users):
     assert f"def {function}(" in (package / "loss.py").read_text()
     assert changed(package, ("loss.py", line, f"{line} * 1.0")) == users
+
+
+def test_a_tool_that_is_turned_on_brings_its_loss_into_the_key(package):
+    plan = recipes.load("clip_ft_mini", "vit", control="centre")
+    keys = [experiment.training_code(plan, "mini-ViT", package)]
+    edit(package / "loss.py", "gaps.square().sum(dim=1)", "gaps.square().sum(1)")
+    forget()
+    keys.append(experiment.training_code(plan, "mini-ViT", package))
+    assert keys[0] != keys[1]
 
 
 def test_a_changed_method_retrains_itself_alone(package):
@@ -135,10 +156,39 @@ def test_a_changed_method_retrains_itself_alone(package):
             "def _blend(images, *more):\n    pass\n\n\ndef _blend(",
         ),
         ("metric.py", "DECIMALS = 12", "DECIMALS = 11"),
+        ("backbone/__init__.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)"),
+        (
+            "backbone/weights.py",
+            "def check_fits(",
+            "X = 1\n\n\ndef check_fits(state, *more):\n    pass\n\n\ndef check_fits(",
+        ),
+        ("method/__init__.py", "kind(backbone, n_identities", "kind(backbone, n_identities + 1"),
+        ("study/experiment.py", '"{view}", self.view', '"{view}", "x" + self.view'),
+        (
+            "study/photographs.py",
+            "self._cache, geometry, progress",
+            'self._cache, ("squash", 8), progress',
+        ),
+        (
+            "study/network.py",
+            "last_stride=recipe.last_stride",
+            "last_stride=0 + recipe.last_stride",
+        ),
     ],
 )
 def test_the_loop_the_protocol_and_the_pixels_retrain_everything(package, path, line, other):
     assert changed(package, (path, line, other)) == {name for name, _ in TRAINED}
+
+
+def test_the_words_of_a_refusal_retrain_nothing(package):
+    assert not changed(
+        package, ("train.py", "lower the learning rate or use", "take a lower rate or")
+    )
+
+
+def test_a_new_backbone_retrains_nothing(package):
+    line = "ARCHITECTURES = {"
+    assert not changed(package, ("backbone/clip.py", line, f'{line}\n    "x": None,'))
 
 
 def test_what_is_only_shown_retrains_nothing(package):

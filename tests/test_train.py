@@ -361,7 +361,8 @@ def same_trained(a, b):
 
 def test_a_finished_run_leaves_weights_and_history_only(tmp_path):
     fit(toy(), plan(stage()), tmp_path, EVERY_EPOCH)
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["history.csv", "weights.safetensors"]
+    left = ["history.csv", "products.json", "weights.safetensors"]
+    assert sorted(f.name for f in tmp_path.iterdir()) == left
 
 
 def test_the_seed_decides_and_nothing_else_does(tmp_path):
@@ -440,6 +441,18 @@ def test_half_precision_trains_and_stays_near_full_precision(tmp_path, precision
 # --- refusals -----------------------------------------------------------------------------------
 
 
+def test_weights_that_overflow_in_the_last_step_stop_before_they_are_validated(tmp_path):
+    rates = {"backbone": 1e30, "new": 1e38}
+    seen = pytest.raises(FloatingPointError, match="is not finite in epoch 0: lower the learning")
+    with seen:
+        fit(
+            toy(),
+            plan(stage(learning_rate=rates, optimiser="sgd")),
+            tmp_path,
+            validate=lambda net: pytest.fail("validated"),
+        )
+
+
 def test_a_loss_that_is_not_finite_stops_with_one_sentence_and_keeps_the_checkpoint(tmp_path):
     def exploding(stage, generator):
         exploding.epochs += 1
@@ -460,10 +473,14 @@ def test_a_weight_for_a_loss_that_is_not_there_is_refused(tmp_path):
         fit(toy(), plan(stage(loss_weights={"centre": 1.0})), tmp_path)
 
 
-def test_a_damaged_checkpoint_names_the_file_to_remove(tmp_path):
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"")
-    with pytest.raises(ValueError, match="checkpoint.safetensors is damaged: remove it"):
-        fit(toy(), plan(stage()), tmp_path)
+def test_a_damaged_checkpoint_is_named_and_the_training_gives_what_it_would_have_given(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "checkpoint.safetensors").write_bytes(b"")
+    nets = toy(), toy()
+    with pytest.warns(UserWarning, match="checkpoint.safetensors is damaged. It is set aside"):
+        fit(nets[0], plan(stage()), tmp_path / "a")
+    fit(nets[1], plan(stage()), tmp_path / "b")
+    assert same(*nets)
 
 
 def test_weights_without_their_history_are_trained_again(tmp_path):

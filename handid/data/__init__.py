@@ -4,7 +4,8 @@ It lists and checks files. It decodes nothing for a model (handid.image does) an
 (handid.protocol does). No torch.
 
 Columns of the table: `path` (str), `subject` (int or str, the person), `view` (str), `identity`
-(str, subject and view: the hand to be found), `role` (str, `subject` or `distractor`), and whatever
+(str, subject and view: the hand to be found), `role` (str, `subject` or `distractor`), `burst`
+(int, photographs of an identity taken in one go have the same; 0 where nothing tells), and whatever
 else a layout knows. What sets tell of their people is personal data: no message prints a whole row.
 """
 

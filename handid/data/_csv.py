@@ -102,7 +102,8 @@ def _check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> N
     if not header:
         raise ValueError(f"{path} is not a readable CSV file: it is empty.")
     if absent := [column for column in needed if column not in header]:
-        raise ValueError(f"{path} lacks the column {absent[0]!r}: it has {', '.join(header)}"[:400])
+        names = "".join(c if c.isprintable() else "?" for c in ", ".join(header))
+        raise ValueError(f"{path} lacks the column {absent[0]!r}: it has {names}"[:400])
     if not all(header):
         raise ValueError(f"{path} has a column without a name: name it or remove it.")
     if twice := [column for column in header if header.count(column) > 1]:

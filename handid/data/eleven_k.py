@@ -16,6 +16,7 @@ METADATA = {
     "nailPolish": "nail_polish",
     "irregularities": "irregularities",
 }
+BURST_GAP = 3  # file numbers of one burst are at most this far apart; ours
 WHOLE = ("id", "age", "accessories", "nailPolish", "irregularities")
 
 
@@ -59,9 +60,26 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
         path=tables.located(root / "Hands", info["imageName"].tolist()),
         subject=info["id"].to_numpy(),
         view=info["aspectOfHand"].to_numpy(),
+        burst=bursts(info),
         **{new: info[old].to_numpy() for old, new in METADATA.items()},
     )
     return table if missing == "keep" else tables.without_missing(table, missing)
+
+
+def bursts(info: pd.DataFrame) -> pd.Series:
+    """Number of each photograph's burst among those of its hand and view, from 0.
+
+    A burst is a run of file numbers whose gaps are at most BURST_GAP: photographs taken in one go.
+    Files without a number count as one burst. Source: ours, from the numbers in HandInfo.csv.
+
+    Args:
+        info: id, aspectOfHand, imageName: the photographs that are used.
+    """
+    numbers = info["imageName"].str.extract(r"([0-9]+)[^0-9]*$")[0].fillna("0").astype("float64")
+    ordered = numbers.sort_values(kind="stable")
+    hands = [info["id"][ordered.index], info["aspectOfHand"][ordered.index]]
+    starts = ordered.groupby(hands).diff() > BURST_GAP
+    return starts.groupby(hands).cumsum().astype("int64").reindex(info.index)
 
 
 def _read_hand_info(path: Path) -> pd.DataFrame:

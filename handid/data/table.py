@@ -18,6 +18,7 @@ def build(
     subject: Sequence[int] | Sequence[str] | np.ndarray,
     view: str | Sequence[str],
     role: str | Sequence[str] = "subject",
+    burst: int | Sequence[int] | pd.Series = 0,
     **metadata,
 ) -> pd.DataFrame:
     """The table of handid.data's first lines, sorted by path; more columns by keyword.
@@ -34,6 +35,7 @@ def build(
     table["identity"] = table["subject"].astype(str) + " " + table["view"]
     table["role"] = role
     _check_names(table)
+    table["burst"] = np.asarray(burst)
     return table.assign(**metadata).sort_values("path", ignore_index=True)
 
 

@@ -4,6 +4,7 @@ A set of hands at 256 pixels fits in memory, so that an epoch costs a few copies
 thousands of JPEG decodes. Not a data set class and not a worker pool.
 """
 
+import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,23 +16,18 @@ from tqdm import tqdm
 from handid import disk, fingerprint
 from handid.image.decode import Geometry, decode, fit
 
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
+_SEAL_BYTES = 16
 
 
 def _cache_file(path: str, folder: Path, geometry: Geometry) -> Path:
-    stat = os.stat(path)
-    name = fingerprint.digest(
-        [os.path.abspath(path), stat.st_size, stat.st_mtime_ns, _CACHE_VERSION]
-    )
+    name = fingerprint.digest([os.path.abspath(path), *fingerprint.status(path), _CACHE_VERSION])
     return folder / f"{geometry[0]}-{geometry[1]}" / name[:2] / f"{name}.npy"
 
 
 def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) -> str | None:
     """Write the squares that the cache lacks; return a phrase if the file cannot be used."""
-    try:
-        files = {geometry: _cache_file(path, folder, geometry) for geometry in geometries}
-    except OSError:
-        return "is missing"
+    files = {geometry: _cache_file(path, folder, geometry) for geometry in geometries}
     absent = {geometry: file for geometry, file in files.items() if not file.exists()}
     if not absent:
         return None
@@ -40,9 +36,27 @@ def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) ->
     except ValueError as error:
         return str(error)
     for geometry, file in absent.items():
-        with disk.whole(file) as part:
-            np.save(part, fit(image, geometry), allow_pickle=False)
+        _write(file, fit(image, geometry))
     return None
+
+
+def _write(file: Path, square: np.ndarray) -> None:
+    content = io.BytesIO()
+    with disk.whole(file, sync=False) as part:
+        np.save(content, square, allow_pickle=False)
+        part.write_bytes(content.getvalue() + disk.seal(file.name, content.getbuffer()))
+
+
+def _read(file: Path) -> np.ndarray | None:
+    """A square; None where the file is not what was written under its name."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    array, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
+    if disk.seal(file.name, array) != seal:
+        return None
+    return np.load(io.BytesIO(array), allow_pickle=False)
 
 
 def fill(
@@ -55,7 +69,7 @@ def fill(
 ) -> dict[str, str]:
     """Decode every photograph once, whatever the number of geometries, and keep the pixels on disk.
 
-    A file that changed on disk (size or time) is decoded again. Readable files are kept even if
+    A file that changed on disk (size or a time) is decoded again. Readable files are kept even if
     others are not readable, so that a second run continues where this one stopped.
 
     Args:
@@ -70,6 +84,7 @@ def fill(
 
     Raises:
         OSError: when the disk is full.
+        MemoryError: see decode.decode.
     """
     folder = Path(folder)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
@@ -112,9 +127,11 @@ def pixels(
 def _load_pixels(path: str, folder: Path, geometry: Geometry) -> np.ndarray:
     """One photograph's cached pixels; a damaged cache file is written again."""
     file = _cache_file(path, folder, geometry)
-    try:
-        return np.load(file, allow_pickle=False)
-    except (ValueError, EOFError):
-        file.unlink()
-        _decode_to_cache(path, folder, [geometry])
-        return np.load(file, allow_pickle=False)
+    square = _read(file)
+    if square is None:
+        file.unlink(missing_ok=True)
+        problem = _decode_to_cache(path, folder, [geometry])
+        square = _read(file)
+        if square is None:
+            raise ValueError(f"{path} {problem or 'could not be kept'}.")
+    return square

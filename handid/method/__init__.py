@@ -26,6 +26,13 @@ METHODS = {
     "abd_net": "AbdNet",
     "rga_net": "RgaNet",
 }
+# Options of the identity head that turn a loss on, and that loss: a key holds only what is on.
+TOOL_LOSSES = {
+    "triplet_margin": "loss.batch_hard_triplet",
+    "centre_rate": "loss.centre",
+    "arcface_scale": "loss.arcface_logits",
+    "contrastive_temperature": "loss.supervised_contrastive_within",
+}
 
 
 class Method(nn.Module):

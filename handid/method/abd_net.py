@@ -80,6 +80,7 @@ class AbdNet(CnnMethod):
         self.add_layers(width, n_identities, tools)
         self.apply_initial_weights()
         self.last_stage = deepcopy(backbone.stages[3])
+        self._trunk_rests = False
 
     def add_layers(self, width: int, n_identities: int, tools: dict) -> None:
         """What is new: the shallow attention, both branches and their classifiers."""
@@ -174,5 +175,14 @@ class AbdNet(CnnMethod):
 
     def parameter_groups(self, stage: Stage) -> list[dict]:
         """All; in the stage `fixbase` the pre-trained layers rest."""
-        resting = self.pretrained() if stage.name == "fixbase" else []
+        self._trunk_rests = stage.name == "fixbase"
+        resting = self.pretrained() if self._trunk_rests else []
         return rate_groups(self, stage.learning_rate, resting)
+
+    def train(self, mode: bool = True) -> "AbdNet":
+        """As of any module; a resting trunk keeps its batch norms' statistics, as in the code."""
+        super().train(mode)
+        if mode and self._trunk_rests:
+            self.backbone.eval()
+            self.last_stage.eval()
+        return self

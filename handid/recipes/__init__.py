@@ -70,13 +70,20 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
 
 
 def _of_control(content: dict, control: str) -> dict:
-    controls = content.get("controls", {}) | content.get("ablations", {})
+    named = {key: content.get(key, {}) for key in ("controls", "ablations")}
+    for key, value in named.items():
+        if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+            raise ValueError(
+                f"Recipe '{content['name']}': {key} must name changes, each a mapping."
+            )
+    controls = named["controls"] | named["ablations"]
     if control and control not in controls:
         raise ValueError(
             f"Recipe '{content['name']}' has no control '{control}': "
             f"it has {', '.join(controls) or 'none'}."
         )
-    content["title"] = f"{content['title']} {control}".strip()
+    if isinstance(content.get("title"), str):  # else the validation refuses it
+        content["title"] = f"{content['title']} {control}".strip()
     return dict(controls.get(control, {}))
 
 

@@ -14,6 +14,7 @@ from handid.report.rows import WHAT, Score, labels
 
 ASKED = ["backbone", "weights", "set", "synthetic", "question"]
 COLUMNS = [*WHAT, "over_system", "over", "name", "label", "seeds", "value", "low", "high"]
+COLUMNS += ["p", "p_holm"]
 
 
 class _What(NamedTuple):
@@ -44,7 +45,7 @@ def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.
         One row per system, backbone, training and test set other than the reference, with COLUMNS:
         what rows.WHAT says; over_system and over, the reference's key and title; label, which names
         only what differs, and name, what it begins with; seeds; value, low, high in percentage
-        points.
+        points; p of statistics.sign_flip, and p_holm, adjusted for all rows of the table.
 
     Raises:
         ValueError: if the reference has no score to compare with.
@@ -120,11 +121,21 @@ def label_again(differences: pd.DataFrame) -> pd.DataFrame:
 def _labelled(differences: pd.DataFrame, named: str) -> pd.DataFrame:
     """With `name` and `label`: of the system, or of what it stands over."""
     if named == "over":
-        pairs = zip(differences["method"], differences["over"], strict=True)
-        names = [f"over {over.removeprefix(f'{method} ')}" for method, over in pairs]
+        pairs = zip(
+            differences["system"], differences["over_system"], differences["over"], strict=True
+        )
+        names = [f"over {_name_of(*pair)}" for pair in pairs]
     else:
         names = differences["method"]
-    return label_again(differences.assign(name=names))[COLUMNS]
+    adjusted = statistics.holm(differences["p"])
+    return label_again(differences.assign(name=names, p_holm=adjusted))[COLUMNS]
+
+
+def _name_of(system: str, over: str, title: str) -> str:
+    """The title of what a system stands over; a control of its own recipe goes by its name."""
+    own, other = System.parse(system), System.parse(over)
+    is_control = own.recipe == other.recipe and other.control and not own.control
+    return other.control.replace("_", " ") if is_control else title
 
 
 def _over(scores: Iterable[Score], references: list[str], figure: str) -> pd.DataFrame:
@@ -153,10 +164,11 @@ def _paired(
         figure: "rank1" or "mAP".
         bases: what a score is of -> system and training set of those to subtract, each by itself.
     """
-    groups: dict[_What, list[pd.DataFrame]] = {}
-    for score in scores:
-        groups.setdefault(_What(*score.rows.iloc[0][WHAT]), []).append(score.per_query)
-    means = {what: _mean_answer(parts, figure) for what, parts in groups.items()}
+    groups: dict[_What, dict[int, pd.DataFrame]] = {}
+    for score in scores:  # a seed that was scored twice counts once
+        first = score.rows.iloc[0]
+        groups.setdefault(_What(*first[WHAT]), {})[first["seed"]] = score.per_query
+    means = {what: _mean_answer([*parts.values()], figure) for what, parts in groups.items()}
     same = {what._replace(method=""): what for what in means}  # a system's title is not its name
     rows = []
     for what, answer in means.items():
@@ -166,16 +178,17 @@ def _paired(
                 over = {"over_system": base.system, "over": base.method}
                 figures = {"seeds": len(groups[what]), **_difference(answer, means[base])}
                 rows.append(what._asdict() | over | figures)
-    return pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("name", "label")])
+    return pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("name", "label", "p_holm")])
 
 
 def _difference(answer: pd.Series, base: pd.Series) -> dict[str, float]:
-    """Mean of paired differences with its interval over people, percentage points."""
+    """Mean of paired differences with its interval over people, percentage points, and its p."""
     difference = answer - base
     people = difference.index.get_level_values("subject")
-    low, high = statistics.interval(difference.to_numpy(), people)
+    low, high = statistics.interval(difference, people, kind="difference")
     figures = {"value": difference.mean(), "low": low, "high": high}
-    return {key: 100 * value for key, value in figures.items()}
+    p = statistics.sign_flip(difference, people)
+    return {key: 100 * value for key, value in figures.items()} | {"p": p}
 
 
 def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:
@@ -197,7 +210,8 @@ def questions(answers: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per backbone, set and question: ASKED, n_images; in percent correct
         (statistics.balanced_accuracy), low, high, and chance, which is what guessing reaches, and
-        what always the same answer does; label. No rows for no answers.
+        what always the same answer does; p of statistics.sign_flip against chance and p_holm,
+        adjusted for all rows; label. No rows for no answers.
     """
     rows = []
     for asked, part in answers.groupby(ASKED, sort=False):
@@ -206,8 +220,13 @@ def questions(answers: pd.DataFrame) -> pd.DataFrame:
         figures = [*shares, 1 / part["offered"].iloc[0]]
         names = ("correct", "low", "high", "chance")
         percent = {name: 100 * value for name, value in zip(names, figures, strict=True)}
-        rows.append(dict(zip(ASKED, asked, strict=True)) | {"n_images": len(part)} | percent)
-    columns = [*ASKED, "n_images", "correct", "low", "high", "chance"]
+        # Each photograph weighs as in the balanced mean: true answers alike.
+        weights = 1 / part.groupby("truth")["truth"].transform("size")
+        p = statistics.sign_flip((right - figures[-1]) * weights, part["subject"])
+        about = dict(zip(ASKED, asked, strict=True)) | {"n_images": len(part)}
+        rows.append(about | percent | {"p": p if shares[1] == shares[1] else float("nan")})
+    columns = [*ASKED, "n_images", "correct", "low", "high", "chance", "p"]
     table = pd.DataFrame(rows, columns=columns)
+    table = table.assign(p_holm=statistics.holm(table["p"]))
     several = table["backbone"].nunique() > 1
     return table.assign(label=table["question"] + (" " + table["backbone"] if several else ""))

@@ -4,6 +4,7 @@ Only output: what is shown is computed elsewhere and comes in as arguments.
 """
 
 import base64
+import html
 import io
 from collections.abc import Callable, Sequence
 
@@ -55,11 +56,13 @@ def say(text: str) -> None:
 
 
 def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:
-    """Show a table with rounded numbers and its caption above."""
+    """Show a table with rounded numbers and its caption above; no cell is read as markup."""
     say(f"**{caption}**")
-    frame = frame.reset_index(drop=True)
+    frame = frame.reset_index(drop=True).rename(columns=lambda name: html.escape(str(name)))
     words = frame.select_dtypes(exclude="number").columns
-    shown = frame.style.format(precision=digits, na_rep="–", thousands=",").hide(axis="index")
+    shown = frame.style.format(precision=digits, na_rep="–", thousands=",", escape="html").hide(
+        axis="index"
+    )
     display(shown.set_properties(subset=words, **{"text-align": "left"}))
 
 

@@ -93,7 +93,8 @@ def read(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: naming the notebook that has to run first.
-        ValueError: if none is named, or two of them were measured on different data or draws.
+        ValueError: if none is named, one is damaged, or two were measured on different data or
+            draws.
     """
     notebooks = list(notebooks)
     rows = _read("results", work, notebooks)
@@ -133,7 +134,19 @@ def _read_one(kind: str, work: Path, notebook: str) -> pd.DataFrame:
             f"The results of notebook {notebook} are not there: run it first "
             f"(with the same profile: run_notebooks.py --only {notebook[:2]})."
         )
-    return pd.read_csv(path)
+    wanted = COLUMNS if kind == "results" else [*WHAT, "seed", "rank", "found"]
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, pd.errors.ParserError):  # also an empty file, and one of another encoding
+        table = pd.DataFrame()
+    figures = table.get("value" if kind == "results" else "found")
+    is_numeric = figures is not None and pd.api.types.is_numeric_dtype(figures)
+    if table.empty or not is_numeric or not set(wanted) <= set(table.columns):
+        raise ValueError(
+            f"The results of notebook {notebook} are damaged: run it again "
+            f"(run_notebooks.py --only {notebook[:2]} --force)."
+        )
+    return table
 
 
 def published() -> pd.DataFrame:

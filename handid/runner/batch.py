@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 from handid import disk
 from handid.runner import manifest, notebook, process
@@ -60,8 +61,12 @@ class Batch:
 
     def _prepare(self) -> None:
         """Note what is fresh, and make a page for every notebook so that every link leads on."""
+        process.sweep()
         for folder in (self.plan.reports, self.plan.work):
-            folder.mkdir(parents=True, exist_ok=True)
+            disk.private(folder).chmod(0o700)  # also one that an earlier version made
+            disk.sweep(folder)
+        if self.plan.options.force:
+            set_damaged_aside(self.plan.work / "experiments")
         for stem, task in self.plan.tasks.items():
             if not task.stale:
                 self.manifest.records[stem]["skipped"] = True
@@ -71,6 +76,7 @@ class Batch:
             page, record = self.plan.reports / f"{stem}.html", self.manifest.records.get(stem, {})
             if not page.exists() or not record or record.get("style") != self.pages.style:
                 self._render(stem)
+                self.manifest.mark(stem, only=".html")
 
     def _start_what_can(self, waiting: list[str]) -> None:
         """Start or block every waiting notebook whose needs are decided."""
@@ -179,6 +185,8 @@ class Batch:
         """Save, render and say how a notebook ended."""
         self.manifest.save()
         self._render(stem)
+        self.manifest.mark(stem)
+        self.manifest.save()
         self.pages.index(self.manifest.content())
         record = self.manifest.records[stem]
         parts = [record["state"], duration(record["seconds"]), record["cause"]]
@@ -204,7 +212,10 @@ class Batch:
             if self.manifest.state_of(stem) == "succeeded":
                 products = manifest.products(self.plan.work, since, until)
                 self.manifest.records[stem]["products"] = products
-        manifest.join_results(self.plan.work / "results", self.plan.reports / "results.csv")
+                self.manifest.mark(stem)
+        results = self.plan.reports / "results.csv"
+        for stem in manifest.join_results(self.plan.work / "results", results):
+            say(f"results/{stem}.csv is damaged and left out of results.csv: run {stem} again")
         self.manifest.save()
         say("\n" + "\n".join(summary(self.plan, self.manifest)))
         say(f"{self.manifest.state}: {self.pages.index(self.manifest.content())}")
@@ -219,6 +230,13 @@ def queue(plan: Plan) -> list[str]:
     if plan.options.jobs > 1:
         stems.sort(key=lambda stem: not plan.tasks[stem].notebook.long)
     return stems
+
+
+def set_damaged_aside(trainings: Path) -> None:
+    """Rename the folders of trainings whose products are damaged, so that they are made anew."""
+    for products in sorted(trainings.glob(f"*/{disk.PRODUCTS}")):
+        if disk.damaged_product(products.parent):
+            say(f"{products.parent.name} is damaged: {disk.set_aside(products.parent).name}")
 
 
 def without_papermill(document: notebook.Document) -> notebook.Document:

@@ -6,10 +6,12 @@ It starts nothing and draws no page.
 import csv
 import io
 import os
+import re
 import shlex
 import subprocess
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +19,21 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from handid import disk, fingerprint
+from handid.runner.refusal import Refused
 
 if TYPE_CHECKING:
     from handid.runner.plan import Plan, Task
 
 FILE = "manifest.json"
 MANY_FILES = 20  # more new files than this in one folder are named by their folder
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # begins what a spreadsheet would compute
+NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?")
 MEMORY = (
     "largest sum of resident memory over a notebook's processes, "
     "read twice a second; memory they share is counted for each"
 )
+STATES = ("succeeded", "running", "blocked", "interrupted", "timed out", "killed", "exited")
+STATES += ("failed",)
 Record = dict[str, Any]  # what the manifest says of one notebook
 
 
@@ -42,17 +49,48 @@ def past(reports: Path, stems: Container[str], *, alone: bool) -> dict[str, Reco
         Record of each notebook that ran, by name.
     """
     content = disk.read_json(reports / FILE)
-    is_over = alone or not psutil.pid_exists(content.get("pid", -1))
-    needed = {"state", "key", "fingerprints", "products"}
+    pid, notebooks = content.get("pid"), content.get("notebooks")
+    is_over = alone or not isinstance(pid, int) or not psutil.pid_exists(pid)
     records = {
         stem: record
-        for stem, record in content.get("notebooks", {}).items()
-        if stem in stems and needed <= set(record)
+        for stem, record in (notebooks if isinstance(notebooks, dict) else {}).items()
+        if stem in stems and _is_record(record)
     }
     for record in records.values():
         if record["state"] == "running" and is_over:
             record |= {"state": "interrupted", "cause": "the runner was killed"}
     return records
+
+
+def _is_record(record: Any) -> bool:
+    """Whether what a manifest says of a notebook can be trusted to be a record."""
+    kinds = {"state": str, "key": str, "fingerprints": dict, "products": list}
+    optional: dict[str, Any] = {"parameters": {}, "versions": {}, "git": {}, "cause": ""}
+    if not isinstance(record, dict) or record.get("state") not in STATES:
+        return False
+    record = optional | record
+    kinds |= {name: type(value) for name, value in optional.items()}
+    seconds = record.get("seconds")
+    is_timed = seconds is None or type(seconds) in (int, float)
+    products = record.get("products")
+    texts = isinstance(products, list) and all(isinstance(name, str) for name in products)
+    return is_timed and texts and all(isinstance(record.get(k), v) for k, v in kinds.items())
+
+
+@contextmanager
+def only_run(reports: Path) -> Iterator[None]:
+    """Hold the folder of a profile's report against other runs.
+
+    Raises:
+        Refused: if another run writes there.
+    """
+    disk.private(reports)
+    try:
+        with disk.locked(reports / "run.lock", wait=False):  # freed by the system if this dies
+            yield
+    except disk.Locked:
+        where = f"reports/{reports.name}"
+        raise Refused(f"another run is writing {where}; wait until it ends") from None
 
 
 class Manifest:
@@ -89,9 +127,18 @@ class Manifest:
             "versions": fingerprint.versions(),
             "git": self._git,
             "products": [],
+            "marks": {},
         }
         self.records[task.notebook.stem] = record
         return record
+
+    def mark(self, stem: str, only: str = "") -> None:
+        """Note size and digest of what a succeeded notebook left, or of its files that end so."""
+        record = self.records.get(stem, {})
+        if record.get("state") == "succeeded":
+            found = marks(stem, record, self._plan.reports, self._plan.work)
+            kept = record.get("marks", {}) if only else {}
+            record["marks"] = kept | {k: v for k, v in found.items() if k.endswith(only)}
 
     def content(self) -> dict[str, Any]:
         """Everything that is known so far."""
@@ -159,28 +206,86 @@ def products(work: Path, since: float, until: float) -> list[str]:
     return sorted({str(p.parent if counts[p.parent] > MANY_FILES else p) for p in written})
 
 
-def join_results(folder: Path, path: Path) -> None:
+def own_results(stem: str) -> list[str]:
+    """What a notebook records, known before the run's end: paths in the work folder."""
+    return [f"{kind}/{stem}.csv" for kind in ("results", "curves")]
+
+
+def marks(stem: str, record: Record, reports: Path, work: Path) -> dict[str, Any]:
+    """Size, digest and times of the files that a succeeded notebook left, by place and name.
+
+    Trainings and drawings are not among them: they carry lists of their own, which who reads them
+    looks at.
+    """
+    names = dict.fromkeys([*record["products"], *own_results(stem)])
+    names = [name for name in names if name.split("/")[0] not in ("experiments", "synthetic")]
+    files = {f"work/{name}": work / name for name in names}
+    pages = [reports / f"{stem}.html", reports / f"{stem}.ipynb"]
+    pages += sorted((reports / "figures").glob(f"{stem}_*.png"))
+    files |= {f"reports/{path.relative_to(reports)}": path for path in pages}
+    return {
+        name: {"status": list(fingerprint.status(path)), **disk.mark(path)}
+        for name, path in files.items()
+        if path.is_file()
+    }
+
+
+def outputs_stand(record: Record, reports: Path, work: Path) -> bool:
+    """Whether every file that a notebook left is what it was; only a touched one is read."""
+    known_marks = record.get("marks")
+    for name, known in (known_marks if isinstance(known_marks, dict) else {}).items():
+        place, _, inside = name.partition("/")
+        path = (reports if place == "reports" else work) / inside
+        known = dict(known) if isinstance(known, dict) else {}
+        if known.pop("status", None) != list(fingerprint.status(path)) and not disk.fits(
+            path, known
+        ):
+            return False
+    return True
+
+
+def join_results(folder: Path, path: Path) -> list[str]:
     """Join the notebooks' result tables, in order of file name, with the union of their columns.
 
-    A row that several notebooks wrote comes once.
+    A row that several notebooks wrote comes once. A text that a spreadsheet would take for a
+    formula gets an apostrophe in front.
 
     Args:
         folder: holds the tables; without any, `path` is removed.
         path: the joined table.
+
+    Returns:
+        Names of tables that are damaged and left out.
     """
     columns: dict[str, None] = {}
     rows: list[dict[str, str]] = []
+    damaged = []
     for table in sorted(folder.glob("*.csv")):
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns |= dict.fromkeys(reader.fieldnames or [])
-            rows += reader
+        try:
+            with table.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.DictReader(file, restkey="", strict=True)
+                own = [{name: _cell(row[name]) for name in row} for row in reader]
+            if not reader.fieldnames or any("" in row or None in row.values() for row in own):
+                raise ValueError("rows of another length than the head")
+        except (ValueError, csv.Error, TypeError, AttributeError):
+            damaged.append(table.stem)
+            continue
+        columns |= dict.fromkeys(reader.fieldnames)
+        rows += own
     if not columns:
         path.unlink(missing_ok=True)
-        return
+        return damaged
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows({tuple(row.items()): row for row in rows}.values())
     with disk.whole(path) as part:
         part.write_text(text.getvalue(), encoding="utf-8")
+    return damaged
+
+
+def _cell(text: Any) -> Any:
+    """A cell that a spreadsheet shows and does not compute."""
+    if isinstance(text, str) and text.startswith(FORMULA) and not NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text

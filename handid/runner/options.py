@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from handid.runner.refusal import Refused
+from handid.runner.refusal import Refused, short
 
 DATA = "data"  # the parameter of data sets: name -> folder, "synthetic", or "" for none
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -37,6 +37,7 @@ class Options:
         timeout: seconds after which a notebook is stopped.
         force: whether to run also what is fresh.
         show: whether only to show the plan.
+        purge: name of a data set of which everything computed is removed; "" for none.
         words: the command line itself.
     """
 
@@ -52,6 +53,7 @@ class Options:
     timeout: float | None = None
     force: bool = False
     show: bool = False
+    purge: str = ""
     words: Sequence[str] = ()
 
 
@@ -65,6 +67,47 @@ class Value(NamedTuple):
 # --- reading -----------------------------------------------------------------------------------
 
 
+class _Plain(yaml.SafeLoader):
+    """YAML for plain values alone: no Python objects, and nothing that refers to another value."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse `*name`: a few of them name a value of any size, or one that holds itself."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("a value cannot refer to another one")
+        return super().compose_node(parent, index)
+
+
+def read_yaml(text: str) -> Any:
+    """The value of a text in YAML; profiles and --set are read by this alone.
+
+    Raises:
+        ValueError: if it is none; says why, in a few words.
+    """
+    try:
+        return yaml.load(text, _Plain)
+    except yaml.MarkedYAMLError as error:
+        reason = f"{error.problem}{_line(error)}"
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError) as error:
+        reason = str(error) or type(error).__name__
+    except RecursionError:
+        reason = "it is nested too deeply"
+    raise ValueError(short(" ".join(reason.split())))
+
+
+def _line(error: yaml.MarkedYAMLError) -> str:
+    return f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+
+
+def path_of(text: str) -> Path | None:
+    """A path with ~ written out; None for a text that cannot be one."""
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, a user who does not exist, a NUL
+        return None
+    return path
+
+
 def asked(options: Options, work: Path) -> dict[str, Value]:
     """Parameters that the command line sets; all its data sets together are one of them.
 
@@ -73,7 +116,7 @@ def asked(options: Options, work: Path) -> dict[str, Value]:
     """
     items = [read_set(item) for item in options.settings]
     if options.weights:
-        weights = Value(existing_weights(options.weights), f"--weights {options.weights}")
+        weights = Value(existing_weights(options.weights), f"--weights {short(options.weights)}")
         items.append(("weights", weights))
     values = {"work": Value(str(work), "the runner, see --work")}
     for name, value in items:
@@ -93,7 +136,9 @@ def _with_folders(given: Value | None, folders: Iterable[tuple[str, Value]]) -> 
         Refused: if a data set is given twice.
     """
     if given is not None and not isinstance(given.content, Mapping):
-        raise Refused(f"{given.origin}: {DATA} must be a dict of data sets, not {given.content!r}")
+        raise Refused(
+            f"{given.origin}: {DATA} must be a dict of data sets, not {short(repr(given.content))}"
+        )
     entries = {}
     if given is not None:
         entries = {str(name): Value(path, given.origin) for name, path in given.content.items()}
@@ -117,17 +162,19 @@ def read_set(item: str) -> tuple[str, Value]:
         Refused: if it is not name=value with a value in YAML.
     """
     name, equals, text = item.partition("=")
+    origin = f"--set {short(item)}"
     if not equals or not name.isidentifier():
-        raise Refused(f"--set {item}: write --set name=value")
+        raise Refused(f"{origin}: write --set name=value")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise Refused(f"--set {item}: {text!r} is not a YAML value; quote it") from error
+        value = read_yaml(text)
+    except ValueError as error:
+        shown = short(repr(text))
+        raise Refused(f"{origin}: {shown} is not a YAML value; quote it ({error})") from error
     if name == DATA and isinstance(value, Mapping):
         value = {key: located(folder) for key, folder in value.items()}
     elif name.endswith("weights"):
         value = located(value)
-    return name, Value(value, f"--set {item}")
+    return name, Value(value, origin)
 
 
 def read_data(item: str) -> tuple[str, Value]:
@@ -137,12 +184,12 @@ def read_data(item: str) -> tuple[str, Value]:
         Refused: if it is not name=folder with a folder that exists.
     """
     name, equals, text = item.partition("=")
-    folder = Path(text).expanduser()
-    if not equals or not text or not folder.is_dir():
-        raise Refused(f"--data {item}: no such folder; write --data NAME=AN_EXISTING_FOLDER")
+    folder, origin = path_of(text), f"--data {short(item)}"
+    if not equals or not text or folder is None or not folder.is_dir():
+        raise Refused(f"{origin}: no such folder; write --data NAME=AN_EXISTING_FOLDER")
     if not NAME.fullmatch(name):
-        raise Refused(f"--data {item}: a plain name has letters, digits, '.', '_' and '-' only")
-    return name, Value(str(folder.resolve()), f"--data {item}")
+        raise Refused(f"{origin}: a plain name has letters, digits, '.', '_' and '-' only")
+    return name, Value(str(folder.resolve()), origin)
 
 
 def existing_weights(name: str) -> str:
@@ -151,12 +198,12 @@ def existing_weights(name: str) -> str:
     Raises:
         Refused: if it looks like a file and there is none.
     """
-    path, suffix = located(name), Path(name).suffix
-    if not Path(path).exists() and (
-        os.sep in name or "/" in name or suffix in (".pt", ".safetensors")
-    ):
-        raise Refused(f"--weights {name}: no such file; give an existing file or a plain name")
-    return path
+    path, suffix = path_of(located(name)), Path(name).suffix
+    looks_like_one = os.sep in name or "/" in name or suffix in (".pt", ".pth", ".safetensors")
+    if path is None or (looks_like_one and not path.exists()):
+        origin = f"--weights {short(name)}"
+        raise Refused(f"{origin}: no such file; give an existing file or a plain name")
+    return located(name)
 
 
 def located(value: Any) -> Any:
@@ -164,7 +211,7 @@ def located(value: Any) -> Any:
 
     A notebook would look for it from its own folder.
     """
-    path = Path(value).expanduser() if isinstance(value, str) and value else None
+    path = path_of(value) if isinstance(value, str) and value else None
     if path and (path.is_file() or (path.is_dir() and os.sep in value)):
         return str(path.resolve())
     return value
@@ -193,16 +240,18 @@ def checked(name: str, value: Value, default: Any) -> Any:
         Refused: if it has not.
     """
     content = value.content
-    if type(default) is float and (type(content) is int or NUMBER.fullmatch(str(content))):
-        content = float(content)  # YAML 1.1 reads 1e-3 as text
     try:
-        is_plain = json.loads(json.dumps(content)) == content
-    except TypeError:
+        if type(default) is float and (type(content) is int or NUMBER.fullmatch(str(content))):
+            content = float(content)  # YAML 1.1 reads 1e-3 as text
+        is_plain = json.loads(json.dumps(content, allow_nan=False)) == content
+        content = json.loads(json.dumps(content, ensure_ascii=False).encode())
+    except (TypeError, ValueError, OverflowError, RecursionError):  # a date, a NaN, no text, ...
         is_plain = False
     if not is_plain or (default is not None and type(content) is not type(default)):
-        hint = f"; text needs quotes inside: '\"{content}\"'" if type(default) is str else ""
+        shown = repr(content) if type(content) is str else short(content)
+        hint = f"; text needs quotes inside: '\"{short(content)}\"'" if type(default) is str else ""
         wanted = f"{type(default).__name__} like {default!r}"
-        raise Refused(f"{value.origin}: {name} must be {wanted}, not {content!r}{hint}")
+        raise Refused(f"{value.origin}: {name} must be {wanted}, not {short(shown)}{hint}")
     return content
 
 
@@ -219,12 +268,15 @@ def check_data(data: Mapping[str, Any], origin: str, base: Path, work: Path) -> 
         Refused: if a name is no plain name or comes twice, or a folder is not there.
     """
     if len({name.lower() for name in data}) < len(data):
-        raise Refused(f"{origin}: data names a data set twice: {', '.join(data)}")
+        raise Refused(f"{origin}: data names a data set twice: {short(', '.join(data))}")
     for name, text in data.items():
         if not isinstance(text, str) or not NAME.fullmatch(name):
-            raise Refused(f"{origin}: data gives names their folders, not {name!r}: {text!r}")
-        folder = (base / Path(text).expanduser()).resolve() if os.sep in text else None
-        if folder and not folder.is_dir() and not folder.is_relative_to(work):
+            given = short(f"{name!r}: {text!r}")
+            raise Refused(f"{origin}: data gives names their folders, not {given}")
+        path = path_of(text)
+        folder = (base / path).resolve() if path and os.sep in text else None
+        if path is None or (folder and not folder.is_dir() and not folder.is_relative_to(work)):
+            text = short(text)
             raise Refused(f"{origin}: data {name} names no folder: {text}; make it or name another")
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handid import fingerprint
@@ -25,10 +24,12 @@ from handid.runner.options import (
     checked,
     inputs,
     merged,
+    path_of,
+    read_yaml,
     same_name,
 )
 from handid.runner.privacy import Mask, absolute_paths
-from handid.runner.refusal import Refused, close
+from handid.runner.refusal import Refused, close, short
 
 
 class Profile(BaseModel):
@@ -189,7 +190,10 @@ class Plan:
         """Digests of the folders of photographs and the weights that the parameters name."""
         digests = {}
         for name, text in inputs(book.defaults | injected).items():
-            path = (book.path.parent / Path(text).expanduser()).resolve()
+            given = path_of(text)
+            if given is None or path_of(str(book.path.parent / given)) is None:
+                continue  # no path at all; the notebook says what is wrong with it
+            path = (book.path.parent / given).resolve()
             # what lies in `work` are products; the keys of the needed notebooks stand for them
             if path.exists() and not path.is_relative_to(self.work):
                 digests[name] = self._place(path)
@@ -217,6 +221,8 @@ class Plan:
         outputs += [self.work / name for name in record["products"]]
         if not all(path.exists() for path in outputs):
             return "its outputs are gone"
+        if not manifest.outputs_stand(record, self.reports, self.work):
+            return "its outputs are damaged"
         try:
             notebook.read(self.reports / f"{stem}.ipynb")
         except Refused:
@@ -236,18 +242,24 @@ def read_profile(folder: Path, name: str) -> Profile:
     path = folder / "profiles" / f"{name}.yaml"
     if os.path.basename(name) != name or not path.is_file():
         names = [file.stem for file in path.parent.glob("*.yaml")]
-        raise Refused(f"no profile {name!r} in {folder.name}/profiles; {close(name, names)}")
+        raise Refused(
+            f"no profile {short(repr(name))} in {folder.name}/profiles; {close(name, names)}"
+        )
     try:
-        return Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise Refused(f"profile {name}: not readable YAML, {reason}") from error
+        content = read_yaml(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise Refused(f"profile {name}: it must name values, such as 'description: ...'")
+        return Profile.model_validate(content)
+    except UnicodeDecodeError as error:
+        raise Refused(f"profile {name}: not a text in UTF-8; save it again") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = short(".".join(str(part) for part in first["loc"]))
         is_unknown = first["type"] == "extra_forbidden"
         hint = close(where, Profile.model_fields) if is_unknown else "correct it"
         raise Refused(f"profile {name}: {where or 'file'}: {first['msg']}; {hint}") from error
+    except ValueError as error:
+        raise Refused(f"profile {name}: not readable YAML, {error}") from error
 
 
 def check_profile(profile: Profile, name: str, notebooks: Mapping[str, Notebook]) -> None:

@@ -24,18 +24,22 @@ class Mask:
             paths: absolute paths of reports, data folders and weights. The repository, the home
                 folder, the folder of temporary files and Python's own are shortened always.
         """
-        short = {str(REPOSITORY): ".", str(Path.home()): "~", tempfile.gettempdir(): "…"}
+        home = os.path.expanduser("~")  # "~" itself for a user without a home
+        short = {str(REPOSITORY): ".", home: "~", tempfile.gettempdir(): "…"}
         for path in map(str, [sys.prefix, sys.base_prefix, *paths]):
-            inside = Path(path).is_relative_to(REPOSITORY) or Path(path).is_relative_to(Path.home())
+            inside = Path(path).is_relative_to(REPOSITORY) or Path(path).is_relative_to(home)
             if not inside and len(Path(path).parts) > 2:
                 short[path] = "…/" + Path(path).name
         short |= {os.path.realpath(path): name for path, name in short.items()}
-        short.pop("/", None)
+        for nothing in ("/", "~", ""):
+            short.pop(nothing, None)
         self._rules: list[tuple[re.Pattern[str], str]] = []
         for path in sorted(short, key=len, reverse=True):
+            # A long path is shortened whatever stands before it, such as the n of a written \\n.
+            start = r"(?<!\w)" if len(Path(path).parts) < 3 else ""
             if short[path] == ".":
-                self._rules.append((re.compile(rf"(?<!\w){re.escape(path)}/"), ""))
-            self._rules.append((re.compile(rf"(?<!\w){re.escape(path)}(?![\w-])"), short[path]))
+                self._rules.append((re.compile(rf"{start}{re.escape(path)}/"), ""))
+            self._rules.append((re.compile(rf"{start}{re.escape(path)}(?![\w-])"), short[path]))
 
     def __call__(self, content: Any) -> Any:
         """The same text, list or mapping with shortened paths; images are left alone."""

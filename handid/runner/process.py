@@ -21,7 +21,10 @@ from handid import disk, fingerprint
 from handid.runner.notebook import Cell, has_number, numbered
 
 MARKER = "HANDID_RUN"  # environment variable that every process of one notebook inherits
+NOTEBOOKS = "HANDID_NOTEBOOKS"  # environment variable: the folder from which paths count
 GRACE_SECONDS = 10
+PREFIX = "handid-"  # of a notebook's folder of temporary files; its runner's number follows
+LONGEST_FOLDER = 60  # characters: a socket's path may have about 100 in all
 POOLS = ("OMP_NUM", "MKL_NUM", "OPENBLAS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM")
 
 
@@ -33,6 +36,30 @@ def kill_marked(marker: str) -> None:
                 process.kill()
         except (psutil.Error, OSError):
             continue
+
+
+def temporary() -> Path:
+    """The folder of temporary files, or the system's own where that one's name is long.
+
+    Clusters name it after job, user and disk; a socket below it would have too long a path.
+    """
+    own = Path(tempfile.gettempdir())
+    folders = [own, *map(Path, ("/tmp", "/var/tmp"))]
+    fitting = [f for f in folders if len(str(f)) <= LONGEST_FOLDER and os.access(f, os.W_OK)]
+    return next(iter(fitting), own)
+
+
+def sweep() -> None:
+    """Remove the temporary files of notebooks whose runner and processes were killed together."""
+    for folder in temporary().glob(f"{PREFIX}*-*"):
+        number = folder.name.removeprefix(PREFIX).split("-")[0]
+        try:
+            own = folder.stat().st_uid == os.getuid()
+        except OSError:
+            continue
+        if own and number.isdigit() and not psutil.pid_exists(int(number)):
+            kill_marked(str(folder))
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 # --- in the notebook's process ------------------------------------------------------------------
@@ -54,6 +81,7 @@ def run(scratch: Path) -> None:
 
     papermill's own verdict is not kept, it calls killed notebooks completed: `verdict` judges.
     """
+    os.umask(0o077)
     threading.Thread(target=obey_stop, daemon=True).start()
     import logging
 
@@ -69,9 +97,10 @@ def run(scratch: Path) -> None:
         disk.write_json(scratch / "cell.json", {"cell": number})
 
     config = Config()
-    if os.name == "posix":  # sockets in a private folder: no open port, no port taken twice
+    if len(str(scratch)) <= LONGEST_FOLDER + len(f"/{PREFIX}4194304-12345678"):
+        # Sockets in a private folder: no open port, no port taken twice.
         config.KernelManager.transport = "ipc"
-        config.KernelManager.connection_file = str(scratch / "kernel.json")
+    config.KernelManager.connection_file = str(scratch / "kernel.json")
     result = {"error": "", "message": ""}
     try:
         papermill.execute_notebook(
@@ -105,6 +134,8 @@ def verdict(cells: Iterable[Cell], result: dict[str, str], cell: int) -> tuple[s
     Returns:
         State, and one line why; the line is empty for 'succeeded'.
     """
+    if disk.is_full(OSError(result.get("message", ""))):
+        return "failed", f"cell {cell}: {disk.full('temporary files')}"
     if not result:
         return "killed", f"cell {cell}: the notebook's process was killed (out of memory?)"
     if result["error"] == "DeadKernelError":
@@ -197,7 +228,10 @@ def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Ru
         log: file for what the process prints.
         jobs: number of notebooks that share the cores.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="handid-"))
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=temporary()))
+    except OSError as error:
+        raise disk.full(temporary()) if disk.is_full(error) else error from None
     kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     specification = {"argv": kernel, "display_name": "handid", "language": "python"}
     disk.write_json(scratch / "kernels" / "handid" / "kernel.json", specification)
@@ -208,7 +242,7 @@ def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Ru
         process = subprocess.Popen(
             [sys.executable, "-m", "handid.runner.process", str(scratch)],
             cwd=notebook.parent,
-            env=environment(scratch, jobs),
+            env=environment(scratch, jobs) | {NOTEBOOKS: str(notebook.parent)},
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
@@ -224,8 +258,12 @@ def environment(scratch: Path, jobs: int) -> dict[str, str]:
     paths = [str(fingerprint.PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     threads = dict.fromkeys((f"{pool}_THREADS" for pool in POOLS), str(max(1, cores // jobs)))
+    if not os.path.isdir(os.path.expanduser("~")):  # a user without a home, or without a name
+        kept["HOME"] = str(scratch)
     own = {
         MARKER: str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONUTF8": "1",
         "PYTHONPATH": os.pathsep.join(paths),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "JUPYTER_PATH": str(scratch),

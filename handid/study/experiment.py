@@ -1,17 +1,25 @@
 """An experiment: what was trained, on what, and the folder that explains it by itself."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from handid import backbone, disk, fingerprint
+from handid import backbone, disk, fingerprint, method
+from handid.backbone import imagenet
 from handid.data.sets import NAMELESS, Target
 from handid.recipes import Recipe, System
 
-# Registries that import what a name says: what they import for an experiment is named beside them.
-REGISTRIES = ("method.build", "backbone.build", "backbone.architecture")
+# Tables of what there is to choose from: a new entry changes nothing that was chosen before.
+REGISTRIES = ("method.METHODS", "backbone.clip.ARCHITECTURES", "backbone.imagenet.ARCHITECTURES")
+_HEAD = "method._head.IdentityHead"
+# What turns a target into pixels; the rest of Photographs only shows or lists.
+_PHOTOGRAPHS = (
+    *("study.photographs.Photographs.pixels", "study.photographs.Photographs.halves"),
+    "study.experiment.Experiment.image_size",
+)
 _FILE = "experiment.json"
 
 
@@ -116,33 +124,69 @@ def _read(folder: Path) -> Experiment | None:
         return None
 
 
-def _network(recipe: Recipe, backbone_name: str) -> tuple[str, str]:
-    """Where the code of an experiment's network stands, as fingerprint.code names it."""
-    family = backbone.architecture(backbone_name).family
-    encoder = "imagenet.ImageNetBackbone" if family == "cnn" else "clip.Backbone"
-    return f"method.{recipe.method}", f"backbone.{encoder}"
+def network_entries(recipe: Recipe, backbone_name: str) -> tuple[str, ...]:
+    """The definitions from which the code of an experiment's network is reached."""
+    shape = backbone.architecture(backbone_name)
+    own = ("study.network.build", "study.experiment.Experiment.options", f"method.{recipe.method}")
+    if isinstance(shape, imagenet.Architecture):
+        return (*own, f"backbone.imagenet.{shape.make.__name__}")
+    return own
 
 
 def training_entries(recipe: Recipe, backbone_name: str) -> tuple[str, ...]:
     """The definitions from which all code that makes a training's weights is reached."""
-    own = _network(recipe, backbone_name)
-    return "study.training.train_experiment", "protocol.halves", "image.cache.pixels", *own
+    given = ("study.training.train_experiment", *_PHOTOGRAPHS, "protocol.halves")
+    return (*given, *network_entries(recipe, backbone_name))
 
 
-def training_code(recipe: Recipe, backbone_name: str) -> str:
-    """A digest of all code that makes the weights of a training."""
-    return fingerprint.code(*training_entries(recipe, backbone_name), stop=REGISTRIES)
+def stops(backbone_name: str) -> tuple[str, ...]:
+    """What is not followed: tables, and the encoders of the other kind."""
+    family = backbone.architecture(backbone_name).family
+    other = "clip.Backbone" if family == "cnn" else "imagenet.ImageNetBackbone"
+    return (*REGISTRIES, f"backbone.{other}")
 
 
-def embedding_code(recipe: Recipe, backbone_name: str) -> str:
+def training_code(recipe: Recipe, backbone_name: str, package: Path = fingerprint.PACKAGE) -> str:
+    """A digest of all code that makes the weights of a training.
+
+    Of the tools of re-identification only those that the recipe turns on are in it.
+    """
+    stop = stops(backbone_name)
+    entries = training_entries(recipe, backbone_name)
+    unused = [loss for tool, loss in method.TOOL_LOSSES.items() if not _is_on(recipe, tool)]
+    parts = [fingerprint.code(*entries, stop=(*stop, _HEAD), package=package)]
+    parts.append(fingerprint.code(_HEAD, stop=(*stop, *unused), package=package))
+    return fingerprint.digest(parts)
+
+
+def _is_on(recipe: Recipe, tool: str) -> bool:
+    value = recipe.options.get(tool)
+    return value is not None if tool == "triplet_margin" else bool(value)
+
+
+def embedding_code(recipe: Recipe, backbone_name: str, package: Path = fingerprint.PACKAGE) -> str:
     """A digest of all code between a photograph and its embedding."""
-    entries = ("embed.embed", "image.cache.pixels", "image.augment.normalise")
-    return fingerprint.code(*entries, *_network(recipe, backbone_name), stop=REGISTRIES)
+    entries = ("embed.embed", "study.network.prepared", *_PHOTOGRAPHS)
+    entries += network_entries(recipe, backbone_name)
+    stop = (*stops(backbone_name), *method.TOOL_LOSSES.values())
+    return fingerprint.code(*entries, stop=stop, package=package)
+
+
+def architecture_key(backbone_name: str) -> dict[str, Any]:
+    """The values, not the code, that make a backbone's architecture."""
+    fields = vars(backbone.architecture(backbone_name))
+    return {name: value for name, value in fields.items() if not callable(value)}
 
 
 def weights_key(weights: str) -> str:
-    """What stands for a file of weights: name, size and time; a name stands for itself."""
+    """What stands for a file of weights: its name and content; a name stands for itself."""
     path = Path(weights)
     if not path.is_file():
         return weights
-    return f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
+    return f"{path.name} {_content(path, path.stat().st_size, path.stat().st_mtime_ns)}"
+
+
+@cache
+def _content(path: Path, _size: int, _time: int) -> str:
+    """The file's sha256, read once while neither its size nor its time changes."""
+    return fingerprint.file(path)

@@ -14,6 +14,7 @@ from handid.recipes import Recipe, System
 from handid.study import network, training
 from handid.study.experiment import (
     Experiment,
+    architecture_key,
     embedding_code,
     training_code,
     weights_key,
@@ -154,14 +155,20 @@ class Experiments:
         return {
             "recipe": plan.model_dump(exclude=_NAMES),
             "backbone": backbone_name,
+            "architecture": architecture_key(backbone_name),
             "weights": weights_key(weights),
             "target": target.set,
             "view": self.photographs.view(target),
             "data": fingerprint.table(table) if trains else "",
             "seed": seed,
             "precision": self.settings.precision,
+            "threads": self._threads() if trains else 0,
             "code": training_code(plan, backbone_name) if trains else "",
         }
+
+    def _threads(self) -> int:
+        """Threads of a training on the CPU: sums of other parts differ in their last digits."""
+        return torch.get_num_threads() if self.engine.device == "cpu" else 0
 
     def _plan(self, system: System, backbone_name: str, changes: dict | None) -> Recipe:
         """The values of a system's recipe; of an untrained one without its stages."""

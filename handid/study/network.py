@@ -12,7 +12,9 @@ from torch import Tensor
 
 from handid import backbone, checkpoint, embed, method
 from handid.image import augment
+from handid.image.alter import WHOLE
 from handid.recipes import Recipe
+from handid.study import altered, machine
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
@@ -36,17 +38,25 @@ def build(experiment: Experiment) -> method.Method:
 
 
 def load(experiment: Experiment, device: str) -> method.Method:
-    """The experiment's method with its weights, ready to embed."""
+    """The experiment's method with its weights, ready to embed.
+
+    Raises:
+        ValueError: one sentence, if the weights are damaged or another training's.
+    """
     torch.manual_seed(experiment.seed)  # of new layers that nothing trains
     network = build(experiment)
     if experiment.recipe.stages:
+        checkpoint.is_finished(experiment.folder)
         checkpoint.load_weights(network, experiment.folder / "weights.safetensors")
     return network.to(device).eval()
 
 
-def images(experiment: Experiment, rows: pd.DataFrame, photographs: Photographs) -> np.ndarray:
+def images(
+    experiment: Experiment, rows: pd.DataFrame, photographs: Photographs, image: str = WHOLE
+) -> np.ndarray:
     """[N, s, s, 3] uint8: photographs as the experiment's network is tested on them."""
-    return photographs.pixels(rows["path"], (experiment.recipe.geometry, experiment.image_size))
+    shape = (experiment.recipe.geometry, experiment.image_size)
+    return altered.pixels(rows["path"], photographs, shape, image)
 
 
 def embed_images(
@@ -64,15 +74,32 @@ def embed_images(
 
 
 def embed_rows(
-    experiment: Experiment, rows: pd.DataFrame, photographs: Photographs, engine: Engine
+    experiment: Experiment,
+    rows: pd.DataFrame,
+    photographs: Photographs,
+    engine: Engine,
+    image: str = WHOLE,
+    *,
+    mirrored: bool = False,
 ) -> np.ndarray:
-    """[rows, D] embeddings of photographs, from the cache on disk where they are in it."""
+    """[rows, D] embeddings of photographs, from the cache on disk where they are in it.
+
+    Args:
+        experiment: whose network.
+        rows: of a table.
+        photographs: of the study.
+        engine: device and precision.
+        image: what is made of the photographs, see image.alter.Alteration.
+        mirrored: left and right exchanged.
+    """
     recipe = experiment.recipe
     # The weights are in the cache's key by their content; a view in a prompt is not.
     salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
-    salt += [engine.precision, experiment.code]
+    salt += [engine.precision, experiment.code, machine.arithmetic(engine.device)]
     prepare = prepared(recipe)
-    pictures = images(experiment, rows, photographs)
+    pictures = images(experiment, rows, photographs, image)
+    if mirrored:
+        pictures = np.ascontiguousarray(pictures[:, :, ::-1])
     network = load(experiment, engine.device)
     return embed.embed_once(
         network,

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
-from handid import backbone, data, fingerprint, protocol, synthetic
+from handid import backbone, data, disk, fingerprint, protocol, synthetic
 from handid.data.sets import DataSet, Target, label
 from handid.image import cache, decode
 from handid.study.settings import Settings
@@ -28,6 +27,7 @@ class Photographs:
         self.settings, self.work = settings, Path(settings.work)
         self.sets = {name: DataSet(name, source) for name, source in settings.data.items()}
         self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
+        self._drawn: set[str] = set()  # sets whose drawings were looked at
 
     # --- targets ------------------------------------------------------------------------------
 
@@ -150,15 +150,29 @@ class Photographs:
 
     def _draw(self, name: str) -> Path:
         people, images = self.settings.people, self.settings.images_per_view
+        bursts = self.settings.bursts
         code = fingerprint.code("synthetic.folder")
-        root = self.work / "synthetic" / f"{name}-{people}x{images}-{code}"
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(root.with_suffix(".lock")):
-            if not root.exists() and name == "HD":
-                extra = max(2, people // 2)
-                synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
-            elif not root.exists():
-                synthetic.write_11k(root, subjects=people, images=images)
+        kind = f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
+        root = self.work / "synthetic" / kind
+        disk.private(root.parent)
+        with disk.locked(root.with_suffix(".lock")):
+            if root.exists() and name not in self._drawn:
+                damaged = disk.damaged_product(root)
+                if damaged:
+                    warnings.warn(
+                        f"{damaged} of the drawn {name} is missing or damaged: the set is drawn "
+                        f"again, the old one is kept beside it as {disk.set_aside(root).name}.",
+                        stacklevel=2,
+                    )
+            if not root.exists():
+                if name == "HD":
+                    extra = max(2, people // 2)
+                    synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
+                else:
+                    synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
+                files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+                disk.write_products(root, files)
+            self._drawn.add(name)
         return root
 
     def _readable(self, table: pd.DataFrame) -> pd.DataFrame:

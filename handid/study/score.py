@@ -1,15 +1,18 @@
 """From an experiment to its figures on a target's test people, every image embedded once."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from handid import metric, protocol, statistics
+from handid import metric, protocol, statistics, tasks
 from handid.data.sets import Target
+from handid.image.alter import WHOLE
 from handid.report.rows import COLUMNS, METRICS, Score
+from handid.study import altered
 from handid.study import network as networks
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs, positions
@@ -37,7 +40,13 @@ class Ranking(NamedTuple):
 
 
 def score(
-    experiment: Experiment, target: Target, photographs: Photographs, engine: Engine
+    experiment: Experiment,
+    target: Target,
+    photographs: Photographs,
+    engine: Engine,
+    *,
+    task: str = tasks.PAPERS,
+    image: str = WHOLE,
 ) -> Score:
     """Evaluate an experiment on a target's test people.
 
@@ -46,18 +55,25 @@ def score(
         target: whose test people.
         photographs: of the study.
         engine: device and precision.
+        task: which query is to find which photograph, a key of tasks.TASKS.
+        image: what is made of the photographs, see image.alter.Alteration.
+
+    Raises:
+        ValueError: one sentence, if the task or image is unknown or this set cannot show it.
     """
-    table = photographs.table(target.set)
-    splits = list(photographs.splits(target, photographs.settings.runs))
+    table, splits = photographs.table(target.set), _splits(target, photographs, task, image)
     about = _about(experiment, target, splits) | {"synthetic": photographs.is_synthetic(target)}
-    embeddings = _embeddings(experiment, table, splits, photographs, engine)
+    about |= {"task": task, "image": image}
+    embed = partial(_embeddings, experiment, table, photographs, engine, image)
+    query_vectors, gallery_vectors = _vectors(embed, splits, tasks.TASKS[task].mirrored)
+    match = tasks.TASKS[task].match
     parts, curves = [], []
     for run, (query, gallery) in enumerate(splits):
         result = metric.evaluate(
-            embeddings[positions(table, query)],
-            embeddings[positions(table, gallery)],
-            query["identity"],
-            gallery["identity"],
+            query_vectors[positions(table, query)],
+            gallery_vectors[positions(table, gallery)],
+            query[match],
+            gallery[match],
         )
         asked = query[["path", "subject"]].reset_index(drop=True).assign(run=run)
         parts.append(pd.concat([asked, result.per_query], axis=1))
@@ -66,16 +82,38 @@ def score(
     return Score(_rows(about, per_query), per_query, np.mean(curves, axis=0))
 
 
-def _embeddings(
+def _splits(target: Target, photographs: Photographs, task: str, image: str) -> Splits:
+    """Query and gallery of each run, without photographs that `image` cannot be made of."""
+    view, runs = photographs.view(target), photographs.settings.runs
+    drawn = tasks.draws(photographs.table(target.set), view, task, runs)
+    return altered.trusted(drawn, tasks.TASKS[task].match, photographs, image)
+
+
+def _vectors(
+    embed: Callable[..., np.ndarray], splits: Splits, mirrored: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of a table's rows as queries and as gallery: the same if nothing is mirrored."""
+    queries, galleries = ([split[part] for split in splits] for part in (0, 1))
+    if not mirrored:
+        both = embed([*queries, *galleries])
+        return both, both
+    return embed(queries), embed(galleries, mirrored=True)
+
+
+def _embeddings(  # noqa: PLR0913 - what is embedded, by what, and how
     experiment: Experiment,
     table: pd.DataFrame,
-    splits: Splits,
     photographs: Photographs,
     engine: Engine,
+    image: str,
+    parts: Sequence[pd.DataFrame],
+    *,
+    mirrored: bool = False,
 ) -> np.ndarray:
-    """[rows of the table, D]; rows that no split uses are NaN, so that a slip shows at once."""
-    used = sorted({i for split in splits for rows in split for i in positions(table, rows)})
-    part = networks.embed_rows(experiment, table.iloc[used], photographs, engine)
+    """[rows of the table, D]; rows that are in no part are NaN, so that a slip shows at once."""
+    used = sorted({i for rows in parts for i in positions(table, rows)})
+    rows = table.iloc[used]
+    part = networks.embed_rows(experiment, rows, photographs, engine, image, mirrored=mirrored)
     embeddings = np.full((len(table), part.shape[1]), np.nan, dtype=np.float32)
     embeddings[used] = part
     return embeddings
@@ -90,8 +128,6 @@ def _about(experiment: Experiment, target: Target, splits: Splits) -> dict[str, 
         "backbone": experiment.backbone,
         "train_set": str(experiment.target),
         "test_set": str(target),
-        "task": "papers",
-        "image": "whole",
         "n_queries": len(query),
         "n_gallery": len(gallery),
         "n_subjects": query["subject"].nunique(),
@@ -149,7 +185,7 @@ def ranking(experiment: Experiment, photographs: Photographs, engine: Engine) ->
     """The first run of the experiment's own target, ranked."""
     table = photographs.table(experiment.target.set)
     splits = list(photographs.splits(experiment.target, 1))
-    embeddings = _embeddings(experiment, table, splits, photographs, engine)
+    embeddings = _embeddings(experiment, table, photographs, engine, WHOLE, splits[0])
     query, gallery = splits[0]
     best, similarity = metric.ranking(
         embeddings[positions(table, query)],

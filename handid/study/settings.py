@@ -1,17 +1,23 @@
 """The parameters that all notebooks share, checked."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from handid import backbone
+from handid import backbone, fingerprint
 from handid.data.sets import DRAWN, SYNTHETIC
 
 Count = Annotated[int, Field(ge=1)]
 NAME = re.compile(r"\w[\w.-]*")  # of a data set, as on the command line
+
+
+def _once(seeds: list[int]) -> list[int]:
+    """Each seed once, in order: the same training twice is no second seed."""
+    return list(dict.fromkeys(seeds))
 
 
 class Settings(BaseModel):
@@ -23,6 +29,7 @@ class Settings(BaseModel):
         missing: what a missing or unreadable photograph leads to.
         people: synthetic people.
         images_per_view: synthetic photographs per person and view, on average.
+        bursts: into how many each synthetic person's photographs of a view are divided; 0 for none.
         targets: what is trained and tested on, "NAME view", or "NAME" for a set of one view.
         backbones: names of image encoders.
         weights: of the backbones: a name, a file, or a folder with a file per backbone.
@@ -40,23 +47,25 @@ class Settings(BaseModel):
     missing: Literal["error", "skip"] = "error"
     people: Annotated[int, Field(ge=4)] = 90
     images_per_view: Annotated[int, Field(ge=2)] = 6
+    bursts: Annotated[int, Field(ge=0)] = 0
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
     weights: str = "mini"
     runs: Count = 10
-    seeds: Annotated[list[int], Field(min_length=1)] = [0]
+    seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
 
 
 def checked(**parameters: object) -> Settings:
-    """Settings from parameters.
+    """Settings from parameters; their relative paths count from the notebook's folder.
 
     Raises:
         ValueError: one sentence for a parameter that is unknown, ill-typed or out of range, or for
             an unknown backbone, or for data sets that cannot be told apart or drawn.
     """
+    parameters = {name: _located(name, value) for name, value in parameters.items()}
     try:
         settings = Settings.model_validate(parameters)
     except ValidationError as error:
@@ -90,3 +99,34 @@ def _check_data(data: Mapping[str, str]) -> None:
                 f"Data sets '{twin}' and '{name}' are one folder: what trains in one would be "
                 "tested in the other."
             )
+
+
+def _located(name: str, value: object) -> object:
+    """A parameter whose relative path has become an absolute one; anything else as it is."""
+    if name == "work" and isinstance(value, str) and value:
+        return str(located(value))
+    if name == "data" and isinstance(value, dict):
+        return {key: _folder(text) for key, text in value.items()}
+    if name == "weights" and isinstance(value, str) and located(value).exists():
+        return str(located(value))
+    return value
+
+
+def _folder(text: object) -> object:
+    if not isinstance(text, str) or text in ("", SYNTHETIC):
+        return text
+    return str(located(text))
+
+
+def located(path: str) -> Path:
+    """A path as an absolute one, which counts from the notebook's folder if it is relative.
+
+    The runner says which folder that is, and JupyterLab works in it. Anything else that executes
+    our notebooks (papermill, nbconvert) may work anywhere: there, `../runs` must not lead out of
+    the repository.
+    """
+    own = fingerprint.PACKAGE.parent / "notebooks"
+    base = os.environ.get("HANDID_NOTEBOOKS", "")
+    if not base:
+        base = str(own) if own.is_dir() and "JPY_SESSION_NAME" not in os.environ else os.getcwd()
+    return Path(os.path.abspath(Path(base) / Path(path).expanduser()))

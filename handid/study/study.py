@@ -142,10 +142,18 @@ class Study:
 
     # --- scores -------------------------------------------------------------------------------
 
-    def score(self, experiment: Experiment, target: str | Target | None = None) -> Score:
-        """Evaluate an experiment on a target's test people; its own target if None."""
+    def score(
+        self,
+        experiment: Experiment,
+        target: str | Target | None = None,
+        *,
+        task: str = "papers",
+        image: str = "whole",
+    ) -> Score:
+        """Evaluate an experiment on a target's test people (its own if None), see score.score."""
         place = self.photographs.target(target) if target else experiment.target
-        return score.score(experiment, place, self.photographs, self.engine)
+        how = {"task": task, "image": image}
+        return score.score(experiment, place, self.photographs, self.engine, **how)
 
     def scores(self, experiments: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on its own target."""

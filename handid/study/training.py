@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from handid import embed, method, metric, protocol, train
+from handid import checkpoint, disk, embed, method, metric, protocol, train
 from handid.image import augment, sampler
 from handid.recipes import Stage
 from handid.study import network as networks
@@ -24,9 +23,12 @@ if TYPE_CHECKING:
 def train_experiment(
     experiment: Experiment, photographs: Photographs, engine: train.Engine
 ) -> None:
-    """Train an experiment, unless its products are there; an interrupted training goes on."""
-    products = [experiment.folder / name for name in ("weights.safetensors", "history.csv")]
-    if all(product.exists() for product in products):
+    """Train an experiment, unless its products are there; an interrupted training goes on.
+
+    Raises:
+        ValueError: one sentence, if products are damaged or another training's.
+    """
+    if checkpoint.is_finished(experiment.folder):
         return
     trains, _ = photographs.halves(experiment.target)
     rows, held_out = protocol.validation(trains, experiment.seed)
@@ -35,7 +37,7 @@ def train_experiment(
     network = networks.build(experiment)
     batches = _Batches(experiment, network, rows, codes, photographs, engine)
     validate = _validation(experiment, rows, held_out, photographs, engine)
-    with FileLock(experiment.folder / "training.lock"):
+    with disk.locked(experiment.folder / "training.lock"):
         train.fit(
             network,
             experiment.recipe,

@@ -13,9 +13,10 @@ from handid.study.settings import Settings
 
 
 def name(targets: Sequence[Target], photographs: Photographs) -> str:
-    """What titles start with: says 'synthetic' and the target, or how many there are."""
+    """What titles start with: says 'synthetic' and the targets, or how many there are."""
     kinds = [photographs.is_synthetic(target) for target in targets]
-    shown = str(targets[0]) if len(kinds) == 1 else f"{len(kinds)} sets"
+    names = [str(target) for target in targets]
+    shown = " and ".join(names) if len(names) < 3 else f"{len(names)} sets"
     if any(kinds) and not all(kinds):
         return f"{shown} (partly synthetic)"
     return label(shown, all(kinds))

@@ -15,6 +15,6 @@ and `folder` writes whole data sets. No torch.
 
 from handid.synthetic.folder import write_11k, write_hd
 from handid.synthetic.person import VIEWS, person
-from handid.synthetic.photograph import photograph
+from handid.synthetic.photograph import mask, photograph
 
-__all__ = ["VIEWS", "person", "photograph", "write_11k", "write_hd"]
+__all__ = ["VIEWS", "mask", "person", "photograph", "write_11k", "write_hd"]

@@ -2,10 +2,11 @@
 
 import csv
 import errno
+import glob
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,14 +14,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 from tqdm.auto import tqdm
 
+from handid import disk
 from handid.synthetic.person import VIEWS, person
 from handid.synthetic.photograph import photograph, require
 
 HEADER = "id,age,gender,skinColor,accessories,nailPolish,aspectOfHand,imageName,irregularities"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)  # disk or quota, as in handid.disk; nothing is kept here
+BURST_GAP = 10  # file numbers between two bursts; handid.data.eleven_k parts them at more than 3
 # Numbers of people in HD: all subjects, the last of them (the real set's cut-off), distractors.
 SUBJECTS, LATER_SUBJECTS, DISTRACTORS = range(1, 502), range(448, 502), range(502, 713)
 
@@ -33,7 +36,8 @@ class _Task:
     subject: int
     camera: str
     size: int  # height of a photograph, pixels
-    photographs: list[tuple[str, int, str]]  # view, shot, path of the file
+    # view, shot, the shot that begins its burst (None for no burst), path of the file
+    photographs: Sequence[tuple[str, int, int | None, str]]
 
 
 def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to choose
@@ -41,6 +45,7 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
     *,
     subjects: int,
     images: int,
+    bursts: int = 0,
     size: int = 240,
     seed: int = 0,
     workers: int | None = None,
@@ -52,6 +57,9 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
         root: folder to write; its parents are made too.
         subjects: number of people, >= 2.
         images: mean number of photographs per person and view, >= 2; at least two show no ring.
+        bursts: into how many each person's photographs of a view are divided, numbered with a gap
+            between them; those of a burst share background, light and place. 0: every photograph
+            has its own.
         size: height of the 4:3 photographs in pixels, >= 64.
         seed: of people and photographs, >= 0.
         workers: processes, all cores if None; the files do not depend on it.
@@ -66,6 +74,7 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
         OSError: if the disk or the quota is full; nothing is left then.
     """
     _check_counts(subjects, images, size)
+    require(bursts >= 0, f"bursts is {bursts}: 0 draws every photograph by itself")
     root, number, tasks = Path(root), 0, []
     with _complete_or_nothing(root) as draft:
         (draft / "Hands").mkdir()
@@ -73,10 +82,11 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
             rng, photographs = np.random.default_rng([seed, subject, 9]), []
             for view in VIEWS:
                 n_shots = images + (int(rng.integers(-1, 2)) if images > 2 else 0)
-                for shot in range(n_shots):
-                    number += 1
+                firsts = _firsts(n_shots, bursts)
+                for shot, first in enumerate(firsts):
+                    number += BURST_GAP if bursts and first == shot else 1
                     file = draft / "Hands" / f"Hand_{number:07d}.jpg"
-                    photographs.append((view, shot, str(file)))
+                    photographs.append((view, shot, first, str(file)))
             tasks.append(_Task(seed, subject, "11k", size, photographs))
         facts = _write_all(tasks, workers, progress)
         _write_table(draft / "HandInfo.csv", tasks, facts)
@@ -134,10 +144,18 @@ def write_hd(  # noqa: PLR0913 - one argument for each thing a user may want to 
             view = VIEWS[int(np.random.default_rng([seed, number, 8]).random() < 0.1)]
             folder = folders[number in DISTRACTORS]
             files = [str(folder / f"{number}_{shot + 1}.jpg") for shot in range(images)]
-            photographs = [(view, shot, file) for shot, file in enumerate(files)]
+            photographs = [(view, shot, None, file) for shot, file in enumerate(files)]
             tasks.append(_Task(seed, 1_000_000 + number, "hd", size, photographs))
         _write_all(tasks, workers, progress)
     return root
+
+
+def _firsts(n_shots: int, bursts: int) -> list[int | None]:
+    """Of each shot the one that begins its burst; None where there are no bursts."""
+    if not bursts:
+        return [None] * n_shots
+    starts = [n_shots * burst // bursts for burst in range(bursts)]
+    return [max(start for start in starts if start <= shot) for shot in range(n_shots)]
 
 
 def _check_counts(subjects: int, images: int, size: int) -> None:
@@ -151,23 +169,37 @@ def _check_counts(subjects: int, images: int, size: int) -> None:
 
 @contextmanager
 def _complete_or_nothing(root: Path) -> Iterator[Path]:
-    """A sibling folder to write into: renamed to `root` if all went well, removed if not."""
+    """A sibling folder to write into: renamed to `root` if all went well, removed if not.
+
+    Folders that killed processes left are removed first. Only the owner may enter.
+    """
     taken = f"{root} already holds data: remove it or choose another folder"
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(taken)
     draft = root.parent / f".{root.name}.partial-{os.getpid()}"
     try:
-        draft.mkdir(parents=True)
+        disk.private(root.parent)
+        _sweep(root)
+        draft.mkdir(mode=0o700)
         yield draft
+        os.sync()  # the photographs are on the disk before their folder has its name
         os.replace(draft, root)
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise OSError(error.errno, f"the disk is full: make room to write {root}") from error
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another process was faster
+    except Exception as error:
+        if disk.is_full(error):
+            raise disk.full(root.parent) from error
+        if getattr(error, "errno", None) in (errno.ENOTEMPTY, errno.EEXIST):  # another was faster
             raise FileExistsError(taken) from error
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sweep(root: Path) -> None:
+    """Remove the drafts of processes that live no more."""
+    for draft in root.parent.glob(f".{glob.escape(root.name)}.partial-*"):
+        number = draft.name.rpartition("-")[2]
+        if not (number.isdigit() and psutil.pid_exists(int(number))):
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write_all(tasks: list[_Task], workers: int | None, progress: bool) -> dict[str, dict]:
@@ -204,8 +236,8 @@ def _write_person(task: _Task) -> dict[str, dict]:
     """Draw and write one person's photographs; the facts of each by its path."""
     individual, facts = person(task.seed, task.subject), {}
     how = {"size": task.size, "seed": task.seed, "camera": task.camera}
-    for view, shot, path in task.photographs:
-        image, facts[path] = photograph(individual, view, shot, **how)
+    for view, shot, first, path in task.photographs:
+        image, facts[path] = photograph(individual, view, shot, first=first, **how)
         Image.fromarray(image).save(path, quality=92, subsampling=0)
     return facts
 
@@ -216,7 +248,7 @@ def _write_table(path: Path, tasks: list[_Task], facts: dict[str, dict]) -> None
         file.write(HEADER + "\n")
         table = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         for task in tasks:
-            for view, _, image in task.photographs:
+            for view, _, _, image in task.photographs:
                 shown = facts[image]
                 row = [f"{task.subject:07d}", shown["age"], shown["gender"], shown["skin_color"]]
                 row += [shown["accessories"], shown["nail_polish"], view, Path(image).name, 0]

@@ -16,12 +16,19 @@ from handid.synthetic.facts import describe
 from handid.synthetic.form import Form, build_form
 from handid.synthetic.light import albedo, look_up, shade, wear_ring
 from handid.synthetic.person import VIEWS, Person
-from handid.synthetic.scene import CAMERAS, HAND_LENGTH, SLEEVES, Scene, draw_scene
+from handid.synthetic.scene import CAMERAS, HAND_LENGTH, SLEEVES, Scene, draw_scene, of_burst
 from handid.synthetic.skin import place_moles, skin_atlas
 
 
-def photograph(
-    person: Person, view: str, shot: int, *, size: int = 240, seed: int = 0, camera: str = "11k"
+def photograph(  # noqa: PLR0913 - what decides a photograph, each by its name
+    person: Person,
+    view: str,
+    shot: int,
+    *,
+    size: int = 240,
+    seed: int = 0,
+    camera: str = "11k",
+    first: int | None = None,
 ) -> tuple[Array, dict]:
     """One photograph of a hand, and what the renderer knows of it.
 
@@ -32,6 +39,8 @@ def photograph(
         size: height of the frame in pixels, >= 64; its width is `size * 4 // 3`.
         seed: of what the photograph adds, >= 0.
         camera: `11k`, `hd` or `wild`, whose photographs differ more than a session's.
+        first: number of the first photograph of the burst that this one belongs to: it shares
+            background, light and place with it, and nearly the pose; None for no burst.
 
     Returns:
         [size, size * 4 // 3, 3] uint8 RGB, and a dict of plain words and numbers for captions.
@@ -39,14 +48,51 @@ def photograph(
     Raises:
         ValueError: for a view or camera that does not exist, a negative shot, too small a frame.
     """
+    scene = _scene(person, view, shot, size=size, seed=seed, camera=camera, first=first)
+    own = [seed, person.seed, person.subject, VIEWS.index(view)]
+    rng = np.random.default_rng([*own, shot, 1])
+    table = rng if first in (None, shot) else np.random.default_rng([*own, first, 1])
+    image, n_moles = render(person, scene, size, table)
+    return develop(image, scene, rng), describe(person, scene, n_moles)
+
+
+def mask(
+    person: Person, view: str, shot: int, *, size: int = 240, seed: int = 0, camera: str = "11k"
+) -> Array:
+    """Where the photograph of the same arguments shows hand, forearm or sleeve.
+
+    Args:
+        person: see `photograph`, also for all others.
+        view: one of VIEWS.
+        shot: number of the photograph.
+        size: height of the frame in pixels.
+        seed: of what the photograph adds.
+        camera: a key of CAMERAS.
+
+    Returns:
+        [size, size * 4 // 3] share of each pixel, 0 to 1, before the lens blurs it.
+
+    Raises:
+        ValueError: as `photograph`.
+    """
+    scene = _scene(person, view, shot, size=size, seed=seed, camera=camera, first=None)
+    scale = scene.length * size / HAND_LENGTH
+    return _covered(build_form(person, scene, size, scale), scene, size, scale)[0]
+
+
+def _scene(  # noqa: PLR0913 - see photograph
+    person: Person, view: str, shot: int, *, size: int, seed: int, camera: str, first: int | None
+) -> Scene:
+    """The scene of a photograph whose arguments are checked."""
     require(view in VIEWS, f"view {view!r} does not exist: choose one of {', '.join(VIEWS)}")
     require(camera in CAMERAS, f"camera {camera!r} does not exist: choose {', '.join(CAMERAS)}")
     require(shot >= 0, f"shot is {shot}: number the photographs from 0")
     require(size >= 64, f"size is {size}: a hand needs at least 64 pixels")
     scene = draw_scene(person, view, shot, seed, camera)
-    rng = np.random.default_rng([seed, person.seed, person.subject, VIEWS.index(view), shot, 1])
-    image, n_moles = render(person, scene, size, rng)
-    return develop(image, scene, rng), describe(person, scene, n_moles)
+    if first is None:
+        return scene
+    require(0 <= first <= shot, f"first is {first}: a burst begins at 0 or later, before {shot}")
+    return of_burst(scene, draw_scene(person, view, first, seed, camera))
 
 
 def require(condition: bool, sentence: str) -> None:
@@ -67,10 +113,7 @@ def render(person: Person, scene: Scene, size: int, rng: Rng) -> tuple[Array, in
     gloss = gloss * (0.03 + 0.10 * skin[:, NAIL])
     colour = albedo(person, scene, skin) * diffuse + gloss[:, None]
     wear_ring(colour, person, scene, form, inside)
-    cover = np.clip(0.5 - form.distance * scale, 0, 1)
-    cloth = _sleeve_cover(form, scene, scale)
-    whole = np.zeros((size, size * 4 // 3), np.float32)
-    whole[form.box] = np.maximum(cover, cloth)
+    whole, cover, cloth = _covered(form, scene, size, scale)
     image = _background(whole, scene, scale, rng)
     part = image[form.box]
     at = np.divmod(inside, cover.shape[1])
@@ -82,6 +125,15 @@ def render(person: Person, scene: Scene, size: int, rng: Rng) -> tuple[Array, in
         ]
     image[form.box] = blur(part, scene.blur * size / 240)  # the rest is smooth
     return image, _count_moles(person, scene, form, cover - cloth > 0.5)
+
+
+def _covered(form: Form, scene: Scene, size: int, scale: float) -> tuple[Array, Array, Array]:
+    """Cover of each pixel, 0 to 1: [size, w] of the frame; by skin and by cloth in its box."""
+    cover = np.clip(0.5 - form.distance * scale, 0, 1)
+    cloth = _sleeve_cover(form, scene, scale)
+    whole = np.zeros((size, size * 4 // 3), np.float32)
+    whole[form.box] = np.maximum(cover, cloth)
+    return whole, cover, cloth
 
 
 def _sleeve_cover(form: Form, scene: Scene, scale: float) -> Array:

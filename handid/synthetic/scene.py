@@ -1,13 +1,14 @@
 """What one photograph adds to the person: pose, place, light, camera, ring, polish and sleeve."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from handid.synthetic.arrays import Array, Rng
 from handid.synthetic.person import VIEWS, Person
 
+MOVED = 0.12  # share of a free photograph's change of pose and place that is left within a burst
 # What a frame is fitted to; the point that `centre` places; the tip of a mean hand's middle finger.
 HAND_LENGTH, HAND_MIDDLE, HAND_TIP = 188.0, 84.0, 178.0
 CLOSED = np.array([3.5, 0.5, -3.0, -5.0])  # degrees of the fingers when spread is 0
@@ -97,6 +98,18 @@ def draw_scene(person: Person, view: str, shot: int, seed: int, camera: str) -> 
         sleeve=str(rng.choice(list(SLEEVES))) if rng.random() < 0.5 else None,
         cuff=rng.uniform(-15, 20) * person.stature,
     )  # fmt: skip
+
+
+def of_burst(scene: Scene, first: Scene) -> Scene:
+    """A scene as it is in the burst that `first` begins: table, light, camera, sleeve are the same.
+
+    The hand nearly keeps its pose and its place; polish and ring are those of the photograph.
+    """
+    moved = {
+        name: getattr(first, name) + MOVED * (getattr(scene, name) - getattr(first, name))
+        for name in ("spread", "angles", "shorten", "turn", "matrix", "centre", "length")
+    }
+    return replace(first, **moved, polish=scene.polish, ring=scene.ring, metal=scene.metal)
 
 
 def _pose(rng: Rng) -> tuple[float, Array, Array]:

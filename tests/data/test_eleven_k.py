@@ -8,7 +8,7 @@ import pytest
 from handid.data import eleven_k
 
 COLUMNS = [
-    *["path", "subject", "view", "identity", "role"],
+    *["path", "subject", "view", "identity", "role", "burst"],
     *["age", "gender", "skin_color", "accessories", "nail_polish", "irregularities"],
 ]
 
@@ -221,3 +221,14 @@ def test_the_real_11k_has_the_published_counts(real_11k):
     assert people[list(eleven_k.VIEWS)].tolist() == [143, 146, 143, 151]
     mended = table[table["path"].str.endswith("Hand_0009853.jpg")]
     assert mended["identity"].tolist() == ["1200000 dorsal right"]
+
+
+def test_a_burst_is_a_run_of_file_numbers_of_one_hand(tmp_path, make_11k):
+    def edit(info):
+        numbers = [1, 2, 5, 9, 10, 30] + [3, 4, 6, 7, 8, 11]  # gaps of 3 at most, and of 4 and 20
+        return info.assign(imageName=[f"Hand_{number:07d}.jpg" for number in numbers])
+
+    make_11k(tmp_path, subjects=1, images=6, views=eleven_k.VIEWS[:2], size=None, edit=edit)
+    table = eleven_k.read(tmp_path, missing="keep").set_index("view")
+    assert table.loc[eleven_k.VIEWS[0], "burst"].tolist() == [0, 0, 0, 1, 1, 2]
+    assert table.loc[eleven_k.VIEWS[1], "burst"].tolist() == [0] * 6

@@ -7,7 +7,7 @@ import pytest
 from handid import protocol
 from handid.data import folder
 
-COLUMNS = ["path", "subject", "view", "identity", "role"]
+COLUMNS = ["path", "subject", "view", "identity", "role", "burst"]
 
 
 def test_a_folder_per_person_is_a_set_of_one_view(tmp_path, save_image):

@@ -5,7 +5,7 @@ import pytest
 
 from handid.data import hd
 
-COLUMNS = ["path", "subject", "view", "identity", "role"]
+COLUMNS = ["path", "subject", "view", "identity", "role", "burst"]
 
 
 def test_hd_becomes_a_table_in_which_extra_people_are_distractors(tmp_path, make_hd):

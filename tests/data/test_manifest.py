@@ -34,7 +34,7 @@ def as_list(*extra, lines=LINES, header=START):
 def test_a_list_becomes_a_table(write):
     root = write(as_list())
     table = manifest.read(root)
-    assert list(table.columns) == ["path", "subject", "view", "identity", "role"]
+    assert list(table.columns) == ["path", "subject", "view", "identity", "role", "burst"]
     assert table["path"].tolist() == [
         str(root / p) for p in ("a/1.jpg", "b/1.jpg", "b/2.JPG", "a/2.jpg")
     ]

@@ -26,7 +26,7 @@ def test_rows_are_sorted_by_path_and_an_identity_is_a_person_and_a_view():
         role=["subject", "distractor", "subject"],
         age=[30, 40, 50],
     )
-    assert list(frame.columns) == ["path", "subject", "view", "identity", "role", "age"]
+    assert list(frame.columns) == ["path", "subject", "view", "identity", "role", "burst", "age"]
     assert frame["path"].tolist() == ["a", "b", "c"] and frame.index.tolist() == [0, 1, 2]
     assert frame["identity"].tolist() == ["20 palm", "3 back", "3 palm"]
     assert frame["age"].tolist() == [40, 50, 30]

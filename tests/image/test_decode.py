@@ -57,10 +57,11 @@ def test_an_exif_rotated_photograph_stands_upright(photograph, rng):
     ("content", "sentence"),
     [
         (None, "is missing"),
-        (b"", "cannot be decoded"),
-        (b"no image at all", "cannot be decoded"),
+        (b"", "is empty"),
+        (b"no image at all", "is not a JPEG, PNG or BMP image"),
+        (b"\xff\xd8\xff\xe0\0\x04JF", "is truncated or damaged"),
     ],
-    ids=["missing", "zero bytes", "text"],
+    ids=["missing", "zero bytes", "text", "only a header"],
 )
 def test_a_file_that_is_no_image_is_named_as_such(tmp_path, content, sentence):
     if content is not None:
@@ -72,8 +73,43 @@ def test_a_file_that_is_no_image_is_named_as_such(tmp_path, content, sentence):
 def test_a_truncated_image_is_refused(photograph, tmp_path):
     whole = Path(photograph("a.jpg", quality=90)).read_bytes()
     (tmp_path / "b.jpg").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="cannot be decoded"):
+    with pytest.raises(ValueError, match="is truncated or damaged"):
         decode.decode(tmp_path / "b.jpg")
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for name in ("pipe.jpg", "."):
+        with pytest.raises(ValueError, match="is not a file"):
+            decode.decode(tmp_path / name)
+
+
+def test_a_line_of_pixels_is_refused(photograph):
+    with pytest.raises(ValueError, match=r"no photograph of a hand \(9000 x 1 pixels\)"):
+        decode.decode(photograph(picture=Image.new("L", (9000, 1))))
+
+
+def test_a_48_megapixel_photograph_is_read(photograph):
+    path = photograph("a.jpg", Image.new("L", (8000, 6000), 77))
+    assert decode.decode(path).size == (8000, 6000)
+
+
+def test_a_large_photograph_without_memory_for_it_is_no_fault_of_the_file(photograph, monkeypatch):
+    path = photograph("a.jpg", Image.new("L", (8000, 6000), 77))
+    monkeypatch.setattr(decode, "free_memory", lambda: 2**30)
+    with pytest.raises(MemoryError, match="48 megapixels, for which 1.3 GiB .* and 1.0 are free"):
+        decode.decode(path)  # missing="skip" leaves out what raises ValueError, and nothing else
+
+
+def test_the_memory_of_a_container_counts(tmp_path, monkeypatch):
+    machine = decode.psutil.virtual_memory().available
+    monkeypatch.setattr(decode, "_LIMITS", tmp_path)
+    assert decode.free_memory() > machine / 2  # no such files
+    (tmp_path / "memory.max").write_text("5000\n")
+    (tmp_path / "memory.current").write_text("2000\n")
+    assert decode.free_memory() == 3000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert decode.free_memory() > machine / 2
 
 
 def test_a_200_megapixel_image_is_refused_without_being_decoded(photograph):

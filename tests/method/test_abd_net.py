@@ -112,6 +112,18 @@ def test_in_fixbase_only_what_is_new_trains(on_map):
     assert rates == pytest.approx(expected)
 
 
+def test_a_resting_trunk_keeps_its_statistics_and_an_awake_one_does_not(on_map):
+    fixbase, early, _ = recipes.load("abd_net", "cnn").stages
+    net = on_map("abd_net")
+    for stage, rests in ((fixbase, True), (early, False)):
+        net.parameter_groups(stage)
+        net.train()
+        assert (not net.backbone.training, not net.last_stage.training) == (rests, rests)
+        assert net.reduce.training and net.global_neck.training
+        net.eval()
+        assert not net.training
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -344,7 +344,7 @@ def test_clip_reid_holds_the_published_values(family, epochs, rate, weight):
     assert (words.learning_rate.new, image.learning_rate.backbone) == (3.5e-4, rate)
     assert (image.batch_size, image.sampler, image.images_per_identity) == (64, "balanced", 4)
     assert image.loss_weights == {"identity_feat": weight, "identity_proj": weight}
-    assert train.rate_factor(words, 5) == 1 and train.rate_factor(words, words.epochs - 1) < 1e-2
+    assert train.rate_factor(words, 4) == 1 and train.rate_factor(words, words.epochs - 1) < 1e-2
 
 
 @pytest.mark.parametrize("name", ["clip_reid", *VERSIONS])

@@ -172,7 +172,7 @@ def test_a_full_size_step_trains_on_the_cpu(name, batch, encoder):
     net = method.build(name, net, 72, **plan.options).train()
     optimiser = torch.optim.SGD(net.parameter_groups(plan.stages[-1]))
     before = [p.clone() for p in net.parameters() if p.requires_grad]
-    parts = net.losses(*batch(4, plan.image_size))
+    parts = net.losses(*batch(4, size=plan.image_size))
     sum(plan.stages[-1].loss_weights.get(k, 1.0) * part for k, part in parts.items()).backward()
     optimiser.step()
     moved = [p for p in net.parameters() if p.requires_grad]
@@ -180,4 +180,4 @@ def test_a_full_size_step_trains_on_the_cpu(name, batch, encoder):
     assert sum(same) <= len(same) // 2  # gamma 0 keeps what is behind it still in the first step
     assert all(p.isfinite().all() for p in moved)
     with torch.inference_mode():
-        assert net.eval().embed(batch(1, plan.image_size)[0]).isfinite().all()
+        assert net.eval().embed(batch(1, size=plan.image_size)[0]).isfinite().all()

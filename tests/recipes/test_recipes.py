@@ -8,7 +8,7 @@ import pytest
 import yaml
 from torch import nn
 
-from handid import backbone, method, recipes
+from handid import backbone, method, recipes, train
 from handid.recipes import files
 
 FOLDER = files.FOLDER
@@ -390,3 +390,47 @@ def flat(recipe):
     content = {k: list(v) if isinstance(v, tuple) else v for k, v in content.items()}
     whole = ("options", "augment", "stages", "controls", "ablations", "name")
     return {k: v for k, v in content.items() if k not in whole} | stage.model_dump(exclude={"name"})
+
+
+@pytest.mark.parametrize(
+    ("family", "stage", "first", "full"),
+    [("vit", 0, 7.8e-5, 3.5e-4), ("vit", 1, 9.5e-7, 5e-6), ("resnet", 1, 3.815e-5, 3.5e-4)],
+)
+def test_clip_reids_schedule_counts_epochs_from_one_as_its_code(family, stage, first, full):
+    plan = recipes.load("clip_reid", family).stages[stage]
+    rates = [plan.learning_rate.backbone * train.rate_factor(plan, e) for e in range(12)]
+    assert rates[0] == pytest.approx(first, rel=1e-3)
+    assert max(rates) == pytest.approx(full, rel=1e-3)
+
+
+@pytest.mark.parametrize("version", range(3, 8))
+@pytest.mark.parametrize(("family", "rate"), [("vit", 4e-6), ("resnet", 2e-5)])
+def test_clip_fhs_runs_peak_where_the_logs_do(version, family, rate):
+    plan = recipes.load(f"clip_fh_s2_v{version}", family, control="as_run")
+    rates = [(stage.learning_rate.backbone, stage.learning_rate.new) for stage in plan.stages]
+    assert rates == [(rate, rate)] * 2
+
+
+BAD_FILES = {
+    "no mapping": b"[1, 2]",
+    "empty": b"",
+    "a number": b"3",
+    "not UTF-8": b"title: \xff\xfe",
+    "not YAML": b"title: [",
+    "a value of no kind": b"a: !!int x",
+    "a date that is none": b"a: 2001-99-99",
+    "numbers for names": b"1: 2",
+    "nested too deeply": b"a: " + b"[" * 2000,
+    "no title": b"method: clip_ft",
+    "controls that are a list": b"title: x\nmethod: clip_ft\ncontrols: []\n",
+    "a control that changes nothing": b"title: x\nmethod: clip_ft\ncontrols: {a: null}\n",
+}
+
+
+@pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES)
+def test_a_file_that_is_no_recipe_is_refused_in_one_sentence(tmp_path, monkeypatch, content):
+    (tmp_path / "bad.yaml").write_bytes(content)
+    monkeypatch.setattr(recipes.files, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="Recipe 'bad': ") as error:
+        recipes.load("bad", "vit")
+    assert "\n" not in str(error.value)

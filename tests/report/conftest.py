@@ -64,6 +64,7 @@ def bars():
         for name, value, low, high in figures:
             line = _row(name, value=value, low=low, high=high, **other)
             rows.append(line | {"over": over, "over_system": system_of(over), "seeds": seeds})
+            rows[-1] |= {"p": np.nan, "p_holm": np.nan}
         table = pd.DataFrame(rows)
         return differences.label_again(table.assign(name=table["method"]))[differences.COLUMNS]
 
@@ -80,7 +81,7 @@ def above():
             line = _row(method, value=value, low=low, high=high, **other)
             over_system = system_of(over)
             names = {"over": over, "over_system": over_system, "name": f"over {over}"}
-            rows.append(line | names | {"seeds": 1})
+            rows.append(line | names | {"seeds": 1, "p": np.nan, "p_holm": np.nan})
         return differences.label_again(pd.DataFrame(rows))[differences.COLUMNS]
 
     return make

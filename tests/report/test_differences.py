@@ -42,6 +42,31 @@ def test_seeds_are_averaged_for_each_query_and_people_resampled(base, one, score
     assert (row["low"], row["high"]) == pytest.approx((100 * low, 100 * high))
 
 
+def test_each_difference_has_its_p_and_the_tables_adjusted_one(base, score):
+    others = [score("CLIP-FT", [1] * 6), score("CLIP-HandID", [1, 2, 2, 4, 1, 2])]
+    found = differences.gains([base, *others], "clip_zero_shot")
+    # People's sums of differences: (1, 2, 0) and (0, 0, -1): of four and two flips two are as far.
+    assert found["p"].tolist() == [0.5, 1.0]
+    assert found["p_holm"].tolist() == [1.0, 1.0]
+    alone = differences.gains([base, others[0]], "clip_zero_shot")
+    assert alone["p_holm"].tolist() == alone["p"].tolist()
+
+
+def test_a_system_that_is_never_worse_is_not_better_for_that(base, score):
+    """One query more in twelve: all differences are 0 or 1, which is no share of right answers."""
+    other = score("CLIP-FT", [1, 1, 2, 4, 1, 1])
+    (row,) = differences.gains([base, other], "clip_zero_shot").to_dict("records")
+    assert row["low"] < 0 < row["value"]
+
+
+def test_a_seed_that_was_scored_twice_counts_once(base, one, score):
+    two = score("CLIP-FT", [1, 1, 1, 1, 1, 1], seed=1)
+    once = differences.gains([base, one, two], "clip_zero_shot")
+    twice = differences.gains([base, one, two, one, base, one], "clip_zero_shot")
+    pd.testing.assert_frame_equal(once, twice)
+    assert once["seeds"].tolist() == [2]
+
+
 def test_the_order_of_queries_does_not_matter(base, one):
     shuffled = Score(one.rows, one.per_query.sample(frac=1, random_state=1), one.cmc)
     pd.testing.assert_frame_equal(
@@ -73,7 +98,7 @@ def test_a_margin_is_labelled_by_its_floor_and_a_control_by_its_own_name(base, s
     floors = [score("Raw pixels", [2] * 6), score("CLIP-ZS random_weights", [3] * 6)]
     keys = ["raw_pixels", "clip_zero_shot:random_weights"]
     found = differences.margins([base, *floors], "clip_zero_shot", keys)
-    assert found["label"].tolist() == ["over Raw pixels", "over random_weights"]
+    assert found["label"].tolist() == ["over Raw pixels", "over random weights"]
     small = [score(m, [1, 2], backbone="RN50") for m in ("CLIP-ZS", "Raw pixels")]
     found = differences.margins([base, *floors[:1], *small], "clip_zero_shot", keys)
     assert found["label"].tolist() == ["over Raw pixels, ViT-B/16", "over Raw pixels, RN50"]
@@ -109,7 +134,8 @@ def test_questions_count_each_true_answer_alike():
     assert (row["correct"], row["chance"], row["n_images"]) == (50.0, 50.0, 10)
     assert row["label"] == "Is there a ring?"
     (row,) = differences.questions(answers.assign(answer=truth)).to_dict("records")
-    assert (row["correct"], row["low"], row["high"]) == (100.0, 100.0, 100.0)
+    assert (row["correct"], row["high"], row["p"]) == (100.0, 100.0, 0.5)
+    assert row["low"] < 1  # two people bound nothing
     both = pd.concat([answers, answers.assign(backbone="RN50")])
     labels = differences.questions(both)["label"].tolist()
     assert labels == ["Is there a ring? mini-ViT", "Is there a ring? RN50"]

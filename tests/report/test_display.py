@@ -57,14 +57,16 @@ def test_a_sentence_is_markdown(shown):
 
 
 def test_a_table_has_its_caption_above_rounded_numbers_and_no_index(shown):
-    frame = pd.DataFrame({"set": ["11k"], "rank-1": [95.678], "queries": [1992]}, index=[777])
+    frame = pd.DataFrame(
+        {"set": ["11k"], "rank-1": [95.678], "queries": [1992]}, index=["first query"]
+    )
     display.table(frame, caption="All systems")
     (caption, _), (styled, _) = shown
     html = styled.to_html()
     assert caption.data == "**All systems**"
     assert ">95.7<" in html and "95.67" not in html
     assert ">1,992<" in html
-    assert "777" not in html and "row_heading" not in html
+    assert "first query" not in html and "row_heading" not in html
 
 
 def test_a_table_shows_what_is_absent_as_a_dash_and_takes_repeated_rows(shown):
@@ -111,3 +113,10 @@ def test_the_explorer_redraws_when_another_query_is_chosen(explorer):
     assert len(drawn) == 2
     chooser.value = 0
     assert drawn[2:] == [(["q1"], ["m1"], "query 1")]
+
+
+def test_no_cell_and_no_name_of_a_column_is_markup(shown):
+    evil = "<img src=x onerror=alert(2)>.jpg"
+    display.table(pd.DataFrame({"path": [evil], evil: [1.0]}), caption="Files.")
+    html = shown[-1][0].to_html()
+    assert "<img" not in html and html.count("&lt;img src=x onerror=alert(2)&gt;.jpg") == 2

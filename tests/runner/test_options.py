@@ -154,3 +154,41 @@ def test_inputs_are_data_sets_and_weights():
         "data x": "synthetic",
     }
     assert options.inputs({"data": "text", "weights": 3}) == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("!!int x", "!!bool x", "!!float x", "!!timestamp x", "!!binary x", "!!set x", "!!omap x"),
+        *(
+            "9" * 5000,
+            "[" * 2000,
+            "&a [*a]",
+            "[&a 1, *a]",
+            "{<<: 1}",
+            "2001-99-99",
+            "!!x y",
+            "\x00",
+        ),
+        *("!!python/object/apply:os.getcwd []", "\x1b[31m[", "a: b: c", "{[1]: 2}", "%"),
+    ],
+)
+def test_any_value_of_set_is_plain_or_refused_in_one_short_line(here, value):
+    with pytest.raises(Refused) as error:
+        options.checked("people", options.read_set(f"people={value}")[1], 8)
+    sentence = str(error.value)
+    assert sentence.isprintable() and len(sentence) < 400
+
+
+@pytest.mark.parametrize("path", ["~nosuchuser", "~nosuchuser/x", "a\0b", "x" * 5000, "/\udc80"])
+def test_what_cannot_be_a_path_is_refused(here, path):
+    with pytest.raises(Refused, match="no such folder"):
+        options.read_data(f"11k={path}")
+    with pytest.raises(Refused, match="no such file"):
+        options.existing_weights(f"{path}/w.pt")
+
+
+def test_numbers_that_no_file_can_hold_are_refused(here):
+    for value in (float("nan"), float("inf"), 10**400):
+        with pytest.raises(Refused, match="must be float"):
+            options.checked("rate", Value(value, "--set rate"), 1.0)

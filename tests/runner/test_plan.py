@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from handid import fingerprint
+from handid.runner.manifest import Manifest
 from handid.runner.refusal import Refused
 
 DATA = 'data = {"11k": "", "HD": ""}  # folders'
@@ -209,6 +210,9 @@ def test_only_what_changed_runs_again(toys, work_line, code):
     for path in (data / "deep/a.jpg", elsewhere / "b.jpg", weights, others):
         with changed(path):
             assert toys.stale(*words) == fresh | needs | {"00_first": "changed: data"}, path
+        # The old content and date are back; the system still tells that it was replaced.
+        assert toys.stale(*words)["00_first"] == "changed: data"
+        toys.finish(*words, products={"00_first": ["product"]})
     code("another")
     both = {"01_second": "changed: code, needs"}
     assert toys.stale(*words) == dict.fromkeys(fresh, "changed: code") | both
@@ -254,3 +258,54 @@ def test_a_kept_notebook_that_cannot_be_read_is_stale(toys, code, content):
     assert toys.stale() == {"00_x": ""}
     (toys.reports / "00_x.ipynb").write_text(content)
     assert toys.stale() == {"00_x": "its executed notebook is unreadable"}
+
+
+BAD_PROFILES = {
+    "no mapping": b"[1]",
+    "empty": b"",
+    "not UTF-8": b"description: \xff",
+    "a value of no kind": b"description: !!int x",
+    "a number of no kind": b"description: !!bool x",
+    "refers to itself": b"description: x\nparameters: &a {b: *a}",
+    "nested too deeply": b"description: " + b"[" * 2000,
+    "numbers for names": b"1: 2",
+}
+
+
+@pytest.mark.parametrize("content", BAD_PROFILES.values(), ids=BAD_PROFILES)
+def test_a_file_that_is_no_profile_is_refused_in_one_sentence(toys, content):
+    toys.notebook("00_x", "x = 1")
+    (toys.root / "notebooks/profiles/bad.yaml").write_bytes(content)
+    with pytest.raises(Refused, match="profile bad: ") as error:
+        toys.plan("--profile", "bad")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "noise", "same size"])
+@pytest.mark.parametrize("kind", ["results", "curves"])
+def test_results_that_are_not_what_was_recorded_are_made_again(toys, code, how, kind):
+    code("as it is")
+    toys.notebook("00_x", "x = 1")
+    file = toys.work / kind / "00_x.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("a,b\n1,2\n")
+    toys.finish()
+    run = Manifest(toys.plan())
+    run.mark("00_x")
+    run.save()
+    assert toys.stale() == {"00_x": ""}
+    os.utime(file, ns=(1, 1))  # touched, but the same
+    assert toys.stale() == {"00_x": ""}
+    spoilt = {"cut": b"a,b\n", "empty": b"", "noise": b"\xff\xfe\x00", "same size": b"a,b\n1,3\n"}
+    file.write_bytes(spoilt[how])
+    assert toys.stale() == {"00_x": "its outputs are damaged"}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"notebooks": []}', '{"notebooks": {"00_x": 3}}', "[]", '{"pid": "x"}', "{"]
+)
+def test_a_manifest_that_is_none_is_no_run(toys, text):
+    toys.notebook("00_x", "x = 1")
+    toys.reports.mkdir(parents=True)
+    (toys.reports / "manifest.json").write_text(text)
+    assert toys.stale() == {"00_x": "never run"}

@@ -44,3 +44,11 @@ def test_lists_and_mappings_are_masked_and_pictures_are_not(mask):
 def test_absolute_paths_are_found_at_any_depth():
     content = {"work": "/w", "data": {"11k": "/a", "HD": ""}, "seeds": [0, "/b"], "name": "x/y"}
     assert list(privacy.absolute_paths(content)) == ["/w", "/a", "/b"]
+
+
+@pytest.mark.parametrize(
+    "before", ["\\n", "\x1b[31m", "\x1b[0;31mFile ", "'", "=", "file://", "(", "u"]
+)
+def test_a_path_is_shortened_whatever_stands_before_it(tmp_path, before):
+    data = "/srv/photos/of/people"
+    assert "photos" not in privacy.Mask([data])(f"x{before}{data}/Hand_1.jpg")

@@ -68,3 +68,34 @@ def test_the_cores_are_shared_and_nothing_of_the_shells_backend_is_inherited(mon
     assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "1"
     assert environment["PYTHONPATH"].split(os.pathsep)[1] == "/mine"
     assert environment[process.MARKER] == str(tmp_path)
+
+
+def test_a_long_folder_of_temporary_files_is_not_used(tmp_path, monkeypatch):
+    long = tmp_path / ("l" * 90)
+    long.mkdir()
+    monkeypatch.setattr(process.tempfile, "tempdir", str(long))
+    assert len(str(process.temporary())) <= process.LONGEST_FOLDER
+    monkeypatch.setattr(process.os, "access", lambda *_: False)  # no other place may be written
+    assert process.temporary() == long
+
+
+def test_temporary_files_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "temporary", lambda: tmp_path)
+    names = ["handid-999999999-abc", f"handid-{os.getpid()}-abc", "handid-x-abc", "other-1-abc"]
+    for name in names:
+        (tmp_path / name).mkdir()
+    process.sweep()
+    assert {path.name for path in tmp_path.iterdir()} == set(names[1:])
+
+
+def test_a_user_without_a_home_gets_one_for_the_run(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "gone"))
+    assert process.environment(tmp_path, jobs=1)["HOME"] == str(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert process.environment(tmp_path / "scratch", jobs=1)["HOME"] == str(tmp_path)
+
+
+def test_a_full_folder_of_temporary_files_is_one_sentence():
+    result = {"error": "OSError", "message": "[Errno 28] No space left on device: '/x'"}
+    state, cause = process.verdict([], result, 3)
+    assert (state, cause[:7]) == ("failed", "cell 3:") and "is full: free some space" in cause

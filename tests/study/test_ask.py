@@ -91,7 +91,8 @@ def test_right_answers_are_balanced_percent_with_an_interval_and_chance(answers)
 
 def test_perfect_answers_are_right_in_every_photograph(answers):
     shares = differences.questions(answers.assign(answer=answers["truth"]))
-    assert (shares[["correct", "low", "high"]] == 100).all(axis=None)
+    assert (shares[["correct", "high"]] == 100).all(axis=None)
+    assert (shares["low"] < 100).all()  # so few people prove no perfection
 
 
 def test_what_a_set_cannot_be_asked_is_left_out_in_one_sentence(hd, answers):

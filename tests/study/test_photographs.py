@@ -94,17 +94,18 @@ def test_a_drawn_set_is_drawn_once_and_read_once(lab, monkeypatch):
 def test_other_numbers_of_people_are_another_drawing(lab, monkeypatch, tmp_path):
     drawn = []
 
-    def write(root, subjects, images):
-        drawn.append((root.name, subjects, images))
+    def write(root, subjects, images, bursts):
+        drawn.append((root.name, subjects, images, bursts))
         root.mkdir()
 
     monkeypatch.setattr(photographs.synthetic, "write_11k", write)
-    for people, images in ((4, 3), (5, 3), (4, 2), (4, 3)):
-        other = lab.having(work=str(tmp_path), people=people, images_per_view=images)
+    for people, images, bursts in ((4, 3, 0), (5, 3, 0), (4, 2, 0), (4, 3, 0), (4, 3, 2)):
+        numbers = {"people": people, "images_per_view": images, "bursts": bursts}
+        other = lab.having(work=str(tmp_path), **numbers)
         with pytest.raises(ValueError, match="no data set that is known"):
             other.table("11k")
-    assert [what[1:] for what in drawn] == [(4, 3), (5, 3), (4, 2)]
-    assert len({what[0] for what in drawn}) == 3
+    assert [what[1:] for what in drawn] == [(4, 3, 0), (5, 3, 0), (4, 2, 0), (4, 3, 2)]
+    assert len({what[0] for what in drawn}) == 4
 
 
 def test_halves_and_splits_are_the_protocols(lab):

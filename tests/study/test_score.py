@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from handid import embed, protocol, statistics
+from handid import embed, protocol, statistics, tasks
 from handid.image import augment
 from handid.report import differences
 from handid.report.rows import COLUMNS
@@ -194,3 +194,62 @@ def test_what_training_adds_is_measured_against_the_untrained_self(lab, tuned_sc
     after, first = (s.rows.set_index("metric").loc["rank1", "value"] for s in scores)
     assert (row["system"], row["over_system"]) == ("clip_ft_mini", "clip_ft_mini:untrained")
     assert row["value"] == pytest.approx(after - first)
+
+
+# --- other tasks, and altered photographs -------------------------------------------------------
+
+
+def test_the_other_hand_is_searched_in_mirrored_photographs(lab, tuned, squares):
+    scored = lab.score(tuned, task="other hand")
+    table, network = lab.table("11k"), lab.load(tuned)
+    first_hits = []
+    for query, gallery in tasks.draws(table, "dorsal right", "other hand", runs=2):
+        vectors = []
+        for pixels in (squares(query["path"]), squares(gallery["path"])[:, :, ::-1].copy()):
+            batch = augment.normalise(torch.from_numpy(pixels), "imagenet")
+            with torch.inference_mode():
+                vectors.append(functional.normalize(network.embed(batch).double(), dim=1))
+        order = (vectors[0] @ vectors[1].T).argsort(dim=1, descending=True)
+        ranked = gallery["subject"].to_numpy()[order]
+        first_hits += [
+            1 + row.tolist().index(subject)
+            for row, subject in zip(ranked, query["subject"], strict=True)
+        ]
+    assert scored.per_query["first_hit"].tolist() == first_hits
+    assert scored.rows["task"].unique().tolist() == ["other hand"]
+    assert scored.rows["n_gallery"].iloc[0] == 2
+
+
+def test_a_region_is_what_the_network_sees(lab, zero_shot, zero_shot_score, monkeypatch):
+    seen, inner = [], embed.embed
+    monkeypatch.setattr(
+        embed, "embed", lambda n, i, *a, **k: seen.append(i) or inner(n, i, *a, **k)
+    )
+    scored = lab.score(zero_shot, image="silhouette")
+    assert set(np.unique(seen[0][:, ::8, ::8]).tolist()) & {0, 255} == {0, 255}
+    assert (seen[0].std(axis=-1) == 0).all()  # black on white, no colour
+    assert scored.rows["image"].unique().tolist() == ["silhouette"]
+    assert scored.rows["n_queries"].iloc[0] == zero_shot_score.rows["n_queries"].iloc[0]
+    lab.score(zero_shot, image="silhouette", task="other hand")
+    assert len(seen[1:]) <= 1  # only what is mirrored is new
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ({"task": "twins"}, "Unknown task 'twins'"),
+        ({"task": "bursts apart"}, "photographs of two bursts"),
+        ({"image": "glove"}, "Unknown image 'glove'"),
+        ({"image": "blur 900"}, "out of range"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_sentence(lab, zero_shot, how, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        lab.score(zero_shot, **how)
+
+
+def test_bursts_that_the_renderer_made_are_told_apart(lab):
+    leaky = lab.having(bursts=2, images_per_view=4)
+    experiment = leaky.experiment("raw_pixels", "mini-ViT", TARGET)
+    apart = leaky.score(experiment, task="bursts apart").rows.iloc[0]
+    assert apart["task"] == "bursts apart" and apart["n_subjects"] == 2

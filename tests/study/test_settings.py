@@ -62,3 +62,27 @@ def test_settings_are_what_they_were_given_and_do_not_change():
 def test_sets_without_a_folder_and_drawn_ones_are_no_clash():
     data = {"11k": "synthetic", "HD": "synthetic", "mine": "", "yours": ""}
     assert settings.checked(work="w", data=data).data == data
+
+
+def test_a_seed_given_twice_is_one_seed(tmp_path):
+    assert settings.checked(work=str(tmp_path), seeds=[1, 0, 1, 1]).seeds == [1, 0]
+
+
+@pytest.mark.parametrize("here", [".", "handid", "/"])
+def test_relative_paths_count_from_the_notebooks_wherever_they_run(monkeypatch, here):
+    repository = settings.fingerprint.PACKAGE.parent
+    monkeypatch.delenv("HANDID_NOTEBOOKS", raising=False)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.chdir(repository / here)
+    made = settings.checked(work="../runs/demo", data={"11k": "photos", "HD": "synthetic"})
+    assert made.work == str(repository / "runs" / "demo")
+    assert made.data == {"11k": str(repository / "notebooks" / "photos"), "HD": "synthetic"}
+    monkeypatch.setenv("HANDID_NOTEBOOKS", "/elsewhere/books")  # as the runner says
+    assert settings.checked(work="../runs").work == "/elsewhere/runs"
+
+
+def test_in_jupyterlab_they_count_from_the_folder_that_it_works_in(monkeypatch, tmp_path):
+    monkeypatch.delenv("HANDID_NOTEBOOKS", raising=False)
+    monkeypatch.setenv("JPY_SESSION_NAME", "a copy.ipynb")
+    monkeypatch.chdir(tmp_path)
+    assert settings.checked(work="runs").work == str(tmp_path / "runs")

@@ -34,8 +34,8 @@ def test_the_same_study_with_another_value_keeps_the_rest(lab):
 
 def test_opening_a_study_reads_and_writes_nothing(open_study, tmp_path):
     study = open_study(tmp_path / "work")
-    assert [str(target) for target in study.targets] == [TARGET] and study.sets == ["11k"]
     assert not (tmp_path / "work").exists()
+    assert [str(target) for target in study.targets] == [TARGET] and study.sets == ["11k"]
 
 
 def test_a_score_is_on_the_experiments_own_target_unless_another_is_named(lab, tuned, tuned_score):

@@ -13,7 +13,8 @@ NEAREST = pd.DataFrame({"identity": ["a"], "word": [1], "nearest": ["hand 0.50"]
 
 def test_texts_that_point_at_their_own_photograph_are_all_right():
     result = texts.examine(2 * np.eye(4), 5 * np.eye(4), list("abcd"), [1, 2, 3, 4], NEAREST)
-    assert (result.rank1, result.low, result.high, result.chance) == (1, 1, 1, 0.25)
+    assert (result.rank1, result.high, result.chance) == (1, 1, 0.25)
+    assert 0 < result.low < 0.1  # four people bound little
     assert np.allclose(result.similarity, np.eye(4)) and result.nearest is NEAREST
 
 

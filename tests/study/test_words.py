@@ -15,11 +15,16 @@ def test_titles_and_preface_say_synthetic_and_random(lab):
     assert "synthetic hands" in lab.preface() and "random weights" in lab.preface()
 
 
-def test_the_name_of_several_targets_is_their_number_and_what_is_synthetic(lab, tmp_path):
-    assert lab.having(targets=[TARGET, "11k palmar left"]).name == "synthetic 2 sets"
-    real = lab.having(data={"11k": "synthetic", "HD": str(tmp_path)}, targets=["HD"])
-    assert real.name == "HD"
-    assert real.having(targets=[TARGET, "HD"]).name == "2 sets (partly synthetic)"
+def test_the_name_of_several_targets_are_these_and_what_is_synthetic(lab, make_11k, tmp_path):
+    assert (
+        lab.having(targets=[TARGET, "11k palmar left"]).name
+        == "synthetic 11k dorsal right and 11k palmar left"
+    )
+    mine = str(make_11k(tmp_path / "mine"))
+    real = lab.having(data={"11k": "synthetic", "mine": mine}, targets=["mine dorsal right"])
+    assert real.name == "mine dorsal right"
+    both = real.having(targets=[TARGET, "mine dorsal right"])
+    assert both.name == "11k dorsal right and mine dorsal right (partly synthetic)"
 
 
 def test_a_title_names_the_target_the_method_and_the_backbone(lab, tuned):

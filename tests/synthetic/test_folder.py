@@ -131,7 +131,7 @@ def test_a_folder_that_holds_data_is_left_alone(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "raised", "sentence"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), OSError, "the disk is full: make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), OSError, "is full: free some space"),
         (OSError(errno.EACCES, "Permission denied"), PermissionError, "Permission denied"),
         (KeyboardInterrupt("stop"), KeyboardInterrupt, "stop"),
     ],
@@ -152,11 +152,30 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path, monkeypatch, fault
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_drafts_of_killed_processes_are_removed_and_the_set_is_its_owners(tmp_path):
+    for number in ("999999999", "1", "x"):
+        (tmp_path / f".11k.partial-{number}" / "Hands").mkdir(parents=True)
+    root = write_11k(tmp_path / "11k", workers=1, **SMALL)
+    assert {path.name for path in tmp_path.iterdir()} == {"11k", ".11k.partial-1"}  # 1 lives
+    assert root.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_full_disk_in_a_worker_is_told_in_one_sentence(tmp_path, monkeypatch):
     def save(self, path, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", save)  # forked workers inherit it
-    with pytest.raises(OSError, match="the disk is full: make room to write"):
+    with pytest.raises(OSError, match="is full: free some space"):
         write_11k(tmp_path / "11k", workers=2, **SMALL)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bursts_are_numbered_with_a_gap_between_them(tmp_path, rows_of):
+    root = write_11k(
+        tmp_path / "11k", subjects=2, images=6, bursts=2, size=64, workers=1, progress=False
+    )
+    rows = [row for row in rows_of(root) if row["id"] == "0000001"]
+    for view in VIEWS:
+        numbers = [int(r["imageName"][5:12]) for r in rows if r["aspectOfHand"] == view]
+        steps = np.diff(numbers)
+        assert sorted(set(steps.tolist())) == [1, 10] and (steps == 10).sum() == 1

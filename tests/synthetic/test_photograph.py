@@ -8,7 +8,7 @@ import pytest
 
 from handid.synthetic.form import build_form
 from handid.synthetic.person import VIEWS, person
-from handid.synthetic.photograph import develop, photograph, render
+from handid.synthetic.photograph import develop, mask, photograph, render
 from handid.synthetic.scene import HAND_LENGTH, draw_scene
 from handid.synthetic.skin import skin_atlas
 
@@ -130,3 +130,34 @@ def test_unknown_views_cameras_and_shots_are_refused():
         photograph(individual, VIEWS[0], -1)
     with pytest.raises(ValueError, match="size is 8"):
         photograph(individual, VIEWS[0], 0, size=8)
+
+
+def test_the_mask_is_where_hand_and_sleeve_change_the_ground():
+    for subject in range(3):
+        where = mask(person(0, subject), VIEWS[0], 0, size=128)
+        image = photograph(person(0, subject), VIEWS[0], 0, size=128)[0]
+        assert where.shape == image.shape[:2] and where.min() == 0 and where.max() == 1
+        seen = hand_mask(image)
+        assert (seen & (where > 0.5)).sum() / (seen | (where > 0.5)).sum() > 0.9
+
+
+def test_a_burst_shares_the_table_the_light_and_nearly_the_pose():
+    individual = person(0, 2)
+    free, burst = (
+        [
+            photograph(individual, VIEWS[0], shot, size=96, first=first, camera="hd")[0]
+            for shot in (3, 4)
+        ]
+        for first in (None, 3)
+    )
+    assert np.array_equal(free[0], burst[0])  # the first of a burst is as it would be alone
+    away = [np.abs(a.astype(int) - b).mean() for a, b in (free, burst)]
+    assert 0 < away[1] < 0.4 * away[0]
+    corners = [[picture[-8:, :8].mean((0, 1)) for picture in pair] for pair in (free, burst)]
+    steps = [np.abs(a - b).max() for a, b in corners]
+    assert steps[1] < 3 and steps[1] < steps[0]
+
+
+def test_a_burst_cannot_begin_after_its_photograph():
+    with pytest.raises(ValueError, match="a burst begins at 0 or later, before 1"):
+        photograph(person(0, 2), VIEWS[0], 1, size=64, first=2)

@@ -34,7 +34,7 @@ def cmc(curves: Sequence[Score] | pd.DataFrame, title: str, ranks: int = 20) -> 
         axis.plot(np.arange(1, len(shown) + 1), shown, lw=2, label=label, **dash(number))
     axis.set(xlabel="rank k", ylabel="queries found, %", ylim=(0, 102), xlim=(1, ranks))
     axis.set_title(title)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     words = "; ".join(f"{label} {_at_ranks(curve, ranks)}" for label, curve in percent.items())
     return drawing(figure, title, f"Share of queries found among the first k: {words}.")
@@ -141,5 +141,5 @@ def _by_stage(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_epoch(axis: Axes) -> None:
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set(xlabel="epoch")

@@ -56,7 +56,8 @@ def differences(rows: pd.DataFrame, title: str) -> Drawing:
     """Differences to a reference, in points, with 95 % intervals and a line at zero.
 
     Args:
-        rows: of handid.report.differences: `label`, `value`, `low`, `high` (percentage points).
+        rows: of handid.report.differences: `label`, `value`, `low`, `high` (percentage points), and
+            `p_holm`: a dot is filled where the interval excludes zero also after Holm's correction.
         title: of the figure; names metric and reference, and says if the set is synthetic.
     """
     figure, axes = canvas(1.1 + 0.34 * len(rows))
@@ -64,19 +65,26 @@ def differences(rows: pd.DataFrame, title: str) -> Drawing:
     heights = -np.arange(len(rows))
     axis.axvline(0, color="#444444", lw=1)
     axis.hlines(heights, rows["low"], rows["high"], color=COLOURS[2], lw=2)
-    axis.plot(rows["value"], heights, "o", color=COLOURS[2], ms=6)
+    shown = (rows["p_holm"] <= 0.05) & ((rows["low"] > 0) | (rows["high"] < 0))
+    for filled, face in ((True, COLOURS[2]), (False, "white")):
+        some = (shown == filled).to_numpy()
+        dots = {"ls": "none", "marker": "o", "color": COLOURS[2], "mfc": face, "ms": 6}
+        axis.plot(rows["value"][some], heights[some], **dots)
     clear = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # the line at zero may be behind
     for value, high, height in zip(rows["value"], rows["high"], heights, strict=True):
         place = (np.fmax(value, high), height)
         axis.annotate(f"{value:+.1f}", place, (6, -3), textcoords="offset points", bbox=clear)
     axis.set_yticks(heights, rows["label"])
-    axis.set(xlabel="percentage points; the bar is a 95 % interval over people")
+    axis.set_xlabel(
+        "percentage points; bar: 95 % interval over people; filled dot: shown, also after Holm"
+    )
     axis.set_ylim(0.4 - len(rows), 0.6)
     axis.margins(x=0.15)
     axis.grid(axis="y", visible=False)
     titled(figure, title)
     words = "; ".join(
-        f"{row['label']} {with_interval(row, form='+.1f')}" for _, row in rows.iterrows()
+        f"{row['label']} {with_interval(row, form='+.1f')}{' (shown)' if clear else ''}"
+        for (_, row), clear in zip(rows.iterrows(), shown, strict=True)
     )
     return drawing(figure, title, f"Differences in percentage points: {words}.")
 

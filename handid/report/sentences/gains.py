@@ -13,6 +13,7 @@ from handid.report.sentences.verdicts import (
     line,
     listed,
     of_row,
+    p_of,
     range_of,
     span,
     yes_or_no,
@@ -33,7 +34,7 @@ def added(gains: pd.DataFrame, system: str, what: str) -> str:
     first = own.iloc[0]
     step = f"({what}; {first['method']} minus {first['over']})"
     if len(own) == 1:
-        verdict = of_row(first).value
+        verdict = f"{of_row(first).value}{p_of(first)}"
         start = f"**{first['value']:+.1f} points of rank-1**{range_of(first)}: {verdict} {step}."
     else:
         values = span(own["value"], "+.1f")
@@ -78,11 +79,11 @@ def ablation(gains: pd.DataFrame, what: str) -> str:
 
 
 def _labels(gains: pd.DataFrame) -> dict[Verdict, list[str]]:
-    """Labels by verdict; where there is no interval, it is unclear."""
+    """Labels by verdict; whatever is neither higher nor lower is unclear."""
     by_kind: dict[Verdict, list[str]] = {}
     for _, row in gains.iterrows():
         kind = of_row(row)
-        kind = Verdict.UNCLEAR if kind is Verdict.NO_INTERVAL else kind
+        kind = kind if kind in (Verdict.HIGHER, Verdict.LOWER) else Verdict.UNCLEAR
         by_kind.setdefault(kind, []).append(row["label"])
     return {kind: by_kind[kind] for kind in Verdict if kind in by_kind}
 
@@ -113,14 +114,14 @@ def _parts(gains: pd.DataFrame, system: str) -> tuple[pd.DataFrame, pd.DataFrame
 # --- yes, no, unclear ---------------------------------------------------------------------------
 
 
-def helps(gains: pd.DataFrame, over_controls: pd.DataFrame | None, system: str, what: str) -> str:
+def helps(gains: pd.DataFrame, over_controls: pd.DataFrame | None, system: str, where: str) -> str:
     """Whether a system is better than its reference and than every control; see `yes_or_no`.
 
     Args:
         gains: of differences.gains: the system, and perhaps others, minus the reference.
         over_controls: of differences.margins: the system minus each control; None for no control.
         system: its key.
-        what: names the claim, and what is synthetic.
+        where: names the data, and says if they are synthetic.
     """
     own, _ = _parts(gains, system)
     controls = gains[:0] if over_controls is None else over_controls
@@ -132,11 +133,11 @@ def helps(gains: pd.DataFrame, over_controls: pd.DataFrame | None, system: str, 
         reasons.append(_reason(row, beside))
     seeds = about_seeds(int(own["seeds"].max()))
     if len(own) == 1:
-        return f"**{words[0]}** ({what}): {reasons[0]} {seeds}"
+        return f"**{words[0]}:** on {where}, {reasons[0]} {seeds}"
     places = labels(own, pd.Series("", index=own.index)).str.removeprefix(", ")
     answers = zip(places, words, reasons, strict=True)
-    lines = [f"- {place}: **{word}**: {reason}" for place, word, reason in answers]
-    start = f"**{joint(words)}** ({what}), by data set and backbone:"
+    lines = [f"- **{word}:** {place}, {reason}" for place, word, reason in answers]
+    start = f"**{joint(words)}:** by data set and backbone ({where})"
     return "\n".join([start, "", *lines, "", seeds])
 
 
@@ -144,12 +145,15 @@ def _reason(own: pd.Series, controls: list[pd.Series]) -> str:
     """The figures behind an answer: the system minus its reference, and minus each control."""
     size = f"{own['value']:+.1f} points of rank-1{range_of(own)}"
     minus = f"{own['method']} minus {own['over']} is {size}"
+    if of_row(own) in (Verdict.UNCLEAR, Verdict.NO_INTERVAL):
+        why = ", for one person gives no interval" if of_row(own) is Verdict.NO_INTERVAL else ""
+        minus = f"{own['method']} is not shown to differ from {own['over']}: {size}{why}"
     over = {kind: [c for c in controls if of_row(c) is kind] for kind in Verdict}
     every = f" Beside its controls: {'; '.join(map(brief, controls))}." if controls else ""
     if of_row(own) is not Verdict.HIGHER:
-        return f"{minus}: {of_row(own).value}.{every}"
+        return f"{minus}{p_of(own)}.{every}"
     if not controls:
-        return f"{minus}: {of_row(own).value}. No control was run."
+        return f"{minus}{p_of(own)}. No control was run."
     if over[Verdict.LOWER]:
         return f"{minus}, but a control is shown to be better.{every}"
     if len(over[Verdict.HIGHER]) < len(controls):
@@ -157,7 +161,7 @@ def _reason(own: pd.Series, controls: list[pd.Series]) -> str:
     return f"{minus}, and it is higher than every control.{every}"
 
 
-def holds(costs: pd.DataFrame, what: str) -> str:
+def holds(costs: pd.DataFrame, where: str) -> str:
     """Whether what was learned on one camera holds for another.
 
     No: somewhere the interval of a cost lies below zero. Yes: every interval lies above zero.
@@ -165,21 +169,20 @@ def holds(costs: pd.DataFrame, what: str) -> str:
 
     Args:
         costs: of differences.transfer: trained elsewhere minus trained on the tested set.
-        what: names the comparison, and what is synthetic.
+        where: names the data, and says if they are synthetic.
     """
     if costs.empty:
-        return (
-            f"**Not answered** ({what}): no method was trained both on a tested set and elsewhere."
-        )
+        return f"**Not answered:** on {where}, no method was trained both there and elsewhere."
     kinds = [of_row(row) for _, row in costs.iterrows()]
     lower = kinds.count(Verdict.LOWER)
     comparisons = counted(len(costs), "comparison")
     if lower:
-        start = f"**No** ({what}): training elsewhere costs rank-1 in {lower} of {comparisons}"
+        start = f"**No:** on {where}, training elsewhere costs rank-1 in {lower} of {comparisons}"
     elif set(kinds) == {Verdict.HIGHER}:
-        start = f"**Yes** ({what}): training elsewhere is even better in all of {comparisons}"
+        start = f"**Yes:** on {where}, training elsewhere is better in all of {comparisons}"
     else:
-        start = f"**Unclear** ({what}): no cost is shown, but an interval includes zero"
+        unclear = len(kinds) - kinds.count(Verdict.HIGHER)
+        start = f"**Unclear:** on {where}, no cost is shown, {unclear} of {comparisons} unclear"
     return "\n".join(
         [f"{start}. Trained elsewhere minus trained there, in points:", *_after(costs)]
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from handid.recipes import System
 from handid.report.rows import labelled
 from handid.report.sentences.gains import gain
-from handid.report.sentences.verdicts import Verdict, compared, of_levels, range_of
+from handid.report.sentences.verdicts import Verdict, compared, counted, of_levels, range_of
 from handid.report.tables import by_target, of_controls, parts_of
 
 
@@ -31,11 +31,19 @@ def specialised(rows: pd.DataFrame, gains: pd.DataFrame, where: str) -> str:
             lines += [f"**Not answered on {target}**: only {_figure(present)} was run."]
             continue
         lines.append(
-            f"**{best['method']} reaches {best['value']:.1f} % of rank-1**{range_of(best)} on "
-            f"{target}; the best of CLIP's rows, {other['label']}, reaches {other['value']:.1f} %"
-            f"{range_of(other)}: {best['method']} is {of_levels(compared(best, other))}."
+            f"**{_ANSWERS[compared(best, other)]}:** on {target}, {best['method']} finds "
+            f"{best['value']:.1f} %{range_of(best)} at rank 1, and the best of CLIP's rows, "
+            f"{other['label']}, {other['value']:.1f} %{range_of(other)}."
         )
     return "\n\n".join([*lines, gain(gains, f"what training adds to each network ({where})")])
+
+
+_ANSWERS = {
+    Verdict.HIGHER: "Better than CLIP",
+    Verdict.LOWER: "Worse than CLIP",
+    Verdict.UNCLEAR: "Unclear, the 95 % intervals overlap",
+    Verdict.NO_INTERVAL: "Unclear, one person gives no interval",
+}
 
 
 def _best(rows: pd.DataFrame) -> pd.Series | None:
@@ -70,7 +78,9 @@ def parts(rows: pd.DataFrame, where: str) -> str:
 def _highest(rows: pd.DataFrame, what: str) -> str:
     """The best of some rows, and whether each of the others is shown to be lower."""
     best, *others = [row for _, row in _sorted(rows).iterrows()]
-    start = f"**{best['label']}: highest rank-1, {best['value']:.1f} %**{range_of(best)} ({what})"
+    apart = all(compared(best, row) is Verdict.HIGHER for row in others)
+    answer = f"Best: {best['label']}" if apart else "Unclear: none is shown to be best"
+    start = f"**{answer}** ({what}). {best['label']} {best['value']:.1f} %{range_of(best)}"
     beside = [
         f"{row['label']} {row['value']:.1f} %{range_of(row)}, {of_levels(compared(row, best))}"
         for row in others
@@ -114,10 +124,10 @@ def summary(rows: pd.DataFrame) -> str:
     for target, part in by_target(rows).items():
         best, *others = [row for _, row in _sorted(part).iterrows()]
         near = sum(compared(best, row) is not Verdict.HIGHER for row in others)
-        beside = f"; not shown to be lower: {near} of the {len(others)} others" if others else ""
+        answer = f"{counted(near + 1, 'system')} may be best" if near else f"Best: {best['label']}"
         lines.append(
-            f"**{best['label']} reaches the highest rank-1, {best['value']:.1f} %**"
-            f"{range_of(best)}, on {target}{beside}."
+            f"**{answer}** on {target}: {best['label']} finds {best['value']:.1f} %"
+            f"{range_of(best)} at rank 1; {near} of {len(others)} others are not shown to be lower."
         )
     lines = ["\n\n".join(lines), "", "Rank-1, best first:", ""]
     for _, row in _sorted(rows).iterrows():

@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import numpy as np
 import pandas as pd
 
 from handid.report import tables
@@ -13,9 +12,9 @@ from handid.report.sentences.verdicts import (
     line,
     listed,
     of_row,
+    p_of,
     range_of,
     span,
-    verdict,
 )
 
 
@@ -112,7 +111,9 @@ def questions(asked: pd.DataFrame) -> str:
     for name, part in tables.questions_by_set(asked).items():
         for row in _rows(part):
             right = f"**{row['correct']:.1f} %**{range_of(row)}, chance {row['chance']:.1f} %"
-            lines.append(f"- {name}, {row['label']} {right}: {_CHANCE[_against_chance(row)]}")
+            lines.append(
+                f"- {name}, {row['label']} {right}: {_CHANCE[_against_chance(row)]}{p_of(row)}"
+            )
     return "\n".join(lines)
 
 
@@ -121,11 +122,12 @@ _CHANCE = {
     Verdict.LOWER: "worse; the 95 % interval lies below chance",
     Verdict.UNCLEAR: "unclear: the 95 % interval includes chance",
     Verdict.NO_INTERVAL: "unclear: fewer than two people show one of the answers",
+    Verdict.ONE_OF_MANY: "unclear: not after Holm's correction",
 }
 
 
 def _against_chance(row: pd.Series) -> Verdict:
-    return verdict(*np.subtract([row["low"], row["high"]], row["chance"]))
+    return of_row(row, row["chance"])
 
 
 def _rows(table: pd.DataFrame) -> list[pd.Series]:

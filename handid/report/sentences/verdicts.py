@@ -6,6 +6,8 @@ from enum import Enum
 import numpy as np
 import pandas as pd
 
+LEVEL = 0.05  # of a p value, after Holm's correction
+
 
 class Verdict(Enum):
     """What is known of a difference; the value is how a sentence says it."""
@@ -14,6 +16,7 @@ class Verdict(Enum):
     LOWER = "lower; the 95 % interval excludes zero"
     UNCLEAR = "unclear: the 95 % interval includes zero"
     NO_INTERVAL = "unclear: one person gives no interval"
+    ONE_OF_MANY = "unclear: the 95 % interval excludes zero, but not after Holm's correction"
 
 
 def verdict(low: float, high: float) -> Verdict:
@@ -53,9 +56,16 @@ def joint(answers: Iterable[str]) -> str:
     return words.pop() if len(words) == 1 else "It depends"
 
 
-def of_row(row: pd.Series) -> Verdict:
-    """The verdict on a row of differences."""
-    return verdict(row["low"], row["high"])
+def of_row(row: pd.Series, chance: float = 0.0) -> Verdict:
+    """The verdict on a row of differences, after Holm's correction for the others of its table.
+
+    Args:
+        row: low and high; p_holm where it is one of several.
+        chance: what an interval is to exclude.
+    """
+    plain = verdict(row["low"] - chance, row["high"] - chance)
+    clear = plain in (Verdict.HIGHER, Verdict.LOWER)
+    return Verdict.ONE_OF_MANY if clear and row.get("p_holm", np.nan) > LEVEL else plain
 
 
 def compared(row: pd.Series, other: pd.Series) -> Verdict:
@@ -71,6 +81,7 @@ _SHORT = {
     Verdict.LOWER: "lower",
     Verdict.UNCLEAR: "includes zero",
     Verdict.NO_INTERVAL: "no interval",
+    Verdict.ONE_OF_MANY: "not after Holm's correction",
 }
 _LEVELS = {
     Verdict.HIGHER: "higher, the 95 % intervals do not overlap",
@@ -94,7 +105,21 @@ def range_of(row: pd.Series) -> str:
 
 def line(row: pd.Series) -> str:
     """A labelled difference as one line of a list, with its interval and its verdict."""
-    return f"- {row['label']}: **{row['value']:+.1f}**{range_of(row)}: {of_row(row).value}"
+    verdict = f"{of_row(row).value}{p_of(row)}"
+    return f"- {row['label']}: **{row['value']:+.1f}**{range_of(row)}: {verdict}"
+
+
+def p_of(row: pd.Series) -> str:
+    """A row's p value and, of several, Holm's, with a blank before them; empty for none."""
+    p, adjusted = row.get("p", np.nan), row.get("p_holm", np.nan)
+    if np.isnan(p):
+        return ""
+    beside = f", Holm {_p(adjusted)}" if adjusted > p else ""
+    return f" (p {_p(p)}{beside})"
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def brief(row: pd.Series) -> str:

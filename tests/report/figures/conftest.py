@@ -52,8 +52,9 @@ def scores(row, tidy):
 
 @pytest.fixture
 def gains():
-    columns = ["label", "value", "low", "high"]
-    return pd.DataFrame([["CLIP-FT", 2.04, 1.0, 3.0], ["x", -1.5, -3.0, 0.5]], columns=columns)
+    columns = ["label", "value", "low", "high", "p", "p_holm"]
+    rows = [["CLIP-FT", 2.04, 1.0, 3.0, 0.004, 0.008], ["x", -1.5, -3.0, 0.5, 0.1, 0.1]]
+    return pd.DataFrame(rows, columns=columns)
 
 
 @pytest.fixture

@@ -42,13 +42,14 @@ def test_published_scores_are_diamonds_in_the_row_of_their_label(row, tidy, read
 def test_differences_are_signed_dots_about_a_line_at_zero(gains, read, title):
     drawing = figures.differences(gains, title)
     (axis,) = drawing.figure.axes
-    zero, dots = axis.lines
+    zero, shown, unclear = axis.lines
     assert list(zero.get_xdata()) == [0, 0]
-    assert dots.get_xdata().tolist() == [2.04, -1.5]
+    assert (shown.get_xdata().tolist(), unclear.get_xdata().tolist()) == ([2.04], [-1.5])
+    assert unclear.get_markerfacecolor() == "white"
     assert read.bars(axis) == [(1, 3), (-3, 0.5)]
     assert {"+2.0", "-1.5"} <= set(read.texts(axis))
     assert axis.get_xlim()[0] < -3 and axis.get_xlim()[1] > 3
-    assert "points: CLIP-FT +2.0 [+1.0, +3.0]; x -1.5 [-3.0, +0.5]." in drawing.words
+    assert "points: CLIP-FT +2.0 [+1.0, +3.0] (shown); x -1.5 [-3.0, +0.5]." in drawing.words
 
 
 def test_questions_are_bars_with_their_intervals_and_a_mark_at_chance(questions, read, title):

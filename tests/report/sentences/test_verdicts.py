@@ -12,11 +12,12 @@ from handid.report.sentences.verdicts import (
     line,
     listed,
     of_levels,
+    of_row,
     span,
     yes_or_no,
 )
 
-HIGHER, LOWER, UNCLEAR, NONE = Verdict
+HIGHER, LOWER, UNCLEAR, NONE, MANY = Verdict
 
 
 @pytest.mark.parametrize(
@@ -40,13 +41,29 @@ def test_a_difference_is_higher_or_lower_only_if_its_interval_excludes_zero(low,
     assert line(row).endswith(f": {kind.value}") and "nan" not in line(row) + brief(row)
 
 
-def test_the_four_verdicts_are_said_in_these_words():
+def test_the_verdicts_are_said_in_these_words():
     assert [kind.value for kind in Verdict] == [
         "higher; the 95 % interval excludes zero",
         "lower; the 95 % interval excludes zero",
         "unclear: the 95 % interval includes zero",
         "unclear: one person gives no interval",
+        "unclear: the 95 % interval excludes zero, but not after Holm's correction",
     ]
+
+
+def test_one_of_several_comparisons_is_judged_after_holms_correction():
+    row = pd.Series({"label": "x", "name": "over y", "value": 1.0, "low": 0.1, "high": 2.0})
+    assert of_row(row) is HIGHER
+    assert of_row(row) is of_row(pd.concat([row, pd.Series({"p": 0.02, "p_holm": 0.05})]))
+    several = pd.concat([row, pd.Series({"p": 0.02, "p_holm": 0.06})])
+    assert of_row(several) is MANY
+    assert line(several).endswith(f": {MANY.value} (p 0.020, Holm 0.060)")
+    assert brief(several) == ("over y +1.0 (95 % interval 0.1 to 2.0; not after Holm's correction)")
+    unclear = pd.concat([row, pd.Series({"p": 0.02, "p_holm": 0.02})]).replace({0.1: -0.1})
+    assert of_row(unclear) is UNCLEAR and line(unclear).endswith("zero (p 0.020)")
+    assert of_row(row.replace({0.1: 50.1, 2.0: 60.0}), chance=55.0) is UNCLEAR
+    tiny = pd.concat([row, pd.Series({"p": 0.0001, "p_holm": 0.0003})])
+    assert line(tiny).endswith("(p < 0.001, Holm < 0.001)")
 
 
 def test_levels_are_apart_only_where_their_intervals_do_not_overlap():
@@ -58,7 +75,7 @@ def test_levels_are_apart_only_where_their_intervals_do_not_overlap():
     assert compared(level(2, 5), level(5, 7)) is UNCLEAR
     assert compared(level(2, 9), level(5, 7)) is UNCLEAR
     assert compared(level(np.nan, np.nan), level(5, 7)) is NONE
-    assert len({of_levels(kind) for kind in Verdict}) == 4
+    assert len({of_levels(kind) for kind in (HIGHER, LOWER, UNCLEAR, NONE)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -77,6 +94,8 @@ def test_levels_are_apart_only_where_their_intervals_do_not_overlap():
         (UNCLEAR, [HIGHER], "Unclear"),
         (UNCLEAR, [LOWER], "Unclear"),
         (NONE, [HIGHER], "Unclear"),
+        (MANY, [HIGHER], "Unclear"),
+        (HIGHER, [MANY], "Unclear"),
     ],
 )
 def test_yes_needs_the_reference_and_every_control(reference, controls, answer):

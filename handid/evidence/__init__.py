@@ -1,0 +1,8 @@
+"""What a match is worth: error rates, open-set search, likelihood ratios, groups of people.
+
+Scores and people in, figures out; it knows no photograph, no network and no plot.
+"""
+
+from handid.evidence import groups, likelihood_ratio, open_set, verification
+
+__all__ = ["groups", "likelihood_ratio", "open_set", "verification"]

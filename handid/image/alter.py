@@ -1,0 +1,204 @@
+"""Photographs altered on purpose: a region of them alone, or a degradation of some severity.
+
+What an alteration is called ("background", "blur 4"), whether it can be made, and its pixels on
+disk. The regions stand in regions.py, the degradations in degrade.py.
+"""
+
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from handid import disk, fingerprint
+from handid.image.decode import Geometry, decode, fit
+from handid.image.degrade import DEGRADATIONS
+from handid.image.regions import REGIONS
+from handid.image.segment import Segmentation, segment
+
+WHOLE = "whole"  # the photograph as it is
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """What is done to a photograph after it is decoded and before it is resized.
+
+    Attributes:
+        kind: "whole", a key of REGIONS or of DEGRADATIONS.
+        severity: of a degradation that has one, in its unit.
+    """
+
+    kind: str
+    severity: float | None = None
+
+    def __str__(self) -> str:
+        """As results.csv writes it: "hand", "blur 4"."""
+        return self.kind if self.severity is None else f"{self.kind} {self.severity:g}"
+
+    @property
+    def needs_hand(self) -> bool:
+        """Whether it can only be made where the segmentation is trusted."""
+        return self.kind in REGIONS or (self.kind != WHOLE and DEGRADATIONS[self.kind].needs_hand)
+
+    @classmethod
+    def parse(cls, text: str) -> "Alteration":
+        """The alteration that a text means.
+
+        Raises:
+            ValueError: one sentence, for one that is unknown, lacks its severity or has one out of
+                range.
+        """
+        kind, *rest = text.split()
+        if kind == WHOLE or kind in REGIONS or (kind in DEGRADATIONS and not rest):
+            if rest:
+                raise ValueError(f"'{text}': {kind} has no severity.")
+            if kind in DEGRADATIONS and DEGRADATIONS[kind].unit:
+                raise ValueError(f"'{text}' lacks its severity, {DEGRADATIONS[kind].unit}.")
+            return cls(kind)
+        if kind not in DEGRADATIONS:
+            known = ", ".join([WHOLE, *REGIONS, *DEGRADATIONS])
+            raise ValueError(f"Unknown image '{text}': use one of {known}.")
+        return cls(kind, _severity(text, kind, rest))
+
+
+def _severity(text: str, kind: str, words: list[str]) -> float:
+    known = DEGRADATIONS[kind]
+    try:
+        (value,) = map(float, words)
+    except ValueError:
+        raise ValueError(f"'{text}': write '{kind} NUMBER'.") from None
+    if not known.unit:
+        raise ValueError(f"'{text}': {kind} has no severity.")
+    if not known.low <= value <= known.high:
+        raise ValueError(
+            f"'{text}' is out of range: {kind} goes from {known.low:g} to {known.high:g} "
+            f"({known.unit})."
+        )
+    return value
+
+
+def alter(
+    image: Image.Image, alteration: Alteration, name: str, found: Segmentation | None
+) -> Image.Image:
+    """One photograph, altered.
+
+    Args:
+        image: RGB, as decoded.
+        alteration: what to do.
+        name: of the photograph's file: seeds what is random, together with the kind.
+        found: its segmentation; None where the alteration needs none.
+
+    Raises:
+        ValueError: if the alteration needs the hand, and none was found or it is not trusted.
+    """
+    if alteration.kind == WHOLE:
+        return image
+    if alteration.needs_hand and (found is None or not found.trusted):
+        raise ValueError(f"{name} {found.reason if found else 'was not segmented'}.")
+    if alteration.kind in REGIONS:
+        assert found is not None  # asked just before
+        return REGIONS[alteration.kind](image, found)
+    rng = np.random.default_rng(zlib.crc32(f"{alteration.kind} {name}".encode()))
+    apply = DEGRADATIONS[alteration.kind].apply
+    return apply(image, alteration.severity or 0.0, found, rng)
+
+
+# --- on disk ------------------------------------------------------------------------------------
+
+
+def code() -> str:
+    """A digest of all code that alters a photograph."""
+    return fingerprint.code("image.alter.alter", "image.segment.segment", "image.decode.fit")
+
+
+def pixels(
+    paths: Sequence[str], folder: str | Path, geometry: Geometry, alterations: Sequence[Alteration]
+) -> dict[Alteration, np.ndarray]:
+    """Altered photographs as arrays, each made once and kept on disk.
+
+    Args:
+        paths: N image files; where an alteration needs the hand, all of them trusted.
+        folder: the cache's folder.
+        geometry: of the squares, see decode.fit.
+        alterations: which.
+
+    Returns:
+        Each alteration's [N, s, s, 3] uint8, in the order of `paths`.
+
+    Raises:
+        ValueError: naming the first photograph that cannot be altered.
+        OSError: when the disk is full.
+    """
+    folder, key = Path(folder), code()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = list(
+            pool.map(lambda path: _altered(path, folder, geometry, alterations, key), paths)
+        )
+    return {one: np.stack([row[number] for row in rows]) for number, one in enumerate(alterations)}
+
+
+def doubts(paths: Sequence[str], folder: str | Path) -> dict[str, str]:
+    """Photographs whose hand cannot be told from the background: path -> why; from disk if there.
+
+    Args:
+        paths: image files.
+        folder: the cache's folder.
+
+    Raises:
+        ValueError: naming the first file that does not decode.
+    """
+    folder, key = Path(folder), code()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reasons = pool.map(lambda path: _segmented(path, folder, key).reason, paths)
+        return {path: why for path, why in zip(paths, reasons, strict=True) if why}
+
+
+def _file(path: str, folder: Path, *what: object) -> Path:
+    stat = os.stat(path)
+    name = fingerprint.digest([os.path.abspath(path), stat.st_size, stat.st_mtime_ns, *what])
+    return folder / name[:2] / f"{name}.npz"
+
+
+def _altered(
+    path: str, folder: Path, geometry: Geometry, alterations: Sequence[Alteration], key: str
+) -> list[np.ndarray]:
+    """One photograph's squares, those that are not on disk made anew."""
+    files = [_file(path, folder, key, geometry, str(one)) for one in alterations]
+    image: Image.Image | None = None
+    squares = []
+    for file, one in zip(files, alterations, strict=True):
+        square = _read(file)
+        if square is None:
+            image = image or decode(path)
+            found = _segmented(path, folder, key, image) if one.needs_hand else None
+            square = fit(alter(image, one, Path(path).name, found), geometry)
+            with disk.whole(file) as part:
+                np.savez(part, square=square)
+        squares.append(square)
+    return squares
+
+
+def _read(file: Path) -> np.ndarray | None:
+    """A square on disk; None if it is absent or damaged."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return stored["square"]
+    except (OSError, ValueError, EOFError, KeyError):
+        return None
+
+
+def _segmented(path: str, folder: Path, key: str, image: Image.Image | None = None) -> Segmentation:
+    """A photograph's segmentation, from disk where it is there."""
+    file = _file(path, folder, key, "segmentation")
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return Segmentation(stored["hand"], stored["rest"], str(stored["reason"]))
+    except (OSError, ValueError, EOFError, KeyError):
+        found = segment(image or decode(path))
+        with disk.whole(file) as part:
+            np.savez_compressed(part, hand=found.hand, rest=found.rest, reason=found.reason)
+        return found

@@ -1,0 +1,117 @@
+"""Remove everything that was computed from one data set: pixels, embeddings, weights, reports.
+
+It runs no notebook, and touches neither the data set itself nor a notebook.
+"""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from handid import disk
+from handid.runner import manifest
+from handid.runner.options import DATA, Options
+from handid.runner.refusal import Refused, close, short
+
+NOTE = "A notebook that was run and saved by hand holds its own outputs: clear them there."
+
+
+def purge(options: Options) -> list[Path]:
+    """Show what was computed from a data set in any profile, then remove it.
+
+    Caches are removed whole, for their files do not say whose they are; so is a report of which any
+    page may show the set. Both are made anew where they are still wanted.
+
+    Args:
+        options: the command line; with `show` nothing is removed.
+
+    Returns:
+        What was found.
+
+    Raises:
+        Refused: if there is nothing of a set of this name, or another run is writing.
+    """
+    profiles = sorted(path.stem for path in (options.notebooks / "profiles").glob("*.yaml"))
+    places = [(options.work.resolve() / p, options.reports.resolve() / p) for p in profiles]
+    found = [path for work, reports in places for path in of_set(options.purge, work, reports)]
+    if not found:
+        names = {name for work, reports in places for name in _sets(work, reports)}
+        known = close(options.purge, names)
+        raise Refused(f"--purge {short(options.purge)}: nothing was computed from it; {known}")
+    for path in found:
+        print(f"{'would remove' if options.show else 'removing'} {path}")
+    if not options.show:
+        with ExitStack() as held:
+            for _, reports in places:
+                if reports.is_dir():
+                    held.enter_context(manifest.only_run(reports))
+            for path in found:
+                _remove(path)
+    print(NOTE)
+    return found
+
+
+def of_set(name: str, work: Path, reports: Path) -> list[Path]:
+    """What in the folders of one profile was computed from a data set."""
+    found = [folder for folder in _trainings(work) if _is(_target(folder), name)]
+    found += [path for path in _tables(work) if any(_is(s, name) for s in _sets_of_table(path))]
+    for drawn in sorted((work / "synthetic").glob("*")):
+        if _is(drawn.name.lstrip(".").rpartition("-")[0].rpartition("-")[0], name):
+            found.append(drawn)
+    is_shown = any(_is(one, name) for one in _sets_of_report(reports))
+    if (found or is_shown) and (work / "cache").exists():
+        found.append(work / "cache")
+    if (found or is_shown) and reports.exists():
+        found.append(reports)
+    return found
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is(text: str, name: str) -> bool:
+    """Whether a set's name, or a target such as "11k dorsal right", is of the set."""
+    return f"{text.lower()} ".startswith(f"{name.lower()} ")
+
+
+def _trainings(work: Path) -> list[Path]:
+    return sorted(path for path in (work / "experiments").glob("*") if path.is_dir())
+
+
+def _target(training: Path) -> str:
+    """The set that a training learned from; where its description is damaged, by its name."""
+    target = disk.read_json(training / "experiment.json").get("target")
+    if isinstance(target, list) and target:
+        return str(target[0])
+    return " ".join(training.name.split("-")[2:])
+
+
+def _tables(work: Path) -> list[Path]:
+    return sorted(path for kind in ("results", "curves") for path in (work / kind).glob("*"))
+
+
+def _sets_of_table(path: Path) -> Iterator[str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                yield from (row.get(key) or "" for key in ("train_set", "test_set"))
+    except (OSError, ValueError, csv.Error):
+        return
+
+
+def _sets_of_report(reports: Path) -> Iterator[str]:
+    """Data sets that a notebook of a report was given."""
+    notebooks = disk.read_json(reports / manifest.FILE).get("notebooks")
+    for record in notebooks.values() if isinstance(notebooks, dict) else ():
+        parameters = record.get("parameters") if isinstance(record, dict) else None
+        data = parameters.get(DATA) if isinstance(parameters, dict) else None
+        yield from (name for name, folder in data.items() if folder) if data else ()
+
+
+def _sets(work: Path, reports: Path) -> set[str]:
+    return {_target(folder) for folder in _trainings(work)} | set(_sets_of_report(reports))

@@ -1,0 +1,10 @@
+"""Intervals over people, comparisons over people, and several comparisons at once; numpy, no torch.
+
+It neither ranks nor plots.
+"""
+
+from handid.statistics.comparisons import holm, sign_flip
+from handid.statistics.intervals import balanced_accuracy, interval
+from handid.statistics.shares import clopper_pearson
+
+__all__ = ["balanced_accuracy", "clopper_pearson", "holm", "interval", "sign_flip"]

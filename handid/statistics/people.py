@@ -1,0 +1,48 @@
+"""Who is who in a list of queries: whole numbers for people, and their sums. No statistics here."""
+
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+
+
+def codes(ids: Iterable[Hashable], expected: int, name: str) -> np.ndarray:
+    """Whole numbers from 0 in the place of ids, [N], equal where the ids are.
+
+    Args:
+        ids: [N], of any hashable type.
+        expected: N.
+        name: of what a row is, for the refusal.
+
+    Raises:
+        ValueError: if there are more or fewer ids than rows, or one is not hashable.
+    """
+    # Elements of a tensor would be unequal to each other.
+    values = [value.item() if hasattr(value, "item") else value for value in ids]  # pyright: ignore[reportAttributeAccessIssue] (asked just before)
+    if len(values) != expected:
+        raise ValueError(f"{len(values)} ids for {expected} {name} rows: give one id per row")
+    try:
+        known = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    except TypeError as error:
+        raise ValueError("ids must be hashable, such as whole numbers, texts or tuples") from error
+    return np.array([known[value] for value in values])
+
+
+def sums(values: Iterable[float], people: Iterable[Hashable]) -> tuple[np.ndarray, np.ndarray]:
+    """Sum and number of each person's values, [people] each, in an order free of names and rows.
+
+    Args:
+        values: [Q] finite numbers.
+        people: [Q] who is shown.
+
+    Raises:
+        ValueError: if lengths differ, there is no value, or a value is NaN or infinite.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError("values must be a non-empty list of finite numbers, one per query")
+    known = codes(people, len(values), "value")
+    # Sorted before it is summed: a sum of fractions depends on their order in its last digit.
+    order = np.lexsort((values, known))
+    totals, counts = np.bincount(known[order], weights=values[order]), np.bincount(known)
+    order = np.lexsort((counts, totals))
+    return totals[order], counts[order].astype(float)

@@ -1,0 +1,88 @@
+"""alter.py: names of alterations, refusals, seeds, and the pixels on disk."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handid.image import alter
+from handid.image.alter import Alteration
+from handid.image.decode import decode, fit
+from handid.image.segment import segment
+from handid.synthetic import VIEWS, person, photograph
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """Two synthetic photographs as files, and one of nothing."""
+    paths = []
+    for shot in range(2):
+        file = tmp_path / f"{shot}.png"
+        Image.fromarray(photograph(person(0, 1), VIEWS[0], shot, size=120)[0]).save(file)
+        paths.append(str(file))
+    Image.new("RGB", (160, 120), "white").save(tmp_path / "empty.png")
+    return [*paths, str(tmp_path / "empty.png")]
+
+
+@pytest.mark.parametrize(
+    "text", ["whole", "hand", "background", "grey", "blur 4", "occlusion 0.25"]
+)
+def test_a_name_is_read_and_written_back(text):
+    assert str(Alteration.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("glove", "Unknown image 'glove'"),
+        ("blur", "lacks its severity, sigma"),
+        ("blur much", "write 'blur NUMBER'"),
+        ("blur 4 4", "write 'blur NUMBER'"),
+        ("blur -1", "out of range: blur goes from 0 to 50"),
+        ("jpeg 0", "out of range"),
+        ("occlusion 1", "out of range: occlusion goes from 0 to 0.95"),
+        ("hand 3", "hand has no severity"),
+        ("noise nan", "out of range"),
+        ("grey 1", "grey has no severity"),
+    ],
+)
+def test_what_is_unknown_or_out_of_range_is_refused(text, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Alteration.parse(text)
+
+
+def test_chance_depends_on_the_file_and_not_on_the_order(drawn):
+    image = decode(drawn[0])
+    noise = Alteration.parse("noise 5")
+    one, again, other = (
+        np.asarray(alter.alter(image, noise, name, None)) for name in ("a", "a", "b")
+    )
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_the_hand_of_what_shows_none_cannot_be_altered(drawn):
+    empty = decode(drawn[2])
+    with pytest.raises(ValueError, match="empty.png shows no hand"):
+        alter.alter(empty, Alteration.parse("hand"), "empty.png", segment(empty))
+    with pytest.raises(ValueError, match="was not segmented"):
+        alter.alter(empty, Alteration.parse("hand"), "empty.png", None)
+
+
+def test_pixels_are_altered_before_they_are_resized_and_kept(drawn, tmp_path, monkeypatch):
+    both = [Alteration.parse("blur 4"), Alteration.parse("silhouette")]
+    shape = ("squash", 32)
+    made = alter.pixels(drawn[:2], tmp_path / "cache", shape, both)
+    for number, path in enumerate(drawn[:2]):
+        image = decode(path)
+        for one in both:
+            expected = fit(alter.alter(image, one, f"{number}.png", segment(image)), shape)
+            assert np.array_equal(made[one][number], expected)
+    monkeypatch.setattr(alter, "alter", None)  # nothing is made twice
+    again = alter.pixels(drawn[1::-1], tmp_path / "cache", shape, both)
+    assert np.array_equal(again[both[0]], made[both[0]][::-1])
+
+
+def test_doubts_name_the_photographs_without_a_hand(drawn, tmp_path):
+    for _ in range(2):  # made, then read
+        doubts = alter.doubts(drawn, tmp_path / "cache")
+        assert doubts == {drawn[2]: "shows no hand, or one too small"}
