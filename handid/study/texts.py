@@ -4,6 +4,7 @@ Words, similarities and retrieval from text to image, on training people: this n
 strangers are recognised.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -39,7 +40,8 @@ class Texts:
         nearest: a row per identity and learned word: method, identity, word (its place), and
             nearest: the vocabulary's nearest words with their cosine.
         similarity: [K, K] cosine between the texts of identities.
-        rank1: share of texts whose nearest photograph is of their own identity, a fraction.
+        rank1: share of texts whose nearest photograph is of their own identity, a fraction; NaN, as
+            its bounds, where too few people have a photograph that no text was made from.
         low: of its 95 % interval over people.
         high: of the same.
         chance: what guessing reaches.
@@ -54,23 +56,29 @@ class Texts:
 
 
 def examine(
-    texts: np.ndarray, images: np.ndarray, identities: list, subjects: list, nearest: pd.DataFrame
+    texts: np.ndarray,
+    images: np.ndarray | None,
+    identities: list,
+    subjects: list,
+    nearest: pd.DataFrame,
 ) -> Texts:
     """Judge one text per identity against one photograph per identity.
 
     Args:
         texts: [K, D] text features.
         images: [K, D] image features of the same identities in the same order, of other photographs
-            than any that a text was made from.
+            than any that a text was made from; None if there are none.
         identities: K names.
         subjects: K people, whom the interval resamples.
         nearest: see Texts.
     """
+    unit, chance = texts / np.linalg.norm(texts, axis=1, keepdims=True), 1 / len(texts)
+    if images is None:
+        return Texts(nearest, unit @ unit.T, np.nan, np.nan, np.nan, chance)
     result = metric.evaluate(texts, images, identities, identities)
     right = (result.per_query["first_hit"] == 1).to_numpy(float)
     low, high = statistics.interval(right, subjects)
-    unit = texts / np.linalg.norm(texts, axis=1, keepdims=True)
-    return Texts(nearest, unit @ unit.T, float(right.mean()), low, high, 1 / len(texts))
+    return Texts(nearest, unit @ unit.T, float(right.mean()), low, high, chance)
 
 
 def texts_of(
@@ -79,7 +87,8 @@ def texts_of(
     """What the texts of a method with a text branch say of its training people.
 
     The texts are of one training photograph per identity, or of the identity itself; they are to
-    find the held-out photograph of the same hand.
+    find the held-out photograph of the same hand. Where fewer than two identities have one, a
+    warning says that nothing is to be found.
 
     Args:
         experiment: its method has `spoken`.
@@ -99,7 +108,14 @@ def texts_of(
     trains, _ = photographs.halves(experiment.target)
     rows, held_out = protocol.validation(trains, experiment.seed)
     held_out = held_out.sort_values("identity")
-    first = rows[rows["identity"].isin(held_out["identity"])]
+    findable = held_out["identity"].nunique() > 1
+    if not findable:
+        warnings.warn(
+            f"{experiment.target}: fewer than two training people have a second photograph, so "
+            "their texts have nothing to find.",
+            stacklevel=3,
+        )
+    first = rows[rows["identity"].isin(held_out["identity"])] if findable else rows
     first = first.groupby("identity").head(1).sort_values("identity")
     labels = np.searchsorted(np.unique(rows["identity"]), first["identity"])
     prepare = networks.prepared(experiment.recipe)
@@ -108,19 +124,19 @@ def texts_of(
             prepare(
                 torch.from_numpy(networks.images(experiment, part, photographs)).to(engine.device)
             )
-            for part in (first, held_out)
+            for part in (first, held_out if findable else first)
         )
         words, texts = network.spoken(images, torch.from_numpy(labels).to(engine.device))
         features = network.backbone(answers)["proj"]
-    identities = held_out["identity"].tolist()
+    identities = first["identity"].tolist()
     nearest = [
         {"method": experiment.title, "identity": identity, "word": place, "nearest": _listed(near)}
         for identity, own in zip(identities[:shown], words[:shown], strict=True)
         for place, near in enumerate(network.backbone.nearest_words(own, top), start=1)
     ]
     text, image = (part.float().cpu().numpy() for part in (texts, features))
-    people = held_out["subject"].tolist()
-    return examine(text, image, identities, people, pd.DataFrame(nearest))
+    people, found = first["subject"].tolist(), image if findable else None
+    return examine(text, found, identities, people, pd.DataFrame(nearest))
 
 
 def _listed(candidates: list[tuple[str, float]]) -> str:

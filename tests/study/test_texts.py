@@ -64,3 +64,18 @@ def test_texts_are_asked_of_training_people_only_and_one_text_for_all_is_one(
 def test_a_method_without_texts_is_refused(lab, tuned):
     with pytest.raises(ValueError, match="CLIP-FT says nothing in words: ask a method with a text"):
         lab.texts(tuned)
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_where_nobody_has_a_second_photograph_that_is_said_and_the_texts_are_still_shown(
+    own, make_folders, seconds
+):
+    root = make_folders({"left": (6, 2)})
+    for number in range(1 + seconds, 4):  # the first three of six train
+        (root / f"p{number}" / "left" / f"left{number - 1}1.jpg").unlink()
+    study = own(root)
+    experiment = study.experiment("promptsg_mini", "mini-ViT", "mine", changes=ONE_EPOCH)
+    with pytest.warns(UserWarning, match="mine: fewer than two training people have a second pho"):
+        result = study.texts(experiment, shown=2)
+    assert np.isnan([result.rank1, result.low, result.high]).all()
+    assert result.similarity.shape == (3, 3) and result.nearest["identity"].nunique() == 2

@@ -92,12 +92,24 @@ def texts(wording: _Texts, where: str) -> str:
         Verdict.UNCLEAR: "The texts are not shown to tell training people apart",
         Verdict.NO_INTERVAL: "Unclear: one person gives no interval",
     }[verdict(wording.low - wording.chance, wording.high - wording.chance)]
+    if np.isnan(wording.rank1):
+        return (
+            f"**Not measured: the texts have no photograph to find** ({where}); fewer than two "
+            f"training people have a second one. {_likeness(wording.similarity)}"
+        )
     bounds = f"95 % interval {100 * wording.low:.1f} to {100 * wording.high:.1f}, "
     bounds = "" if np.isnan(wording.low) else bounds
-    others = wording.similarity[~np.eye(len(wording.similarity), dtype=bool)]
     return (
         f"**{answer}** ({where}): {100 * wording.rank1:.1f} % of the identities' texts have a "
-        f"photograph of their own hand nearest ({bounds}chance {100 * wording.chance:.1f} %). The "
-        f"texts of {len(wording.similarity)} identities have a cosine of {others.mean():.3f} with "
-        f"each other on average, {others.min():.3f} at least and {others.max():.3f} at most."
+        f"photograph of their own hand nearest ({bounds}chance {100 * wording.chance:.1f} %). "
+        f"{_likeness(wording.similarity)}"
+    )
+
+
+def _likeness(similarity: np.ndarray) -> str:
+    """How alike [K, K] texts are."""
+    others = similarity[~np.eye(len(similarity), dtype=bool)]
+    return (
+        f"The texts of {len(similarity)} identities have a cosine of {others.mean():.3f} with each "
+        f"other on average, {others.min():.3f} at least and {others.max():.3f} at most."
     )

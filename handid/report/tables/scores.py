@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from math import isnan
 
 import pandas as pd
 
@@ -100,7 +101,7 @@ def validation_beside_test(experiments: Iterable, scores: Iterable[Score]) -> pd
     for experiment in experiments:
         validation = experiment.history["validation"].dropna()
         best = experiment.recipe.select == "best"
-        kept = validation.max() if best else validation.iloc[-1]
+        kept = validation.max() if best else validation.iloc[-1:].max()  # NaN: none held out
         target = str(experiment.target)
         key = [experiment.system.key, experiment.backbone, target, target, experiment.seed]
         test = tests[(tests[keys] == key).all(axis=1)].iloc[0]
@@ -110,7 +111,7 @@ def validation_beside_test(experiments: Iterable, scores: Iterable[Score]) -> pd
                 "backbone": experiment.backbone,
                 "train set": target,
                 "seed": experiment.seed,
-                "validation, held-out photographs": f"{100 * kept:.1f}",
+                "validation, held-out photographs": "none" if isnan(kept) else f"{100 * kept:.1f}",
                 "test, strangers": with_interval(test),
             }
         )

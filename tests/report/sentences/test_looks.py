@@ -63,6 +63,12 @@ def test_texts_tell_people_apart_only_if_the_interval_lies_above_chance(bounds, 
     assert "chance 25.0 %)" in text and "nan" not in text
 
 
+def test_texts_without_a_photograph_to_find_are_not_judged():
+    text = sentences.texts(wording(np.nan, np.nan, np.nan), "mine: PromptSG")
+    assert text.startswith("**Not measured: the texts have no photograph to find** (mine: PromptSG")
+    assert "a cosine of 0.500 with each other" in text and "nan" not in text
+
+
 def test_texts_are_described_by_how_alike_they_are():
     matrix = np.array([[1.0, 0.2, 0.4], [0.2, 1.0, 0.9], [0.4, 0.9, 1.0]])
     text = sentences.texts(wording(1.0, 1.0, 1.0, matrix), "x")

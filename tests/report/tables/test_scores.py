@@ -102,8 +102,16 @@ def test_rows_are_taken_by_their_controls(row, tidy):
     assert tables.of_controls(rows, ["", "parts_3x1"])["system"].tolist() == [*(keys[0], keys[2])]
 
 
-@pytest.mark.parametrize(("select", "kept"), [("best", "90.0"), ("last", "70.0")])
-def test_the_kept_epochs_validation_stands_beside_the_test(row, tidy, select, kept):
+@pytest.mark.parametrize(
+    ("select", "validation", "kept"),
+    [
+        ("best", [np.nan, 0.5, 0.9, 0.7], "90.0"),
+        ("last", [np.nan, 0.5, 0.9, 0.7], "70.0"),
+        ("best", [np.nan, np.nan], "none"),  # nobody has a second photograph to hold out
+        ("last", [np.nan, np.nan], "none"),
+    ],
+)
+def test_the_kept_epochs_validation_stands_beside_the_test(row, tidy, select, validation, kept):
     experiment = SimpleNamespace(
         system=System("clip_ft"),
         title="CLIP-FT",
@@ -111,7 +119,7 @@ def test_the_kept_epochs_validation_stands_beside_the_test(row, tidy, select, ke
         target=D_R,
         seed=0,
         recipe=SimpleNamespace(select=select),
-        history=pd.DataFrame({"validation": [np.nan, 0.5, 0.9, 0.7]}),
+        history=pd.DataFrame({"validation": validation}),
     )
     other = row("CLIP-FT", "mAP", 70, train_set=D_R, test_set=D_L)
     rows = tidy(other, row(metric="mAP", value=40), row(metric="rank1", value=50))
