@@ -52,6 +52,9 @@ class ClipHandID(ClipFT):
         ValueError: one sentence for an option that is unknown or out of range.
     """
 
+    needs = "clip"
+    backbone: Backbone
+
     def __init__(  # noqa: PLR0913 - one argument per hyper-parameter
         self,
         backbone: Backbone,

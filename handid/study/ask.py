@@ -66,6 +66,16 @@ def answers(
     return pd.concat(parts[1:] or parts, ignore_index=True)[COLUMNS]
 
 
+def readers(backbones: Iterable[str]) -> list[str]:
+    """Those of some backbones that read text; a warning names the others."""
+    backbones = list(backbones)
+    silent = [name for name in backbones if not backbone.architecture(name).has_text]
+    if silent:
+        names = ", ".join(map(backbone.label, silent))
+        warnings.warn(f"Not asked in words, having no text encoder: {names}.", stacklevel=4)
+    return [name for name in backbones if name not in silent]
+
+
 def _answers(
     experiment: Experiment,
     table: pd.DataFrame,
@@ -79,7 +89,7 @@ def _answers(
     network = networks.load(experiment, engine.device)
     assert isinstance(network.backbone, backbone.Backbone)  # a zero-shot method needs a CLIP
     embeddings = networks.embed_rows(experiment, table, photographs, engine)
-    about = {"backbone": experiment.backbone, "weights": Path(experiment.weights).name}
+    about = {"backbone": experiment.backbone_label, "weights": Path(experiment.weights).name}
     parts = []
     for question, rows in asked:
         texts = _text_features(network.backbone, list(question.answers.values()))

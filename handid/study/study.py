@@ -209,7 +209,7 @@ class Study:
         targets = {target.set: target for target in self.targets}.values()
         experiments = [
             self.experiment(recipe, name, target, changes={"flip_average": False}, control=control)
-            for target, name in product(targets, self.settings.backbones)
+            for target, name in product(targets, ask.readers(self.settings.backbones))
         ]
         return ask.answers(experiments, questions, self.photographs, self.engine)
 
