@@ -4,6 +4,8 @@ The networks stand in clip.py, imagenet.py and image_only.py, what all of them o
 and what names mean in names.py.
 """
 
+from pathlib import Path
+
 import torch
 
 from handid.backbone import architectures, image_only, imagenet, names
@@ -17,7 +19,7 @@ from handid.backbone.mini import SHIPPED_FOLDER, save, shipped
 from handid.backbone.names import label, own_weights
 from handid.backbone.positions import doubled
 from handid.backbone.weights import check_fits, read_state, weights_file
-from handid.backbone.words import PROMPT, tokenise
+from handid.backbone.words import PROMPT, Vocabulary, tokenise
 
 __all__ = [
     "ARCHITECTURES",
@@ -27,8 +29,10 @@ __all__ = [
     "ImageEncoder",
     "ImageNetBackbone",
     "TimmEncoder",
+    "Vocabulary",
     "architecture",
     "build",
+    "check_reads",
     "label",
     "own_weights",
     "save",
@@ -54,6 +58,19 @@ def architecture(name: str) -> Architecture:
     found = architectures.known(name) or image_only.known(name)
     assert found is not None  # names.check knows no others
     return found
+
+
+def check_reads(name: str) -> None:
+    """Refuse a backbone that cannot read a sentence: without text encoder, or without tokenizer.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    shape, (_, weights) = architecture(name), names.split(name)
+    if not isinstance(shape, architectures.Architecture):
+        raise ValueError(f"{label(name)} has no text encoder.")
+    folder = str(Path(weights).parent) if Path(weights).is_file() else ""
+    _ = Vocabulary(shape.model, shape.config["text_cfg"], folder).tokeniser
 
 
 def build(

@@ -203,6 +203,14 @@ class Backbone(ImageEncoder):
         """For each of [N, token_width] vectors its nearest (word, cosine), see words.nearest."""
         return self._text.vocabulary.nearest(vectors, self._text.table().detach(), top)
 
+    def check_text(self) -> None:
+        """Refuse a text encoder in whose sentences no vector can stand, or that nobody can feed.
+
+        Raises:
+            ValueError: one sentence.
+        """
+        self._text.check()
+
     def encode_text(self, texts: list[str]) -> Tensor:
         """[N, dims["proj"]] text features of plain sentences, not normalised."""
         return self._text.sentences(texts)

@@ -57,6 +57,15 @@ class TextTower:
             )
         return self.part.token_embedding.weight
 
+    def check(self) -> None:
+        """Refuse a text encoder that no method can use: no words of its own, or no tokenizer here.
+
+        Raises:
+            ValueError: one sentence.
+        """
+        self.table()
+        _ = self.vocabulary.tokeniser
+
     def sentences(self, texts: list[str]) -> Tensor:
         """[N, D] features of plain sentences, not normalised."""
         numbers = self.vocabulary.numbers(texts, whole=not self.reads_on)

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from torch import Tensor, nn
 
-from handid.backbone import ImageEncoder
+from handid.backbone import Backbone, ImageEncoder
 from handid.recipes import Stage
 
 METHODS = {
@@ -60,6 +60,9 @@ class Method(nn.Module):
         """[B, 3, H, W] normalised images -> [B, D] embeddings, not normalised."""
         raise NotImplementedError
 
+    def fold(self) -> None:
+        """Fold what training kept apart into the weights, for embedding only; nothing here."""
+
     def parameter_groups(self, stage: Stage) -> list[dict]:
         """What trains in this stage and at which peak rate, as torch optimisers take it.
 
@@ -89,6 +92,8 @@ def build(name: str, backbone: ImageEncoder, n_identities: int, **options) -> Me
         raise ValueError(
             f"Method '{name}' needs a CLIP, and {backbone.name} is none: it has no text encoder."
         )
+    if kind.needs == "clip" and isinstance(backbone, Backbone):
+        backbone.check_text()
     parameters = [*inspect.signature(kind).parameters.values()][2:]
     own = [option.name for option in parameters if option.kind is not option.VAR_KEYWORD]
     allowed = own + [tool for tool in kind.tools if tool not in own]

@@ -21,7 +21,7 @@ class ClipFT(ReidMethod):
         n_identities: classes.
         heads: "both" levels, or "feat" or "proj" alone; a level without a head is not part of the
             embedding. "both" are one level where an encoder has one only.
-        unfreeze_blocks: see ReidMethod.
+        unfreeze_blocks: see ReidMethod, and so is lora_rank.
         tools: of both heads, see IdentityHead.
 
     Raises:
@@ -35,9 +35,10 @@ class ClipFT(ReidMethod):
         *,
         heads: str = "both",
         unfreeze_blocks: int | None = None,
+        lora_rank: int = 0,
         **tools,
     ):
-        super().__init__(backbone, unfreeze_blocks)
+        super().__init__(backbone, unfreeze_blocks, lora_rank)
         if heads not in HEADS:
             raise ValueError(f"Unknown heads '{heads}': choose one of {', '.join(HEADS)}.")
         levels = [level for level in HEADS[heads] if level in backbone.dims]

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 UNTRAINED = "untrained"  # in a system's key; see system.py
-# Options that every method that trains takes, whether its recipe names them or not.
+# Options that every method that trains takes, whether its recipe names them or not; lora_rank all
+# of CLIP's methods.
 TOOLS = (
     *("neck", "unit", "label_smoothing", "arcface_scale", "arcface_margin", "triplet_margin"),
     *("centre_rate", "contrastive_temperature", "unfreeze_blocks"),
+    "lora_rank",
 )
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]

@@ -67,13 +67,18 @@ def answers(
 
 
 def readers(backbones: Iterable[str]) -> list[str]:
-    """Those of some backbones that read text; a warning names the others."""
-    backbones = list(backbones)
-    silent = [name for name in backbones if not backbone.architecture(name).has_text]
+    """Those of some backbones that can read a sentence here; a warning names the others."""
+    silent, able = {}, []
+    for name in backbones:
+        try:
+            backbone.check_reads(name)
+            able.append(name)
+        except ValueError as error:
+            silent[backbone.label(name)] = str(error)
     if silent:
-        names = ", ".join(map(backbone.label, silent))
-        warnings.warn(f"Not asked in words, having no text encoder: {names}.", stacklevel=4)
-    return [name for name in backbones if name not in silent]
+        reasons = " ".join(dict.fromkeys(silent.values()))
+        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=4)
+    return able
 
 
 def _answers(

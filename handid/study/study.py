@@ -11,7 +11,7 @@ from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, network, score, settings, texts, words
+from handid.study import ask, audit, look, network, score, settings, size, texts, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs
@@ -167,6 +167,10 @@ class Study:
     def record(self, scores: Iterable[Score], notebook: str) -> pd.DataFrame:
         """Write all scores' rows and CMC curves as the notebook's results; return the rows."""
         return rows.write(scores, self.settings.work, notebook)
+
+    def sizes(self, experiments: Iterable[Experiment]) -> pd.DataFrame:
+        """What their networks cost, see size.sizes."""
+        return size.sizes(experiments, self.photographs, self.engine)
 
     # --- a closer look ------------------------------------------------------------------------
 
