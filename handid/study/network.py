@@ -42,19 +42,42 @@ def build(experiment: Experiment) -> method.Method:
     return method.build(experiment.recipe.method, base, experiment.n_identities, **options)
 
 
-def load(experiment: Experiment, device: str) -> method.Method:
-    """The experiment's method with its weights, ready to embed.
+def restored(experiment: Experiment) -> method.Method:
+    """The experiment's method with its weights, its adapters beside the weights that they adapt.
 
     Raises:
         ValueError: one sentence, if the weights are damaged or another training's.
     """
     torch.manual_seed(experiment.seed)  # of new layers that nothing trains
     network = build(experiment)
-    if experiment.recipe.stages:
+    if experiment.recipe.stages or checkpoint.has_weights(experiment.folder):
         checkpoint.is_finished(experiment.folder)
         checkpoint.load_weights(network, experiment.folder / "weights.safetensors")
+    return network
+
+
+def load(experiment: Experiment, device: str) -> method.Method:
+    """The experiment's method with its weights, ready to embed.
+
+    Raises:
+        ValueError: as `restored`.
+    """
+    network = restored(experiment)
     network.fold()
     return network.to(device).eval()
+
+
+def name(experiment: Experiment, engine: Engine) -> str:
+    """A digest of all that makes the experiment's embeddings: only those of one name compare."""
+    return embed.fingerprint(load(experiment, engine.device), _salt(experiment, engine))
+
+
+def _salt(experiment: Experiment, engine: Engine) -> str:
+    """What changes an embedding beside weights and pixels; a view in a prompt does not."""
+    recipe = experiment.recipe
+    salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
+    salt += [engine.precision, experiment.code, machine.arithmetic(engine.device)]
+    return json.dumps(salt)
 
 
 def images(
@@ -99,9 +122,6 @@ def embed_rows(
         mirrored: left and right exchanged.
     """
     recipe = experiment.recipe
-    # The weights are in the cache's key by their content; a view in a prompt is not.
-    salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
-    salt += [engine.precision, experiment.code, machine.arithmetic(engine.device)]
     prepare = prepared(recipe)
     pictures = images(experiment, rows, photographs, image)
     if mirrored:
@@ -112,7 +132,7 @@ def embed_rows(
         pictures,
         prepare,
         folder=Path(photographs.work) / "cache" / "embeddings",
-        salt=json.dumps(salt),
+        salt=_salt(experiment, engine),  # the weights are in the key by their content
         flip_average=recipe.flip_average,
         autocast=engine.autocast,
     )

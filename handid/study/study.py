@@ -11,7 +11,19 @@ from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, network, score, settings, size, texts, words
+from handid.study import (
+    ask,
+    audit,
+    look,
+    model,
+    network,
+    score,
+    search,
+    settings,
+    size,
+    texts,
+    words,
+)
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs
@@ -216,6 +228,30 @@ class Study:
             for target, name in product(targets, ask.readers(self.settings.backbones))
         ]
         return ask.answers(experiments, questions, self.photographs, self.engine)
+
+    # --- own photographs, and models that are handed on --------------------------------------
+
+    def search(
+        self, experiment: Experiment, enrolled: str = "", questions: str = "", *, top: int = 5
+    ) -> search.Found:
+        """Whose hands photographs show, see search.find; writes search/candidates.csv.
+
+        Args:
+            experiment: whose embeddings are compared.
+            enrolled: name of the data set of known people.
+            questions: name of the data set, or plain folder, to ask about; with neither, test
+                people of the experiment's target are enrolled and asked about.
+            top: candidates per question.
+        """
+        how = {"sets": (enrolled, questions), "top": top, "record": self.calibration(experiment)}
+        found = search.find(experiment, self.photographs, self.engine, **how)
+        search.write(found, self.settings.work)
+        return found
+
+    def export(self, experiment: Experiment, folder: str) -> str:
+        """Write a model that can be handed on into a new folder, see model.export."""
+        place = str(settings.located(folder))
+        return str(model.export(experiment, place, self.score(experiment)))
 
     # --- words --------------------------------------------------------------------------------
 

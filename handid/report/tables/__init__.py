@@ -21,6 +21,7 @@ from handid.report.tables.scores import (
     where,
     wide,
 )
+from handid.report.tables.search import candidates
 from handid.report.tables.sizes import backbones, trained
 from handid.report.tables.words import (
     confusions,
@@ -30,6 +31,7 @@ from handid.report.tables.words import (
 )
 
 __all__ = [
+    "candidates",
     "PUBLISHED_COUNTS",
     "backbones",
     "beside_counts",

@@ -1,0 +1,226 @@
+"""Enrolled people and questions, from anybody's folders or from a target's own test people."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from handid import data, disk, protocol, search
+from handid.data import table as tables
+from handid.evidence.record import Record
+from handid.image import cache
+from handid.study import network
+from handid.study.experiment import Experiment
+from handid.study.photographs import Photographs
+from handid.train import Engine
+
+NOBODY = "nobody"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        candidates: a row per question and candidate: search.COLUMNS, log10_lr (NaN without a
+            calibration), lr ("at least 30", "0.2"), named (whether its similarity reaches the
+            threshold), lone (whether the question is far from everything enrolled).
+        questions: [Q] what each question is called.
+        truth: [Q] who it is, "nobody" for somebody who is not enrolled; empty where unknown.
+        asked: [Q] paths of the questions.
+        shown: [rows] path of each candidate's most similar photograph.
+        n_people: enrolled people.
+        record: thresholds, calibration and error rates; None where there are none.
+    """
+
+    candidates: pd.DataFrame
+    questions: Sequence[str]
+    truth: Sequence[str]
+    asked: Sequence[str]
+    shown: Sequence[str]
+    n_people: int
+    record: Record | None
+
+
+def find(
+    experiment: Experiment,
+    photographs: Photographs,
+    engine: Engine,
+    *,
+    sets: tuple[str, str],
+    top: int,
+    record: Record | None,
+) -> Found:
+    """For each question the enrolled people who are most like it.
+
+    Args:
+        experiment: whose embeddings are compared.
+        photographs: of the study.
+        engine: device and precision.
+        sets: names of the data sets of enrolled people and of questions; both empty for a target's
+            own test people: one photograph of each is a question, half of them are enrolled.
+        top: candidates per question.
+        record: of the experiment's calibration; None for none.
+
+    Raises:
+        ValueError: one sentence, for sets that are not given, fewer than two people, or the same
+            photograph of two people.
+    """
+    enrolled, questions = (
+        _own(experiment, photographs) if sets == ("", "") else _given(sets, photographs)
+    )
+    pictures = [_pictures(experiment, rows, photographs) for rows in (enrolled, questions)]
+    _refuse_twins(enrolled, pictures[0])
+    _tell_of_copies(questions, *pictures)
+    name = network.name(experiment, engine)
+    known, asked = (
+        search.Embedded(network.embed_rows(experiment, rows, photographs, engine), names, name)
+        for rows, names in ((enrolled, enrolled["identity"]), (questions, questions["name"]))
+    )
+    found = search.candidates(asked, known, top)
+    found["lone"] = search.loners(asked, known)[found["question"]]
+    return Found(
+        _judged(found, record),
+        list(questions["name"]),
+        list(questions["truth"]),
+        list(questions["path"]),
+        list(enrolled["path"].iloc[found["photograph"]]),
+        int(enrolled["identity"].nunique()),
+        record,
+    )
+
+
+def write(found: Found, work: str | Path) -> Path:
+    """Write the candidates as search/candidates.csv of the products' folder; return the file."""
+    file = Path(work) / "search" / "candidates.csv"
+    names = [found.questions[number] for number in found.candidates["question"]]
+    table = found.candidates.drop(columns="photograph").assign(question=names)
+    with disk.whole(file) as part:
+        table.to_csv(part, index=False, float_format="%.6g")
+    return file
+
+
+def _judged(found: pd.DataFrame, record: Record | None) -> pd.DataFrame:
+    """Candidates with their likelihood ratio and whether the threshold names them."""
+    calibration = record.calibration if record else None
+    if calibration is None:
+        ratios = np.full(len(found), np.nan)
+        words = ["–"] * len(found)
+    else:
+        ratios = calibration.log10_lr(found["similarity"])
+        ends = (calibration.low, calibration.high)
+        words = [_in_words(ratio, *ends) for ratio in ratios]
+    threshold = record.search_threshold if record else float("nan")
+    named = found["similarity"] >= threshold
+    return found.assign(log10_lr=ratios, lr=words, named=named)
+
+
+def _in_words(ratio: float, low: float, high: float) -> str:
+    """A likelihood ratio with two digits; at a bound, what the data support."""
+    text = f"{float(f'{10**ratio:.2g}'):g}"
+    return f"at most {text}" if ratio <= low else f"at least {text}" if ratio >= high else text
+
+
+# --- photographs ------------------------------------------------------------------------------
+
+
+def _own(experiment: Experiment, photographs: Photographs) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A target's test people: the last photograph of each asks, half of the people are enrolled."""
+    tests = photographs.halves(experiment.target)[1]
+    last = tests.groupby("identity", sort=False).tail(1)
+    people = protocol.in_order(tests["subject"])
+    chosen = np.random.default_rng(0).permutation(len(people))[: (len(people) + 1) // 2]
+    enrolled = {people[number] for number in chosen}
+    rest = tests.drop(last.index)
+    known = rest[rest["subject"].isin(enrolled)]
+    truth = last["identity"].where(last["identity"].isin(known["identity"]), NOBODY)
+    names = [f"question {number}" for number in range(1, len(last) + 1)]
+    return known, last.assign(name=names, truth=truth)
+
+
+def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Enrolled people's table and the questions' paths of two data sets."""
+    roots = []
+    for name, what in zip(sets, ("enrolled people", "questions"), strict=True):
+        source = photographs.sets[name].source if name in photographs.sets else ""
+        if not source:
+            raise ValueError(
+                f"There is no folder of {what}: give it with --data {name or 'NAME'}=PATH, and "
+                "both folders or none."
+            )
+        roots.append(Path(source))
+    missing = photographs.settings.missing
+    enrolled = data.read(roots[0], accessories=True, missing=missing)
+    if enrolled["view"].nunique() == 1:
+        enrolled = enrolled.assign(identity=enrolled["subject"].astype(str))
+    paths = _questions(roots[1], missing)
+    names = [str(path.relative_to(roots[1])) for path in paths]
+    questions = pd.DataFrame({"path": list(map(str, paths)), "name": names, "truth": ""})
+    return _readable(enrolled, photographs), _readable(questions, photographs)
+
+
+def _questions(root: Path, missing: str) -> list[Path]:
+    """The images of a folder and of the folders in it; those of its list where it has one."""
+    if (root / "hands.csv").is_file():
+        return [Path(path) for path in data.read(root, accessories=True, missing=missing)["path"]]
+    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
+    found = [
+        path
+        for folder in folders
+        if not any(part.startswith(".") for part in folder.relative_to(root).parts)
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in tables.EXTENSIONS and not path.name.startswith(".")
+    ]
+    if not found:
+        raise ValueError(f"{root} holds no photograph to ask about: put JPEG or PNG files there.")
+    return found
+
+
+def _readable(rows: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
+    """The rows whose files decode.
+
+    Raises:
+        ValueError: one sentence, for files that do not, unless they are to be skipped.
+    """
+    bad = photographs.unreadable(rows["path"])
+    if not bad:
+        return rows
+    sentence = cache.describe(bad, len(rows))
+    if photographs.settings.missing == "error" or len(bad) == len(rows):
+        raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
+    warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=5)
+    return rows[~rows["path"].isin(bad)].reset_index(drop=True)
+
+
+def _pictures(experiment: Experiment, rows: pd.DataFrame, photographs: Photographs) -> list[bytes]:
+    """What stands for each photograph's pixels as the network sees them."""
+    return [picture.tobytes() for picture in network.images(experiment, rows, photographs)]
+
+
+def _refuse_twins(enrolled: pd.DataFrame, pictures: list[bytes]) -> None:
+    """Refuse one photograph under two names: whichever is asked, the answer would be both."""
+    first: dict[bytes, int] = {}
+    for place, picture in enumerate(pictures):
+        twin = first.setdefault(picture, place)
+        one, other = enrolled.iloc[twin], enrolled.iloc[place]
+        if one["identity"] != other["identity"]:
+            raise ValueError(
+                f"{Path(one['path']).name} and {Path(other['path']).name} are the same photograph "
+                "under the names of two enrolled people: remove one of them."
+            )
+
+
+def _tell_of_copies(questions: pd.DataFrame, enrolled: list[bytes], asked: list[bytes]) -> None:
+    known = set(enrolled)
+    copies = [
+        name for name, picture in zip(questions["name"], asked, strict=True) if picture in known
+    ]
+    if copies:
+        warnings.warn(
+            f"{len(copies)} of {len(asked)} questions are photographs that are enrolled "
+            f"themselves, the first is {copies[0]}: that they are found says nothing.",
+            stacklevel=4,
+        )
