@@ -9,6 +9,8 @@ from handid.evidence import (
     jackknife,
     likelihood_ratio,
     open_set,
+    record,
+    summary,
     verification,
 )
 
@@ -18,5 +20,7 @@ __all__ = [
     "jackknife",
     "likelihood_ratio",
     "open_set",
+    "record",
+    "summary",
     "verification",
 ]

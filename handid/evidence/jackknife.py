@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import special
 
-Statistic = Callable[[np.ndarray, np.ndarray], "Sequence[float]"]
+Statistic = Callable[[np.ndarray, np.ndarray], Sequence[float] | np.ndarray]
 
 
 def intervals(
