@@ -61,6 +61,11 @@ def is_model(name: str) -> bool:
     return "/" in name and Path(name).expanduser().is_dir()
 
 
+def is_exported(experiment: Experiment) -> bool:
+    """Whether an experiment lies in a folder that `export` wrote."""
+    return (experiment.folder / CARD).is_file()
+
+
 def opened(folder: str | Path, target: Target | None = None, view: str = "") -> Experiment:
     """The model of a folder, whose files are those that were written.
 

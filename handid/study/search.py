@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import data, disk, protocol, search
+from handid import data, disk, protocol, search, tasks
 from handid.data import table as tables
+from handid.evidence import record
 from handid.evidence.record import Record
 from handid.image import cache
-from handid.study import network
+from handid.study import model, network, worth
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
@@ -52,7 +53,6 @@ def find(
     *,
     sets: tuple[str, str],
     top: int,
-    record: Record | None,
 ) -> Found:
     """For each question the enrolled people who are most like it.
 
@@ -63,7 +63,6 @@ def find(
         sets: names of the data sets of enrolled people and of questions; both empty for a target's
             own test people: one photograph of each is a question, half of them are enrolled.
         top: candidates per question.
-        record: of the experiment's calibration; None for none.
 
     Raises:
         ValueError: one sentence, for sets that are not given, fewer than two people, or the same
@@ -81,15 +80,16 @@ def find(
         for rows, names in ((enrolled, enrolled["identity"]), (questions, questions["name"]))
     )
     found = search.candidates(asked, known, top)
+    known_rates = _record(experiment, photographs, engine)
     found["lone"] = search.loners(asked, known)[found["question"]]
     return Found(
-        _judged(found, record),
+        _judged(found, known_rates),
         list(questions["name"]),
         list(questions["truth"]),
         list(questions["path"]),
         list(enrolled["path"].iloc[found["photograph"]]),
         int(enrolled["identity"].nunique()),
-        record,
+        known_rates,
     )
 
 
@@ -101,6 +101,16 @@ def write(found: Found, work: str | Path) -> Path:
     with disk.whole(file) as part:
         table.to_csv(part, index=False, float_format="%.6g")
     return file
+
+
+def _record(experiment: Experiment, photographs: Photographs, engine: Engine) -> Record | None:
+    """Thresholds and calibration: an exported model brings its own, if it has one."""
+    if not model.is_exported(experiment):
+        return worth.calibration(experiment, tasks.PAPERS, photographs, engine)
+    try:
+        return record.read(experiment.folder, tasks.PAPERS)
+    except ValueError:
+        return None
 
 
 def _judged(found: pd.DataFrame, record: Record | None) -> pd.DataFrame:

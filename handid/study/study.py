@@ -1,16 +1,17 @@
 """The verbs that notebooks call. It holds no science: each verb is one call of another room."""
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from handid import method, protocol, saliency, train
 from handid.data.sets import Target
+from handid.evidence.record import Record
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
+from handid.report.worth import Worth
 from handid.study import (
     ask,
     audit,
@@ -23,6 +24,7 @@ from handid.study import (
     size,
     texts,
     words,
+    worth,
 )
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
@@ -140,16 +142,7 @@ class Study:
     def expect(
         self, *names: str, controls: Iterable[str] = (), changes: dict | None = None
     ) -> None:
-        """Refuse what cannot be built, loaded or fed, before anything is trained.
-
-        Args:
-            names: recipes.
-            controls: of each of them.
-            changes: recipe values to replace.
-
-        Raises:
-            ValueError: one sentence.
-        """
+        """Refuse what cannot be built, loaded or fed, see Experiments.expect."""
         self._experiments.expect(*names, controls=controls, changes=changes)
 
     # --- scores -------------------------------------------------------------------------------
@@ -183,6 +176,24 @@ class Study:
     def sizes(self, experiments: Iterable[Experiment]) -> pd.DataFrame:
         """What their networks cost, see size.sizes."""
         return size.sizes(experiments, self.photographs, self.engine)
+
+    # --- what a match is worth ----------------------------------------------------------------
+
+    def worth(
+        self, experiments: Sequence[Experiment], tasks: Iterable[str], set_to: float
+    ) -> list[Worth]:
+        """What a match is worth with each experiment, by task that its target can show.
+
+        Args:
+            experiments: each is tested on its own target; seeds of one are put together.
+            tasks: keys of tasks.TASKS; a warning says which a target cannot show.
+            set_to: false match rate and FPIR to which development people set the thresholds.
+        """
+        return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
+
+    def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
+        """The calibration kept with an experiment, made first if need be, see worth.calibration."""
+        return worth.calibration(experiment, task, self.photographs, self.engine)
 
     # --- a closer look ------------------------------------------------------------------------
 
@@ -228,6 +239,9 @@ class Study:
             for target, name in product(targets, ask.readers(self.settings.backbones))
         ]
         return ask.answers(experiments, questions, self.photographs, self.engine)
+        """Ask every backbone zero-shot questions about every photograph, see ask.of_every_set."""
+        system, parts = System(recipe, control), (self._experiments, self.photographs, self.engine)
+        return ask.of_every_set(system, questions, *parts)
 
     # --- own photographs, and models that are handed on --------------------------------------
 
@@ -243,7 +257,7 @@ class Study:
                 people of the experiment's target are enrolled and asked about.
             top: candidates per question.
         """
-        how = {"sets": (enrolled, questions), "top": top, "record": self.calibration(experiment)}
+        how = {"sets": (enrolled, questions), "top": top}
         found = search.find(experiment, self.photographs, self.engine, **how)
         search.write(found, self.settings.work)
         return found
