@@ -1,8 +1,8 @@
 """Enrolled people and questions, from anybody's folders or from a target's own test people."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from handid.study.photographs import Photographs
 from handid.train import Engine
 
 NOBODY = "nobody"
+Asked = tuple[np.ndarray, str]  # picture, name
+Answer = tuple[np.ndarray, str, float, bool]  # picture, name, similarity, whether it is named
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,11 @@ class Found:
             calibration), lr ("at least 30", "0.2"), named (whether its similarity reaches the
             threshold), lone (whether the question is far from everything enrolled).
         questions: [Q] what each question is called.
-        truth: [Q] who it is, "nobody" for somebody who is not enrolled; empty where unknown.
-        asked: [Q] paths of the questions.
+        truth: [Q] who it is, NOBODY for somebody who is not enrolled; empty where unknown.
+        asked: [Q] path of each question.
         shown: [rows] path of each candidate's most similar photograph.
         n_people: enrolled people.
+        is_synthetic: whether the package drew their hands.
         record: thresholds, calibration and error rates; None where there are none.
     """
 
@@ -43,6 +46,7 @@ class Found:
     asked: Sequence[str]
     shown: Sequence[str]
     n_people: int
+    is_synthetic: bool
     record: Record | None
 
 
@@ -60,17 +64,17 @@ def find(
         experiment: whose embeddings are compared.
         photographs: of the study.
         engine: device and precision.
-        sets: names of the data sets of enrolled people and of questions; both empty for a target's
-            own test people: one photograph of each is a question, half of them are enrolled.
+        sets: names of the data sets of enrolled people and of questions. Where the study has
+            neither, it is a target's own test people: one photograph of each is a question, half
+            of them are enrolled.
         top: candidates per question.
 
     Raises:
         ValueError: one sentence, for sets that are not given, fewer than two people, or the same
             photograph of two people.
     """
-    enrolled, questions = (
-        _own(experiment, photographs) if sets == ("", "") else _given(sets, photographs)
-    )
+    given = [bool(name in photographs.sets and photographs.sets[name].source) for name in sets]
+    enrolled, questions = _given(sets, photographs) if any(given) else _own(experiment, photographs)
     pictures = [_pictures(experiment, rows, photographs) for rows in (enrolled, questions)]
     _refuse_twins(enrolled, pictures[0])
     _tell_of_copies(questions, *pictures)
@@ -89,6 +93,7 @@ def find(
         list(questions["path"]),
         list(enrolled["path"].iloc[found["photograph"]]),
         int(enrolled["identity"].nunique()),
+        not any(given) and photographs.is_synthetic(experiment.target),
         known_rates,
     )
 
@@ -101,6 +106,52 @@ def write(found: Found, work: str | Path) -> Path:
     with disk.whole(file) as part:
         table.to_csv(part, index=False, float_format="%.6g")
     return file
+
+
+def pictures(
+    found: Found, photographs: Photographs, count: int, show: bool
+) -> tuple[list[Asked], list[list[Answer]]]:
+    """The first questions with their candidates, as figures.candidates draws them.
+
+    Args:
+        found: of `find`.
+        photographs: of the study.
+        count: questions.
+        show: False puts a grey square in the place of every photograph.
+
+    Raises:
+        ValueError: if count is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"sheet={count} shows nothing: use 1 or more.")
+    rows = found.candidates[found.candidates["question"] < count]
+    asked = photographs.pictures(found.asked[:count], show)
+    shown = photographs.pictures(found.shown[: len(rows)], show)
+    answers: list[list[Answer]] = [[] for _ in asked]
+    for picture, row in zip(shown, rows.to_dict("records"), strict=True):
+        answers[row["question"]].append(
+            (picture, row["candidate"], row["similarity"], row["named"])
+        )
+    return list(zip(asked, found.questions, strict=False)), answers
+
+
+def without_names(found: Found) -> Found:
+    """The same with numbers in the place of names."""
+    people = {name: f"person {number}" for number, name in enumerate(_seen(found), start=1)}
+    numbers = range(1, len(found.questions) + 1)
+    return replace(
+        found,
+        candidates=found.candidates.assign(candidate=found.candidates["candidate"].map(people)),
+        questions=[f"question {number}" for number in numbers],
+        truth=[people.get(name, name) for name in found.truth],
+    )
+
+
+def _seen(found: Found) -> Iterable[str]:
+    """Names among candidates and truths, each once, in order of appearance."""
+    known = {*found.candidates["candidate"]}
+    known |= {name for name in found.truth if name not in ("", NOBODY)}
+    return protocol.in_order(pd.Series(sorted(known)))
 
 
 def _record(experiment: Experiment, photographs: Photographs, engine: Engine) -> Record | None:
@@ -140,6 +191,7 @@ def _in_words(ratio: float, low: float, high: float) -> str:
 def _own(experiment: Experiment, photographs: Photographs) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A target's test people: the last photograph of each asks, half of the people are enrolled."""
     tests = photographs.halves(experiment.target)[1]
+    tests = tests.assign(identity=tests["subject"].astype(str))  # of one view
     last = tests.groupby("identity", sort=False).tail(1)
     people = protocol.in_order(tests["subject"])
     chosen = np.random.default_rng(0).permutation(len(people))[: (len(people) + 1) // 2]
@@ -158,8 +210,8 @@ def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFram
         source = photographs.sets[name].source if name in photographs.sets else ""
         if not source:
             raise ValueError(
-                f"There is no folder of {what}: give it with --data {name or 'NAME'}=PATH, and "
-                "both folders or none."
+                f"There is no folder of {what}: give it with --data {name}=PATH; a search needs "
+                "both folders."
             )
         roots.append(Path(source))
     missing = photographs.settings.missing

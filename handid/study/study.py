@@ -1,6 +1,7 @@
 """The verbs that notebooks call. It holds no science: each verb is one call of another room."""
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -246,21 +247,35 @@ class Study:
     # --- own photographs, and models that are handed on --------------------------------------
 
     def search(
-        self, experiment: Experiment, enrolled: str = "", questions: str = "", *, top: int = 5
+        self,
+        experiment: Experiment,
+        enrolled: str = "enrolled",
+        questions: str = "questions",
+        *,
+        top: int = 5,
+        show: bool = True,
     ) -> search.Found:
         """Whose hands photographs show, see search.find; writes search/candidates.csv.
 
         Args:
             experiment: whose embeddings are compared.
             enrolled: name of the data set of known people.
-            questions: name of the data set, or plain folder, to ask about; with neither, test
-                people of the experiment's target are enrolled and asked about.
+            questions: name of the data set, or plain folder, to ask about; where the study has
+                neither, test people of the experiment's target are enrolled and asked about.
             top: candidates per question.
+            show: False numbers people and questions, and puts grey squares in the place of every
+                photograph; the file keeps the names.
         """
         how = {"sets": (enrolled, questions), "top": top}
         found = search.find(experiment, self.photographs, self.engine, **how)
         search.write(found, self.settings.work)
-        return found
+        return found if show else search.without_names(found)
+
+    def candidates(
+        self, found: search.Found, count: int, *, show: bool = True
+    ) -> tuple[list[search.Asked], list[list[search.Answer]]]:
+        """Pictures of the first questions and of their candidates, see search.pictures."""
+        return search.pictures(found, self.photographs, count, show)
 
     def export(self, experiment: Experiment, folder: str) -> str:
         """Write a model that can be handed on into a new folder, see model.export."""

@@ -1,28 +1,41 @@
 """The sentences of a search: who is named, at which rate of false names, and what is odd."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 
+from handid.evidence.record import Record
 
-def search(found: pd.DataFrame, questions: Sequence[str], n_people: int, about: str) -> str:
+_NOBODY = "nobody"
+_SHOWN = 5  # names of odd questions
+
+
+def search(
+    found: pd.DataFrame,
+    questions: Sequence[str],
+    n_people: int,
+    record: Record | None,
+    where: str,
+) -> str:
     """How many questions name somebody, and how often they would although nobody is the right one.
 
     Args:
         found: columns question, rank, candidate, named, lone.
         questions: what each is called.
         n_people: enrolled people.
-        about: a clause on the threshold, such as `threshold` gives.
+        record: of the threshold; None if there is none.
+        where: names data and model, and says what is synthetic.
     """
     named = found.groupby("question")["named"].any()
-    lone = found.groupby("question")["lone"].any()
     text = (
         f"**{int(named.sum())} of {len(questions)} questions name somebody** among {n_people} "
-        f"enrolled people, {about}."
+        f"enrolled people ({where}){_threshold(record)}."
     )
+    lone = found.groupby("question")["lone"].any()
     odd = [questions[number] for number in lone.index[lone]]
     if odd:
-        shown = ", ".join(odd[:5]) + (" and others" if len(odd) > 5 else "")
+        shown = ", ".join(odd[:_SHOWN]) + (" and others" if len(odd) > _SHOWN else "")
         text += (
             f" {len(odd)} of them {'is' if len(odd) == 1 else 'are'} farther from everybody than "
             f"any enrolled photograph is from other people, perhaps no hand: {shown}."
@@ -30,40 +43,36 @@ def search(found: pd.DataFrame, questions: Sequence[str], n_people: int, about: 
     return text
 
 
-def threshold(set_to: float, n_gallery: int, fpir: tuple[float, float, float] | None) -> str:
-    """What the threshold promises, in a clause.
-
-    Args:
-        set_to: FPIR to which it was set on development people, a share.
-        n_gallery: people who were enrolled when its rates were measured.
-        fpir: what it gave on test people: value, low, high, shares; None where nothing is known.
-    """
-    if fpir is None:
-        return "at no threshold: nothing is calibrated, so that nobody is named"
-    value, low, high = (100 * share for share in fpir)
+def _threshold(record: Record | None) -> str:
+    """What the threshold promises, in a clause."""
+    if record is None or math.isnan(record.search_threshold):
+        return ": there is no threshold, so that nobody is named; notebook 12 says why"
+    text = (
+        f"; the threshold of {record.search_threshold:.2f} was set to name somebody in "
+        f"{100 * record.set_to:.0f} % of searches for people who are not enrolled"
+    )
+    if "fpir" not in record.rates:
+        return text
+    value, low, high = (100 * share for share in record.rates["fpir"][:3])
     return (
-        f"at a threshold set to name somebody in {100 * set_to:.0f} % of searches for people who "
-        f"are not enrolled (on test people {value:.0f} %, 95 % interval {low:.0f} to {high:.0f}, "
-        f"among {n_gallery}; the rate grows with their number)"
+        f"{text}; on test people it did in {value:.0f} % (95 % interval {low:.0f} to {high:.0f}) "
+        f"among {record.n_gallery} enrolled, and the rate grows with their number"
     )
 
 
-def search_truth(found: pd.DataFrame, truth: Sequence[str], nobody: str) -> str:
+def search_truth(found: pd.DataFrame, truth: Sequence[str]) -> str:
     """How the answers stand beside the truth, where it is known.
 
     Args:
         found: columns question, rank, candidate, named.
-        truth: who each question is.
-        nobody: the truth of somebody who is not enrolled.
+        truth: who each question is; "nobody" for somebody who is not enrolled.
     """
     first = found[found["rank"] == 1].set_index("question")
     who = pd.Series(list(truth)).loc[first.index]
-    enrolled = who != nobody
-    right = first["candidate"] == who
-    named = first["named"]
+    enrolled, right, named = who != _NOBODY, first["candidate"] == who, first["named"]
     return (
         f"Of {int(enrolled.sum())} questions of enrolled people, {int((right & enrolled).sum())} "
-        f"have the right one first, and {int((right & named & enrolled).sum())} name it. "
-        f"Of {int((~enrolled).sum())} questions of people who are not enrolled, "
+        f"have the right one first, and {int((right & named & enrolled).sum())} name the right "
+        f"one. Of {int((~enrolled).sum())} questions of people who are not enrolled, "
         f"{int((named & ~enrolled).sum())} name somebody."
     )
