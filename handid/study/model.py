@@ -19,7 +19,7 @@ from handid.study.experiment import Experiment, read
 CARD, FIGURES, LICENCE = "README.md", "figures.csv", "LICENSE"
 
 
-def export(experiment: Experiment, folder: str | Path, score: Score) -> Path:
+def export(experiment: Experiment, folder: str | Path, score: Score) -> str:
     """Write a model into a new folder: it needs no other file, no data set and no download.
 
     Args:
@@ -28,7 +28,7 @@ def export(experiment: Experiment, folder: str | Path, score: Score) -> Path:
         score: its figures on its own target, for the card.
 
     Returns:
-        The folder, absolute.
+        A sentence for readers, without the folder's path.
 
     Raises:
         ValueError: one sentence, if the folder exists and is not empty.
@@ -53,7 +53,10 @@ def export(experiment: Experiment, folder: str | Path, score: Score) -> Path:
     with disk.whole(folder / CARD) as part:
         part.write_text(card(experiment, score), encoding="utf-8")
     disk.write_products(folder, sorted(path.name for path in folder.iterdir()))
-    return folder
+    return (
+        f"The model is written into the folder {folder.name}; its products.json holds the SHA-256 "
+        "of each file, and its path can stand in a recipe's place."
+    )
 
 
 def is_model(name: str) -> bool:

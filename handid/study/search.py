@@ -36,7 +36,7 @@ class Found:
         asked: [Q] path of each question.
         shown: [rows] path of each candidate's most similar photograph.
         n_people: enrolled people.
-        is_synthetic: whether the package drew their hands.
+        title: names data and model, and says if the hands are synthetic.
         record: thresholds, calibration and error rates; None where there are none.
     """
 
@@ -46,7 +46,7 @@ class Found:
     asked: Sequence[str]
     shown: Sequence[str]
     n_people: int
-    is_synthetic: bool
+    title: str
     record: Record | None
 
 
@@ -75,6 +75,7 @@ def find(
     """
     given = [bool(name in photographs.sets and photographs.sets[name].source) for name in sets]
     enrolled, questions = _given(sets, photographs) if any(given) else _own(experiment, photographs)
+    place = "own photographs" if any(given) else photographs.label(experiment.target)
     pictures = [_pictures(experiment, rows, photographs) for rows in (enrolled, questions)]
     _refuse_twins(enrolled, pictures[0])
     _tell_of_copies(questions, *pictures)
@@ -93,7 +94,7 @@ def find(
         list(questions["path"]),
         list(enrolled["path"].iloc[found["photograph"]]),
         int(enrolled["identity"].nunique()),
-        not any(given) and photographs.is_synthetic(experiment.target),
+        f"{place}: search by {experiment.title}, {experiment.backbone_label}",
         known_rates,
     )
 

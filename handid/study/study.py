@@ -278,9 +278,10 @@ class Study:
         return search.pictures(found, self.photographs, count, show)
 
     def export(self, experiment: Experiment, folder: str) -> str:
-        """Write a model that can be handed on into a new folder, see model.export."""
-        place = str(settings.located(folder))
-        return str(model.export(experiment, place, self.score(experiment)))
+        """Write a model that can be handed on into a new folder ("" for none); say it in words."""
+        if not folder:
+            return "No folder is named for the model: it is not handed on."
+        return model.export(experiment, settings.located(folder), self.score(experiment))
 
     # --- words --------------------------------------------------------------------------------
 

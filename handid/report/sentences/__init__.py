@@ -8,7 +8,7 @@ from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
 from handid.report.sentences.research import research_questions
-from handid.report.sentences.search import search, search_truth
+from handid.report.sentences.search import search
 from handid.report.sentences.untrained import (
     best_backbone,
     floors,
@@ -19,7 +19,6 @@ from handid.report.sentences.untrained import (
 from handid.report.sentences.verdicts import Verdict, verdict
 
 __all__ = [
-    "search_truth",
     "search",
     "Verdict",
     "ablation",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import pandas as pd
 
@@ -11,26 +12,40 @@ _NOBODY = "nobody"
 _SHOWN = 5  # names of odd questions
 
 
-def search(
-    found: pd.DataFrame,
-    questions: Sequence[str],
-    n_people: int,
-    record: Record | None,
-    where: str,
-) -> str:
+class _Found(Protocol):
+    """What is read of a search."""
+
+    @property
+    def candidates(self) -> pd.DataFrame: ...
+
+    @property
+    def questions(self) -> Sequence[str]: ...
+
+    @property
+    def truth(self) -> Sequence[str]: ...
+
+    @property
+    def n_people(self) -> int: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def record(self) -> Record | None: ...
+
+
+def search(made: _Found) -> str:
     """How many questions name somebody, and how often they would although nobody is the right one.
 
     Args:
-        found: columns question, rank, candidate, named, lone.
-        questions: what each is called.
-        n_people: enrolled people.
-        record: of the threshold; None if there is none.
-        where: names data and model, and says what is synthetic.
+        made: candidates with columns question, rank, candidate, named, lone; names of the
+            questions; who each is, "" where unknown, "nobody" for somebody who is not enrolled.
     """
+    found, questions = made.candidates, made.questions
     named = found.groupby("question")["named"].any()
     text = (
-        f"**{int(named.sum())} of {len(questions)} questions name somebody** among {n_people} "
-        f"enrolled people ({where}){_threshold(record)}."
+        f"**{int(named.sum())} of {len(questions)} questions name somebody** among {made.n_people} "
+        f"enrolled people ({made.title}){_threshold(made.record)}."
     )
     lone = found.groupby("question")["lone"].any()
     odd = [questions[number] for number in lone.index[lone]]
@@ -40,7 +55,7 @@ def search(
             f" {len(odd)} of them {'is' if len(odd) == 1 else 'are'} farther from everybody than "
             f"any enrolled photograph is from other people, perhaps no hand: {shown}."
         )
-    return text
+    return text + (_beside_truth(found, made.truth) if any(made.truth) else "")
 
 
 def _threshold(record: Record | None) -> str:
@@ -60,18 +75,13 @@ def _threshold(record: Record | None) -> str:
     )
 
 
-def search_truth(found: pd.DataFrame, truth: Sequence[str]) -> str:
-    """How the answers stand beside the truth, where it is known.
-
-    Args:
-        found: columns question, rank, candidate, named.
-        truth: who each question is; "nobody" for somebody who is not enrolled.
-    """
+def _beside_truth(found: pd.DataFrame, truth: Sequence[str]) -> str:
+    """How the answers stand beside the truth, where it is known."""
     first = found[found["rank"] == 1].set_index("question")
     who = pd.Series(list(truth)).loc[first.index]
     enrolled, right, named = who != _NOBODY, first["candidate"] == who, first["named"]
     return (
-        f"Of {int(enrolled.sum())} questions of enrolled people, {int((right & enrolled).sum())} "
+        f" Of {int(enrolled.sum())} questions of enrolled people, {int((right & enrolled).sum())} "
         f"have the right one first, and {int((right & named & enrolled).sum())} name the right "
         f"one. Of {int((~enrolled).sum())} questions of people who are not enrolled, "
         f"{int((named & ~enrolled).sum())} name somebody."
