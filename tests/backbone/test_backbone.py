@@ -83,9 +83,7 @@ def test_each_takes_a_step_of_every_method_that_fits(net, pictures, words):
         before = [parameter.detach().clone() for parameter in groups[0]["params"]]
         sum(trainer.losses(pictures, labels).values()).backward()
         optimiser.step()
-        moved = [
-            not torch.equal(a, b) for a, b in zip(groups[0]["params"], before, strict=True)
-        ]
+        moved = [not torch.equal(a, b) for a, b in zip(groups[0]["params"], before, strict=True)]
         assert any(moved), name
         with torch.inference_mode():
             assert trainer.eval().embed(pictures).isfinite().all(), name
