@@ -112,13 +112,7 @@ class Study:
     def experiments(
         self, *names: str, controls: Sequence[str] = ("",), changes: dict | None = None
     ) -> list[Experiment]:
-        """Recipes, with each of some controls, on every target, backbone and seed.
-
-        Args:
-            names: recipes.
-            controls: of each of them; "" is the recipe as it is.
-            changes: recipe values to replace.
-        """
+        """Recipes, with controls, on every target, backbone and seed, see Experiments.all."""
         return self._experiments.all(*names, controls=controls, changes=changes)
 
     def untrained(self, *names: str, changes: dict | None = None) -> list[Experiment]:
@@ -130,13 +124,8 @@ class Study:
     ) -> None:
         """Refuse what cannot be built, loaded or fed, before anything is trained.
 
-        Args:
-            names: recipes.
-            controls: of each of them.
-            changes: recipe values to replace.
-
         Raises:
-            ValueError: one sentence.
+            ValueError: one sentence, see Experiments.expect.
         """
         self._experiments.expect(*names, controls=controls, changes=changes)
 
