@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 UNTRAINED = "untrained"  # in a system's key; see system.py
-# Options that every method that trains takes, whether its recipe names them or not.
+# Options that every method that trains takes, whether its recipe names them or not; lora_rank all
+# of CLIP's methods.
 TOOLS = (
     *("neck", "unit", "label_smoothing", "arcface_scale", "arcface_margin", "triplet_margin"),
     *("centre_rate", "contrastive_temperature", "unfreeze_blocks"),
+    "lora_rank",
 )
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -103,6 +106,7 @@ class Recipe(_Strict):
     `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own;
     with `portrait` the square is squeezed to about 4/7 of its width, for every method that is not
     restricted to squares (MBA-Net and RGA-Net are).
+    `mean_std` "own" are the colours that the backbone's weights were trained with.
     `teacher` is a backbone to learn from, with the weights that ship; only pre-training has one.
     `train_mean_std` normalises training images differently from test images, a mistake that a
     control may repeat; "" for the same.
@@ -119,7 +123,7 @@ class Recipe(_Strict):
     teacher: str = ""
     last_stride: Literal[1, 2] = 1
     image_size: Annotated[int, Field(ge=0)] = 0
-    mean_std: Literal["imagenet", "clip", "half"]
+    mean_std: Literal["imagenet", "clip", "half", "own"] | Colours
     train_mean_std: Literal["", "imagenet", "clip", "half", "none"] = ""
     geometry: Literal["squash", "crop"]
     portrait: bool = False

@@ -25,9 +25,9 @@ from handid.runner.options import (
     inputs,
     merged,
     path_of,
-    read_yaml,
     same_name,
 )
+from handid.runner.plain import read_yaml
 from handid.runner.privacy import Mask, absolute_paths
 from handid.runner.refusal import Refused, close, short
 

@@ -58,9 +58,11 @@ class Mask:
 
 
 def absolute_paths(content: Any) -> Iterator[str]:
-    """All texts in nested lists and mappings that are absolute paths."""
-    if isinstance(content, str) and os.path.isabs(content):
-        yield content
+    """All texts in nested lists and mappings that are absolute paths, or end in one (NAME:PATH)."""
+    if isinstance(content, str):
+        path = content if os.path.isabs(content) else content.rpartition(":")[2]
+        if os.path.isabs(path):
+            yield path
     elif isinstance(content, Mapping):
         for value in content.values():
             yield from absolute_paths(value)

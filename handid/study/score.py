@@ -125,7 +125,7 @@ def _about(experiment: Experiment, target: Target, splits: Splits) -> dict[str, 
     return {
         "system": experiment.system.key,
         "method": experiment.title,
-        "backbone": experiment.backbone,
+        "backbone": experiment.backbone_label,
         "train_set": str(experiment.target),
         "test_set": str(target),
         "n_queries": len(query),

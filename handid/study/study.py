@@ -11,7 +11,7 @@ from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, network, score, settings, texts, words
+from handid.study import ask, audit, look, network, score, settings, size, texts, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs
@@ -168,6 +168,10 @@ class Study:
         """Write all scores' rows and CMC curves as the notebook's results; return the rows."""
         return rows.write(scores, self.settings.work, notebook)
 
+    def sizes(self, experiments: Iterable[Experiment]) -> pd.DataFrame:
+        """What their networks cost, see size.sizes."""
+        return size.sizes(experiments, self.photographs, self.engine)
+
     # --- a closer look ------------------------------------------------------------------------
 
     def load(self, experiment: Experiment) -> method.Method:
@@ -209,7 +213,7 @@ class Study:
         targets = {target.set: target for target in self.targets}.values()
         experiments = [
             self.experiment(recipe, name, target, changes={"flip_average": False}, control=control)
-            for target, name in product(targets, self.settings.backbones)
+            for target, name in product(targets, ask.readers(self.settings.backbones))
         ]
         return ask.answers(experiments, questions, self.photographs, self.engine)
 

@@ -127,7 +127,7 @@ def test_the_two_zero_shot_recipes_differ_in_their_geometry_alone():
     published, squash = (recipes.load(f"clip_zero_shot{end}", "vit") for end in ("", "_squash"))
     assert (published.geometry, squash.geometry) == ("crop", "squash")
     assert but(published, "name", "title", "geometry") == but(squash, "name", "title", "geometry")
-    assert published.stages == [] and published.last_stride == 2 and published.mean_std == "clip"
+    assert published.stages == [] and published.last_stride == 2 and published.mean_std == "own"
 
 
 @pytest.mark.parametrize("name", ["raw_pixels", "colour_histogram"])

@@ -44,6 +44,8 @@ def test_lists_and_mappings_are_masked_and_pictures_are_not(mask):
 def test_absolute_paths_are_found_at_any_depth():
     content = {"work": "/w", "data": {"11k": "/a", "HD": ""}, "seeds": [0, "/b"], "name": "x/y"}
     assert list(privacy.absolute_paths(content)) == ["/w", "/a", "/b"]
+    backbones = ["ViT-B-16:/c/w.pt", "timm:resnet50:/d.pth", "ViT-B-32:openai", "RN50"]
+    assert list(privacy.absolute_paths({"backbones": backbones})) == ["/c/w.pt", "/d.pth"]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,14 @@ def test_the_preface_says_whose_the_small_clips_weights_are(lab):
     assert "people who are not in this study" in words and "random" not in words
 
 
+def test_the_preface_names_the_weights_of_each_backbone(lab):
+    backbones = ["mini-ViT", "ViT-B-32:laion2b_s34b_b79k", "mini-RN", "ViT-S-16:random"]
+    lines = lab.having(backbones=backbones, weights="").preface().splitlines()
+    assert any(line.startswith("- mini-ViT, mini-RN: **this package's own") for line in lines)
+    assert "- ViT-B-32:laion2b_s34b_b79k: weights `laion2b_s34b_b79k`" in lines
+    assert any(line.startswith("- ViT-S-16:random: **random weights**") for line in lines)
+
+
 def test_the_machine_is_told_without_its_or_the_users_name(lab):
     environment = machine.environment("cpu")
     assert environment["device"] == "cpu" and environment["torch"]

@@ -8,13 +8,20 @@ from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
 from handid.report.sentences.research import research_questions
-from handid.report.sentences.untrained import floors, level, questions, zero_shot
+from handid.report.sentences.untrained import (
+    best_backbone,
+    floors,
+    level,
+    questions,
+    zero_shot,
+)
 from handid.report.sentences.verdicts import Verdict, verdict
 
 __all__ = [
     "Verdict",
     "ablation",
     "added",
+    "best_backbone",
     "counts",
     "data",
     "floors",

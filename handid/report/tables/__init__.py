@@ -21,6 +21,7 @@ from handid.report.tables.scores import (
     where,
     wide,
 )
+from handid.report.tables.sizes import backbones, trained
 from handid.report.tables.words import (
     confusions,
     nearest_words,
@@ -30,6 +31,7 @@ from handid.report.tables.words import (
 
 __all__ = [
     "PUBLISHED_COUNTS",
+    "backbones",
     "beside_counts",
     "beside_published",
     "by_target",
@@ -47,6 +49,7 @@ __all__ = [
     "questions_table",
     "scores_by_target",
     "setting",
+    "trained",
     "validation_beside_test",
     "where",
     "wide",

@@ -118,12 +118,12 @@ def validation_beside_test(experiments: Iterable, scores: Iterable[Score]) -> pd
         best = experiment.recipe.select == "best"
         kept = validation.max() if best else validation.iloc[-1:].max()  # NaN: none held out
         target = str(experiment.target)
-        key = [experiment.system.key, experiment.backbone, target, target, experiment.seed]
+        key = [experiment.system.key, experiment.backbone_label, target, target, experiment.seed]
         test = tests[(tests[keys] == key).all(axis=1)].iloc[0]
         lines.append(
             {
                 "method": experiment.title,
-                "backbone": experiment.backbone,
+                "backbone": experiment.backbone_label,
                 "train set": target,
                 "seed": experiment.seed,
                 "validation, held-out photographs": "none" if isnan(kept) else f"{100 * kept:.1f}",
