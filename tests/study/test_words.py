@@ -59,7 +59,6 @@ def test_the_preface_says_whose_the_small_clips_weights_are(lab):
 def test_the_preface_names_the_weights_of_each_backbone(lab):
     backbones = ["mini-ViT", "ViT-B-32:laion2b_s34b_b79k", "mini-RN", "ViT-S-16:random"]
     lines = lab.having(backbones=backbones, weights="").preface().splitlines()
-    print(lines)
     assert any(line.startswith("- mini-ViT, mini-RN: **this package's own") for line in lines)
     tag = r"laion2b\_s34b\_b79k"
     assert f"- ViT-B-32:{tag}: weights {tag}" in lines
