@@ -46,10 +46,11 @@ class Stage(_Strict):
 
     The rate of epoch e (from 0) rises linearly from `warmup_factor` times the peak over
     `warmup_epochs`; with `schedule` "step" it is multiplied by `decay` at each of `milestones`,
-    with "cosine" it falls along half a cosine after the warm-up, with "one_cycle" it rises over the
-    first 30 % of the epochs and falls over the rest. `clip_gradients` is the largest norm of all
-    gradients together, 0 for no limit. `loss_warmup` gives the epochs over which a loss's weight
-    rises linearly. With `encode_once` the image encoder is frozen: each training image is
+    with "cosine" it falls along half a cosine after the warm-up, with "cosine_from_start" along one
+    that began with the first epoch and ends at `last_factor` in the last, with "one_cycle" it rises
+    over the first 30 % of the epochs and falls over the rest. `clip_gradients` is the largest norm
+    of all gradients together, 0 for no limit. `loss_warmup` gives the epochs over which a loss's
+    weight rises linearly. With `encode_once` the image encoder is frozen: each training image is
     encoded once, as at test, and the method gets these features instead of images; nothing is
     validated. `optimiser` "muon" (Jordan et al. 2024) moves the matrices that a method marks, and
     AdamW the rest.
@@ -65,7 +66,8 @@ class Stage(_Strict):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     warmup_factor: Fraction = 0.01
-    schedule: Literal["step", "cosine", "one_cycle"] = "step"
+    schedule: Literal["step", "cosine", "cosine_from_start", "one_cycle"] = "step"
+    last_factor: Fraction = 0.0
     milestones: list[int] = []
     decay: Fraction = 0.5
     clip_gradients: Annotated[float, Field(ge=0)] = 0.0

@@ -63,7 +63,7 @@ def score(
     """
     table, splits = photographs.table(target.set), _splits(target, photographs, task, image)
     about = _about(experiment, target, splits) | {"synthetic": photographs.is_synthetic(target)}
-    about |= {"task": task, "image": image}
+    about |= {"task": task, "image": image, "mirror": experiment.recipe.flip_average}
     embed = partial(_embeddings, experiment, table, photographs, engine, image)
     query_vectors, gallery_vectors = _vectors(embed, splits, tasks.TASKS[task].mirrored)
     match = tasks.TASKS[task].match
@@ -145,7 +145,7 @@ def _rows(about: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
         low, high = statistics.interval(values[name], people)
         figures = {"value": values[name].mean(), "low": low, "high": high}
         rows.append({**about, "metric": name, **{k: 100 * v for k, v in figures.items()}})
-    return pd.DataFrame(rows)[COLUMNS]
+    return pd.DataFrame(rows)[[*COLUMNS, "mirror"]]
 
 
 def pairs(
