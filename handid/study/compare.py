@@ -108,6 +108,23 @@ def material(
     )
 
 
+def refusal(experiment: Experiment, task: str, photographs: Photographs) -> str:
+    """Why an experiment's target cannot show a task, in one sentence; empty if it can.
+
+    Raises:
+        ValueError: one sentence, if the task is unknown.
+    """
+    table, view = photographs.table(experiment.target.set), photographs.view(experiment.target)
+    sentence = tasks.refusal(table, view, task)
+    if sentence or task != tasks.BURSTS_APART:
+        return sentence
+    tests = photographs.halves(experiment.target)[1]
+    several = int((tests.groupby("subject")["burst"].nunique() > 1).sum())
+    if several > 1:
+        return ""
+    return f"Task '{task}' cannot be judged: {several} test person has photographs of two bursts."
+
+
 def of_tests(found: Material) -> Comparisons:
     """Each photograph of the test people with each other one, once, and none with itself."""
     one, other = found.asked, found.searched
