@@ -3,6 +3,7 @@
 A sentence never says more than its interval: see `verdict`.
 """
 
+from handid.report.sentences.evidence import about_worth, examiners, groups, worth
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
@@ -20,12 +21,15 @@ from handid.report.sentences.verdicts import Verdict, verdict
 __all__ = [
     "Verdict",
     "ablation",
+    "about_worth",
     "added",
     "best_backbone",
     "counts",
     "data",
+    "examiners",
     "floors",
     "gain",
+    "groups",
     "helps",
     "holds",
     "level",
@@ -41,5 +45,6 @@ __all__ = [
     "texts",
     "verdict",
     "versions",
+    "worth",
     "zero_shot",
 ]

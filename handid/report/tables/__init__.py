@@ -1,5 +1,13 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
+from handid.report.tables.evidence import (
+    by_place,
+    decisions,
+    group_ratios,
+    setting_of,
+    validation,
+    worths,
+)
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
     beside_counts,
@@ -34,11 +42,14 @@ __all__ = [
     "backbones",
     "beside_counts",
     "beside_published",
+    "by_place",
     "by_target",
     "chance",
     "confusions",
+    "decisions",
     "deletion",
     "draws",
+    "group_ratios",
     "mean_deletion",
     "nearest_words",
     "of_controls",
@@ -49,8 +60,11 @@ __all__ = [
     "questions_table",
     "scores_by_target",
     "setting",
+    "setting_of",
     "trained",
+    "validation",
     "validation_beside_test",
     "where",
     "wide",
+    "worths",
 ]
