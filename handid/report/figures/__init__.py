@@ -2,7 +2,7 @@
 
 from handid.report.figures.curves import cmc, loss_parts, training
 from handid.report.figures.intervals import differences, questions, scores
-from handid.report.figures.matrices import confusion, grids, similarities
+from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person
 from handid.report.figures.pictures import contact_sheet, retrieval, similarity_maps
 from handid.report.figures.style import Drawing
@@ -15,6 +15,7 @@ __all__ = [
     "contact_sheet",
     "differences",
     "grids",
+    "heat_maps",
     "images_per_person",
     "loss_parts",
     "questions",

@@ -8,6 +8,7 @@ from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
 from handid.report.sentences.research import research_questions
+from handid.report.sentences.survival import controls, survival
 from handid.report.sentences.untrained import floors, level, questions, zero_shot
 from handid.report.sentences.verdicts import Verdict, verdict
 
@@ -15,6 +16,7 @@ __all__ = [
     "Verdict",
     "ablation",
     "added",
+    "controls",
     "counts",
     "data",
     "floors",
@@ -31,6 +33,7 @@ __all__ = [
     "research_questions",
     "specialised",
     "summary",
+    "survival",
     "texts",
     "verdict",
     "versions",

@@ -21,6 +21,7 @@ from handid.report.tables.scores import (
     where,
     wide,
 )
+from handid.report.tables.survival import survival, survival_grids
 from handid.report.tables.words import (
     confusions,
     nearest_words,
@@ -47,6 +48,8 @@ __all__ = [
     "questions_table",
     "scores_by_target",
     "setting",
+    "survival",
+    "survival_grids",
     "validation_beside_test",
     "where",
     "wide",
