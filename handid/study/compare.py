@@ -86,13 +86,13 @@ def material(
     extra = table[(table["role"] == "distractor") & (table["view"] == view)]
     failed = _failed(experiment, photographs, tests)
     names = protocol.in_order(table["subject"])
+    embed = networks.Embedder(experiment, photographs, engine)
 
     def part(rows: pd.DataFrame, *, mirrored: bool = False) -> Part:
         rows = _in_order(rows)
         vectors = np.zeros((0, 1))
         if len(rows):
-            parts = (experiment, rows, photographs, engine)
-            vectors = networks.embed_rows(*parts, mirrored=mirrored)
+            vectors = embed(rows, mirrored=mirrored)
         return Part(_unit(vectors), _codes(rows, names), rows["burst"].to_numpy())
 
     asked = _with_failures(part(tests), _codes(failed, names))
@@ -115,7 +115,7 @@ def refusal(experiment: Experiment, task: str, photographs: Photographs) -> str:
         ValueError: one sentence, if the task is unknown.
     """
     table, view = photographs.table(experiment.target.set), photographs.view(experiment.target)
-    sentence = tasks.refusal(table, view, task)
+    sentence = tasks.obstacle(table, view, task)
     if sentence or task != tasks.BURSTS_APART:
         return sentence
     tests = photographs.halves(experiment.target)[1]

@@ -11,7 +11,7 @@ from handid.report.figures.evidence import (
     tippett,
 )
 from handid.report.figures.intervals import differences, questions, scores
-from handid.report.figures.matrices import confusion, grids, similarities
+from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person
 from handid.report.figures.pictures import contact_sheet, retrieval, similarity_maps
 from handid.report.figures.style import Drawing
@@ -27,6 +27,7 @@ __all__ = [
     "entropy",
     "grids",
     "group_errors",
+    "heat_maps",
     "images_per_person",
     "loss_parts",
     "open_set",

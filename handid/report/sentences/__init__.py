@@ -9,6 +9,7 @@ from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
 from handid.report.sentences.research import research_questions
+from handid.report.sentences.survival import controls, survival
 from handid.report.sentences.untrained import (
     best_backbone,
     floors,
@@ -24,6 +25,7 @@ __all__ = [
     "about_worth",
     "added",
     "best_backbone",
+    "controls",
     "counts",
     "data",
     "examiners",
@@ -42,6 +44,7 @@ __all__ = [
     "research_questions",
     "specialised",
     "summary",
+    "survival",
     "texts",
     "verdict",
     "versions",

@@ -30,6 +30,7 @@ from handid.report.tables.scores import (
     wide,
 )
 from handid.report.tables.sizes import backbones, trained
+from handid.report.tables.survival import survival, survival_grids
 from handid.report.tables.words import (
     confusions,
     nearest_words,
@@ -63,6 +64,8 @@ __all__ = [
     "setting_of",
     "trained",
     "validation",
+    "survival",
+    "survival_grids",
     "validation_beside_test",
     "where",
     "wide",
