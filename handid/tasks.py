@@ -81,17 +81,16 @@ def counts(table: pd.DataFrame, view: str) -> pd.DataFrame:
     """
     rows, people = [], halves(table, view)[1]["subject"].nunique()
     for task in TASKS:
-        try:
-            query, gallery = next(draws(table, view, task, runs=1))
-        except ValueError:
+        if obstacle(table, view, task):
             continue
+        query, gallery = next(draws(table, view, task, runs=1))
         asking = query["subject"].nunique()
         row = {"task": task, "people": asking, "left out": people - asking}
         rows.append(row | {"queries": len(query), "gallery": len(gallery)})
     return pd.DataFrame(rows)
 
 
-def refusal(table: pd.DataFrame, view: str, task: str) -> str:
+def obstacle(table: pd.DataFrame, view: str, task: str) -> str:
     """Why a view cannot answer a task, in one sentence; empty if it can.
 
     Args:

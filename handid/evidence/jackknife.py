@@ -28,11 +28,12 @@ def intervals(
         level: in (0, 1).
 
     Returns:
-        One (value, low, high) per figure; low and high are NaN below three people.
+        One (value, low, high) per figure; low and high are NaN below three people, or where
+        one of them has all mated comparisons.
     """
     values = np.asarray(statistic(mated[0], nonmated[0]), dtype=np.float64)
     people = np.unique(np.concatenate([mated[1], nonmated[1].ravel()]))
-    if len(people) < 3:
+    if len(people) < 3 or len(np.unique(mated[1])) < 2:
         return [(float(value), float("nan"), float("nan")) for value in values]
     without = []
     for person in people:

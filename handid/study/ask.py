@@ -47,7 +47,7 @@ def of_every_set(
     plain = {"flip_average": False}
     asked = [
         experiments.one(system, name, target, changes=plain)
-        for target, name in product(targets, photographs.settings.backbones)
+        for target, name in product(targets, readers(photographs.settings.backbones))
     ]
     return answers(asked, questions, photographs, engine)
 
@@ -105,7 +105,7 @@ def readers(backbones: Iterable[str]) -> list[str]:
             silent[backbone.label(name)] = str(error)
     if silent:
         reasons = " ".join(dict.fromkeys(silent.values()))
-        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=4)
+        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=5)
     return able
 
 

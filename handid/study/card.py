@@ -62,7 +62,7 @@ def card(experiment: Experiment, score: Score) -> str:
     is_drawn = bool(first["synthetic"])
     ours = is_drawn and experiment.backbone in ("mini-ViT", "mini-RN")
     figures = [
-        f"| {METRIC_NAMES[row.metric]} | {row.value:.1f} | {row.low:.1f} | {row.high:.1f} |"
+        f"| {METRIC_NAMES[str(row.metric)]} | {row.value:.1f} | {row.low:.1f} | {row.high:.1f} |"
         for row in rows.itertuples()
     ]
     has_calibration = any(experiment.folder.glob("calibration-*.json"))

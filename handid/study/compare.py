@@ -86,13 +86,13 @@ def material(
     extra = table[(table["role"] == "distractor") & (table["view"] == view)]
     failed = _failed(experiment, photographs, tests)
     names = protocol.in_order(table["subject"])
+    embed = networks.Embedder(experiment, photographs, engine)
 
     def part(rows: pd.DataFrame, *, mirrored: bool = False) -> Part:
         rows = _in_order(rows)
         vectors = np.zeros((0, 1))
         if len(rows):
-            parts = (experiment, rows, photographs, engine)
-            vectors = networks.embed_rows(*parts, mirrored=mirrored)
+            vectors = embed(rows, mirrored=mirrored)
         return Part(_unit(vectors), _codes(rows, names), rows["burst"].to_numpy())
 
     asked = _with_failures(part(tests), _codes(failed, names))
@@ -106,6 +106,23 @@ def material(
         len(failed),
         names,
     )
+
+
+def refusal(experiment: Experiment, task: str, photographs: Photographs) -> str:
+    """Why an experiment's target cannot show a task, in one sentence; empty if it can.
+
+    Raises:
+        ValueError: one sentence, if the task is unknown.
+    """
+    table, view = photographs.table(experiment.target.set), photographs.view(experiment.target)
+    sentence = tasks.obstacle(table, view, task)
+    if sentence or task != tasks.BURSTS_APART:
+        return sentence
+    tests = photographs.halves(experiment.target)[1]
+    several = int((tests.groupby("subject")["burst"].nunique() > 1).sum())
+    if several > 1:
+        return ""
+    return f"Task '{task}' cannot be judged: {several} test person has photographs of two bursts."
 
 
 def of_tests(found: Material) -> Comparisons:

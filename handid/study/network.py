@@ -1,8 +1,8 @@
 """An experiment's network: built, loaded, and embedding photographs."""
 
 import json
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -67,19 +67,6 @@ def load(experiment: Experiment, device: str) -> method.Method:
     return network.to(device).eval()
 
 
-def name(experiment: Experiment, engine: Engine) -> str:
-    """A digest of all that makes the experiment's embeddings: only those of one name compare."""
-    return embed.fingerprint(load(experiment, engine.device), _salt(experiment, engine))
-
-
-def _salt(experiment: Experiment, engine: Engine) -> str:
-    """What changes an embedding beside weights and pixels; a view in a prompt does not."""
-    recipe = experiment.recipe
-    salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
-    salt += [engine.precision, experiment.code, machine.arithmetic(engine.device)]
-    return json.dumps(salt)
-
-
 def images(
     experiment: Experiment, rows: pd.DataFrame, photographs: Photographs, image: str = WHOLE
 ) -> np.ndarray:
@@ -102,37 +89,68 @@ def embed_images(
     )
 
 
-def embed_rows(
-    experiment: Experiment,
-    rows: pd.DataFrame,
-    photographs: Photographs,
-    engine: Engine,
-    image: str = WHOLE,
-    *,
-    mirrored: bool = False,
-) -> np.ndarray:
-    """[rows, D] embeddings of photographs, from the cache on disk where they are in it.
+class Embedder:
+    """An experiment's network, loaded once, with the cache of what it embedded before.
 
     Args:
         experiment: whose network.
-        rows: of a table.
         photographs: of the study.
         engine: device and precision.
-        image: what is made of the photographs, see image.alter.Alteration.
-        mirrored: left and right exchanged.
     """
-    recipe = experiment.recipe
-    prepare = prepared(recipe)
-    pictures = images(experiment, rows, photographs, image)
-    if mirrored:
-        pictures = np.ascontiguousarray(pictures[:, :, ::-1])
-    network = load(experiment, engine.device)
-    return embed.embed_once(
-        network,
-        pictures,
-        prepare,
-        folder=Path(photographs.work) / "cache" / "embeddings",
-        salt=_salt(experiment, engine),  # the weights are in the key by their content
-        flip_average=recipe.flip_average,
-        autocast=engine.autocast,
-    )
+
+    def __init__(self, experiment: Experiment, photographs: Photographs, engine: Engine):
+        self.experiment, self.photographs, self.engine = experiment, photographs, engine
+
+    @cached_property
+    def _network(self) -> method.Method:
+        return load(self.experiment, self.engine.device)
+
+    @cached_property
+    def model(self) -> str:
+        """A digest of the network and all else that makes its embeddings: only such compare."""
+        return embed.fingerprint(self._network, self._salt)
+
+    @property
+    def _salt(self) -> str:
+        """What else decides an embedding: a view in a prompt, say, is not in the weights."""
+        recipe, experiment = self.experiment.recipe, self.experiment
+        salt = [experiment.options, recipe.mean_std, recipe.portrait, recipe.last_stride]
+        salt += [recipe.flip_average, self.engine.precision, experiment.code]
+        return json.dumps([*salt, machine.arithmetic(self.engine.device)])
+
+    def fill(self, paths: Mapping[str, Iterable[str]]) -> None:
+        """Make altered photographs (image -> files) as the network needs them; see altered."""
+        shape = (self.experiment.recipe.geometry, self.experiment.image_size)
+        altered.fill(paths, self.photographs, shape)
+
+    def __call__(
+        self, rows: pd.DataFrame, image: str = WHOLE, *, mirrored: bool = False
+    ) -> np.ndarray:
+        """[rows, D] embeddings of photographs, from the cache on disk where they are in it.
+
+        Args:
+            rows: of a table.
+            image: what is made of the photographs, see image.alter.Alteration.
+            mirrored: left and right exchanged.
+        """
+        recipe, experiment = self.experiment.recipe, self.experiment
+        pictures = images(experiment, rows, self.photographs, image)
+        if mirrored:
+            pictures = np.ascontiguousarray(pictures[:, :, ::-1])
+        return embed.embed_once(
+            self._network,
+            pictures,
+            prepared(recipe),
+            folder=Path(self.photographs.work) / "cache" / "embeddings",
+            salt=self._salt,
+            model=self.model,
+            flip_average=recipe.flip_average,
+            autocast=self.engine.autocast,
+        )
+
+
+def embed_rows(
+    experiment: Experiment, rows: pd.DataFrame, photographs: Photographs, engine: Engine
+) -> np.ndarray:
+    """[rows, D] embeddings of photographs as they are, see Embedder."""
+    return Embedder(experiment, photographs, engine)(rows)

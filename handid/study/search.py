@@ -79,10 +79,13 @@ def find(
     pictures = [_pictures(experiment, rows, photographs) for rows in (enrolled, questions)]
     _refuse_twins(enrolled, pictures[0])
     _tell_of_copies(questions, *pictures)
-    name = network.name(experiment, engine)
+    embed = network.Embedder(experiment, photographs, engine)
     known, asked = (
-        search.Embedded(network.embed_rows(experiment, rows, photographs, engine), names, name)
-        for rows, names in ((enrolled, enrolled["identity"]), (questions, questions["name"]))
+        search.Embedded(embed(rows), names, embed.model)
+        for rows, names in (
+            (enrolled, enrolled["identity"].tolist()),
+            (questions, questions["name"].tolist()),
+        )
     )
     found = search.candidates(asked, known, top)
     known_rates = _record(experiment, photographs, engine)
@@ -102,7 +105,7 @@ def find(
 def write(found: Found, work: str | Path) -> Path:
     """Write the candidates as search/candidates.csv of the products' folder; return the file."""
     file = Path(work) / "search" / "candidates.csv"
-    names = [found.questions[number] for number in found.candidates["question"]]
+    names = [found.questions[number] for number in found.candidates["question"].tolist()]
     table = found.candidates.drop(columns="photograph").assign(question=names)
     with disk.whole(file) as part:
         table.to_csv(part, index=False, float_format="%.6g")

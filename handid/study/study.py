@@ -1,39 +1,24 @@
 """The verbs that notebooks call. It holds no science: each verb is one call of another room."""
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from handid import method, protocol, saliency, train
+from handid import protocol, train
 from handid.data.sets import Target
-from handid.evidence.record import Record
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.report.worth import Worth
-from handid.study import (
-    ask,
-    audit,
-    look,
-    model,
-    network,
-    score,
-    search,
-    settings,
-    size,
-    texts,
-    words,
-    worth,
-)
+from handid.study import ask, audit, look, score, settings, size, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
+from handid.study.looks import Looks
 from handid.study.photographs import Photographs
 from handid.synthetic import caption
 
 
-class Study:
+class Study(Looks):
     """Photographs, backbones and products of one run of the study.
 
     Args:
@@ -127,13 +112,7 @@ class Study:
     def experiments(
         self, *names: str, controls: Sequence[str] = ("",), changes: dict | None = None
     ) -> list[Experiment]:
-        """Recipes, with each of some controls, on every target, backbone and seed.
-
-        Args:
-            names: recipes.
-            controls: of each of them; "" is the recipe as it is.
-            changes: recipe values to replace.
-        """
+        """Recipes, with controls, on every target, backbone and seed, see Experiments.all."""
         return self._experiments.all(*names, controls=controls, changes=changes)
 
     def untrained(self, *names: str, changes: dict | None = None) -> list[Experiment]:
@@ -178,48 +157,6 @@ class Study:
         """What their networks cost, see size.sizes."""
         return size.sizes(experiments, self.photographs, self.engine)
 
-    # --- what a match is worth ----------------------------------------------------------------
-
-    def worth(
-        self, experiments: Sequence[Experiment], tasks: Iterable[str], set_to: float
-    ) -> list[Worth]:
-        """What a match is worth with each experiment, by task that its target can show.
-
-        Args:
-            experiments: each is tested on its own target; seeds of one are put together.
-            tasks: keys of tasks.TASKS; a warning says which a target cannot show.
-            set_to: false match rate and FPIR to which development people set the thresholds.
-        """
-        return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
-
-    def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
-        """The calibration kept with an experiment, made first if need be, see worth.calibration."""
-        return worth.calibration(experiment, task, self.photographs, self.engine)
-
-    # --- a closer look ------------------------------------------------------------------------
-
-    def load(self, experiment: Experiment) -> method.Method:
-        """The experiment's method with its weights, on the study's device."""
-        return network.load(experiment, self.engine.device)
-
-    def matches(
-        self, experiment: Experiment, *, queries: int = 6, top: int = 5, show: bool = True
-    ) -> look.Matches:
-        """Some queries with their best matches, see look.matches."""
-        how = {"queries": queries, "top": top, "show": show}
-        return look.matches(experiment, self.photographs, self.engine, **how)
-
-    def similarity_maps(
-        self, experiment: Experiment, *, queries: int = 4, orders: int = 19, show: bool = True
-    ) -> saliency.Maps:
-        """Where similarities come from, see look.similarity_maps."""
-        how = {"queries": queries, "orders": orders, "show": show}
-        return look.similarity_maps(experiment, self.photographs, self.engine, **how)
-
-    def texts(self, experiment: Experiment, shown: int = 4, top: int = 3) -> texts.Texts:
-        """What a text branch learned of its training people, see texts.texts_of."""
-        return texts.texts_of(experiment, self.photographs, self.engine, shown=shown, top=top)
-
     def ask(
         self,
         recipe: str = "clip_zero_shot",
@@ -227,61 +164,9 @@ class Study:
         control: str = "",
         questions: Sequence[caption.Question] = caption.QUESTIONS,
     ) -> pd.DataFrame:
-        """Ask every backbone zero-shot questions about every photograph, see ask.answers.
-
-        Args:
-            recipe: an untrained CLIP's: gives the preprocessing.
-            control: one of its controls.
-            questions: as caption.QUESTIONS.
-        """
-        targets = {target.set: target for target in self.targets}.values()
-        experiments = [
-            self.experiment(recipe, name, target, changes={"flip_average": False}, control=control)
-            for target, name in product(targets, ask.readers(self.settings.backbones))
-        ]
-        return ask.answers(experiments, questions, self.photographs, self.engine)
         """Ask every backbone zero-shot questions about every photograph, see ask.of_every_set."""
         system, parts = System(recipe, control), (self._experiments, self.photographs, self.engine)
         return ask.of_every_set(system, questions, *parts)
-
-    # --- own photographs, and models that are handed on --------------------------------------
-
-    def search(
-        self,
-        experiment: Experiment,
-        enrolled: str = "enrolled",
-        questions: str = "questions",
-        *,
-        top: int = 5,
-        show: bool = True,
-    ) -> search.Found:
-        """Whose hands photographs show, see search.find; writes search/candidates.csv.
-
-        Args:
-            experiment: whose embeddings are compared.
-            enrolled: name of the data set of known people.
-            questions: name of the data set, or plain folder, to ask about; where the study has
-                neither, test people of the experiment's target are enrolled and asked about.
-            top: candidates per question.
-            show: False numbers people and questions, and puts grey squares in the place of every
-                photograph; the file keeps the names.
-        """
-        how = {"sets": (enrolled, questions), "top": top}
-        found = search.find(experiment, self.photographs, self.engine, **how)
-        search.write(found, self.settings.work)
-        return found if show else search.without_names(found)
-
-    def candidates(
-        self, found: search.Found, count: int, *, show: bool = True
-    ) -> tuple[list[search.Asked], list[list[search.Answer]]]:
-        """Pictures of the first questions and of their candidates, see search.pictures."""
-        return search.pictures(found, self.photographs, count, show)
-
-    def export(self, experiment: Experiment, folder: str) -> str:
-        """Write a model that can be handed on into a new folder ("" for none); say it in words."""
-        if not folder:
-            return "No folder is named for the model: it is not handed on."
-        return model.export(experiment, settings.located(folder), self.score(experiment))
 
     # --- words --------------------------------------------------------------------------------
 

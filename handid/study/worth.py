@@ -21,7 +21,6 @@ from handid.report.worth import Worth
 from handid.study import compare
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
-from handid.tasks import refusal
 from handid.train import Engine
 
 SET_TO = 0.1  # false match rate and FPIR of thresholds where nobody says otherwise
@@ -107,10 +106,9 @@ def of_all(
     experiments, found, refused = list(experiments), [], []
     several = len({one.backbone for one in experiments}) > 1
     for task, experiment in product(tasks, experiments):
-        target = experiment.target
-        sentence = refusal(photographs.table(target.set), photographs.view(target), task)
-        if sentence:
-            refused.append(f"Left out of every table and figure of {target}: {sentence}")
+        if sentence := compare.refusal(experiment, task, photographs):
+            where = photographs.label(experiment.target)
+            refused.append(f"Left out of every table and figure of {where}: {sentence}")
             continue
         name = f"{experiment.title}, {experiment.backbone}" if several else experiment.title
         found.append(of(experiment, task, photographs, engine, set_to=set_to, name=name))

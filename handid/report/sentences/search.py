@@ -48,7 +48,7 @@ def search(made: _Found) -> str:
         f"enrolled people ({made.title}){_threshold(made.record)}."
     )
     lone = found.groupby("question")["lone"].any()
-    odd = [questions[number] for number in lone.index[lone]]
+    odd = [name for name, far in zip(questions, lone, strict=True) if far]
     if odd:
         shown = ", ".join(odd[:_SHOWN]) + (" and others" if len(odd) > _SHOWN else "")
         text += (
