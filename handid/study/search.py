@@ -198,7 +198,8 @@ def _own(experiment: Experiment, photographs: Photographs) -> tuple[pd.DataFrame
     tests = tests.assign(identity=tests["subject"].astype(str))  # of one view
     last = tests.groupby("identity", sort=False).tail(1)
     people = protocol.in_order(tests["subject"])
-    chosen = np.random.default_rng(0).permutation(len(people))[: (len(people) + 1) // 2]
+    n_enrolled = max(2, (len(people) + 1) // 2)  # one person is no choice
+    chosen = np.random.default_rng(0).permutation(len(people))[:n_enrolled]
     enrolled = {people[number] for number in chosen}
     rest = tests.drop(last.index)
     known = rest[rest["subject"].isin(enrolled)]
