@@ -144,6 +144,7 @@ def test_a_set_of_ones_own_must_be_in_a_target_and_spares_what_the_profile_requi
 
 
 def test_a_profile_may_work_in_the_folder_of_another_and_reports_in_its_own(toys):
+    toys.notebook("00_x", "x = 1")
     toys.profile("description: x\nshares: demo\n", "first")
     plan = toys.plan("--profile", "first")
     assert plan.work == toys.plan("--profile", "demo").work
