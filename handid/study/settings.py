@@ -116,7 +116,7 @@ def _located(name: str, value: object) -> object:
         return str(located(value))
     if name == "data" and isinstance(value, dict):
         return {key: _folder(text) for key, text in value.items()}
-    if name == "weights" and isinstance(value, str) and located(value).exists():
+    if name == "weights" and isinstance(value, str) and value and located(value).exists():
         return str(located(value))
     return value
 
