@@ -105,7 +105,9 @@ class Plan:
         self._place = functools.cache(fingerprint.place)  # notebooks share folders of photographs
         selected = {notebook.find(name, self.notebooks) for name in options.only}
         injected = self._injected(selected or set(self.notebooks))
-        self.mask = Mask([folder, self.reports, self.work, *absolute_paths(injected)])
+        photographs = absolute_paths([values.get(DATA, {}) for values in injected.values()])
+        own = [folder, self.reports, self.work, *absolute_paths(injected)]
+        self.mask = Mask(own, photographs)
         self.tasks: dict[str, Task] = {}
         for stem in injected:
             self.tasks[stem] = self._task(self.notebooks[stem], injected[stem])

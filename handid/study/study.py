@@ -1,17 +1,29 @@
 """The verbs that notebooks call. It holds no science: each verb is one call of another room."""
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from handid import method, protocol, saliency, train
 from handid.data.sets import Target
+from handid.evidence.record import Record
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, network, score, settings, size, texts, words
+from handid.report.worth import Worth
+from handid.study import (
+    ask,
+    audit,
+    look,
+    network,
+    score,
+    settings,
+    size,
+    texts,
+    words,
+    worth,
+)
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs
@@ -122,11 +134,7 @@ class Study:
     def expect(
         self, *names: str, controls: Iterable[str] = (), changes: dict | None = None
     ) -> None:
-        """Refuse what cannot be built, loaded or fed, before anything is trained.
-
-        Raises:
-            ValueError: one sentence, see Experiments.expect.
-        """
+        """Refuse what cannot be built, loaded or fed, see Experiments.expect."""
         self._experiments.expect(*names, controls=controls, changes=changes)
 
     # --- scores -------------------------------------------------------------------------------
@@ -161,6 +169,24 @@ class Study:
         """What their networks cost, see size.sizes."""
         return size.sizes(experiments, self.photographs, self.engine)
 
+    # --- what a match is worth ----------------------------------------------------------------
+
+    def worth(
+        self, experiments: Sequence[Experiment], tasks: Iterable[str], set_to: float
+    ) -> list[Worth]:
+        """What a match is worth with each experiment, by task that its target can show.
+
+        Args:
+            experiments: each is tested on its own target; seeds of one are put together.
+            tasks: keys of tasks.TASKS; a warning says which a target cannot show.
+            set_to: false match rate and FPIR to which development people set the thresholds.
+        """
+        return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
+
+    def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
+        """The calibration kept with an experiment, made first if need be, see worth.calibration."""
+        return worth.calibration(experiment, task, self.photographs, self.engine)
+
     # --- a closer look ------------------------------------------------------------------------
 
     def load(self, experiment: Experiment) -> method.Method:
@@ -192,19 +218,9 @@ class Study:
         control: str = "",
         questions: Sequence[caption.Question] = caption.QUESTIONS,
     ) -> pd.DataFrame:
-        """Ask every backbone zero-shot questions about every photograph, see ask.answers.
-
-        Args:
-            recipe: an untrained CLIP's: gives the preprocessing.
-            control: one of its controls.
-            questions: as caption.QUESTIONS.
-        """
-        targets = {target.set: target for target in self.targets}.values()
-        experiments = [
-            self.experiment(recipe, name, target, changes={"flip_average": False}, control=control)
-            for target, name in product(targets, ask.readers(self.settings.backbones))
-        ]
-        return ask.answers(experiments, questions, self.photographs, self.engine)
+        """Ask every backbone zero-shot questions about every photograph, see ask.of_every_set."""
+        system, parts = System(recipe, control), (self._experiments, self.photographs, self.engine)
+        return ask.of_every_set(system, questions, *parts)
 
     # --- words --------------------------------------------------------------------------------
 

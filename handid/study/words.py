@@ -1,5 +1,6 @@
 """What a study says of itself: its name in titles, and what a run stands on."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def _about_backbones(settings: Settings) -> list[str]:
     by_weights: dict[str, list[str]] = {}
     for name in settings.backbones:
         weights = settings.weights or backbone.own_weights(name)
-        by_weights.setdefault(weights, []).append(backbone.label(name))
+        by_weights.setdefault(weights, []).append(plain(backbone.label(name)))
     return [f"- {', '.join(names)}: {_about(weights)}" for weights, names in by_weights.items()]
 
 
@@ -66,7 +67,12 @@ def _about(weights: str) -> str:
             "**this package's own small CLIP**, pre-trained on captioned synthetic hands of people "
             "who are not in this study (see MODEL_CARD.md); not OpenAI's."
         )
-    return f"weights `{Path(weights).name}`"
+    return f"weights {plain(Path(weights).name)}"
+
+
+def plain(name: str) -> str:
+    """A name that anybody may have chosen, as Markdown shows it: no sign in it means anything."""
+    return re.sub(r"([\\`*_{}\[\]()<>#|~$&!])", r"\\\1", " ".join(name.split()))
 
 
 def histories(experiments: Iterable[Experiment]) -> dict[str, pd.DataFrame]:

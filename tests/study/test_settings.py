@@ -82,6 +82,7 @@ def test_relative_paths_count_from_the_notebooks_wherever_they_run(monkeypatch, 
     assert made.data == {"11k": str(repository / "notebooks" / "photos"), "HD": "synthetic"}
     monkeypatch.setenv("HANDID_NOTEBOOKS", "/elsewhere/books")  # as the runner says
     assert settings.checked(work="../runs").work == "/elsewhere/runs"
+    assert settings.checked(work="../runs", weights="").weights == ""  # those in the names
 
 
 def test_no_weights_are_no_folder():

@@ -1,5 +1,13 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
+from handid.report.tables.evidence import (
+    by_place,
+    decisions,
+    group_ratios,
+    setting_of,
+    validation,
+    worths,
+)
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
     beside_counts,
@@ -22,6 +30,7 @@ from handid.report.tables.scores import (
     wide,
 )
 from handid.report.tables.sizes import backbones, trained
+from handid.report.tables.survival import survival, survival_grids
 from handid.report.tables.words import (
     confusions,
     nearest_words,
@@ -34,11 +43,14 @@ __all__ = [
     "backbones",
     "beside_counts",
     "beside_published",
+    "by_place",
     "by_target",
     "chance",
     "confusions",
+    "decisions",
     "deletion",
     "draws",
+    "group_ratios",
     "mean_deletion",
     "nearest_words",
     "of_controls",
@@ -49,8 +61,13 @@ __all__ = [
     "questions_table",
     "scores_by_target",
     "setting",
+    "setting_of",
     "trained",
+    "validation",
+    "survival",
+    "survival_grids",
     "validation_beside_test",
     "where",
     "wide",
+    "worths",
 ]

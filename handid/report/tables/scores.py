@@ -41,11 +41,26 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def setting(rows: pd.DataFrame) -> str:
-    """What is the same in every row of a table, in words: backbone, queries, people, gallery."""
+    """What is the same in every row of a table, in words: backbone, queries, people, gallery.
+
+    And which rows add the embedding of the mirror image at test, where the rows say so.
+    """
     means = mean_over_seeds(rows)
     same = {c: means[c].iloc[0] for c in ("backbone", *_COUNTS) if means[c].nunique() == 1}
     words = [str(same[c]) if c == "backbone" else f"{same[c]:,} {_COUNTS[c]}" for c in same]
+    words += _mirrors(rows)
     return re.sub(r"\b1 seeds", "1 seed", ", ".join(words))
+
+
+def _mirrors(rows: pd.DataFrame) -> list[str]:
+    """Who sees the mirror image too: a comparison of those who do and do not is of two things."""
+    if "mirror" not in rows or rows["mirror"].isna().any():
+        return []
+    added = rows["mirror"].astype(bool)
+    if added.all() or not added.any():
+        return [f"mirror images added at test: {'all' if added.all() else 'none'}"]
+    names = ", ".join(rows.loc[added, "method"].unique())
+    return [f"mirror images added at test by {names} alone"]
 
 
 def chance(rows: pd.DataFrame) -> str:
