@@ -235,7 +235,8 @@ def queue(plan: Plan) -> list[str]:
 def set_damaged_aside(trainings: Path) -> None:
     """Rename the folders of trainings whose products are damaged, so that they are made anew."""
     for products in sorted(trainings.glob(f"*/{disk.PRODUCTS}")):
-        if disk.damaged_product(products.parent):
+        is_aside = products.parent.name.endswith(disk.DAMAGED)
+        if not is_aside and disk.damaged_product(products.parent):
             say(f"{products.parent.name} is damaged: {disk.set_aside(products.parent).name}")
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -140,6 +141,23 @@ class Photographs:
         root = self._draw(name) if known.synthetic else Path(known.source)
         return data.read(root, accessories=accessories, missing=self.settings.missing)
 
+    def key(self, name: str) -> str:
+        """A digest of a data set: who, what, and what each photograph's file holds."""
+        table = self.table(name)
+        return fingerprint.table(table, self._contents(list(table["path"])))
+
+    def _contents(self, paths: list[str]) -> list[str]:
+        """SHA-256 of each file, read once while neither its size nor a time of it changes."""
+        file = self.work / "cache" / "contents.json"
+        known, status = disk.read_json(file), {p: [*fingerprint.status(p)] for p in paths}
+        absent = [p for p in paths if not _is_of(known.get(p), status[p])]
+        if absent:
+            with ThreadPoolExecutor() as pool:
+                digests = pool.map(fingerprint.file, absent)
+                known |= {p: [*status[p], one] for p, one in zip(absent, digests, strict=True)}
+            disk.write_json(file, known)
+        return [known[path][-1] for path in paths]
+
     def halves(self, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Rows that train and rows that test, see protocol.halves."""
         return protocol.halves(self.table(target.set), self.view(target))
@@ -208,6 +226,11 @@ class Photographs:
         if not show:
             return [np.full((size, size, 3), GREY, dtype=np.uint8)] * len(paths)
         return list(self.pixels(paths, ("squash", size)))
+
+
+def _is_of(known: object, status: list[int]) -> bool:
+    """Whether what was noted of a file's content is of the file as it is."""
+    return isinstance(known, list) and known[:-1] == status and isinstance(known[-1], str)
 
 
 def training_side(image_size: int) -> int:
