@@ -29,6 +29,13 @@ class Photographs:
         self.sets = {name: DataSet(name, source) for name, source in settings.data.items()}
         self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
         self._drawn: set[str] = set()  # sets whose drawings were looked at
+        self.said: set[str] = set()  # warnings; studies made of one another share them
+
+    def _warn(self, sentence: str) -> None:
+        """Warn once."""
+        if sentence not in self.said:
+            self.said.add(sentence)
+            warnings.warn(sentence, stacklevel=5)
 
     # --- targets ------------------------------------------------------------------------------
 
@@ -47,19 +54,14 @@ class Photographs:
             way = f"Give it with --data {absent[0].set}=PATH."
             if len(absent) == len(targets):
                 raise ValueError(f"{sentence}. {way}")
-            warnings.warn(
-                f"{sentence}: left out of every table and figure. {way}",
-                stacklevel=4,
-            )
+            self._warn(f"{sentence}: left out of every table and figure. {way}")
         there = [target for target in targets if target not in absent]
         obstacles = {target: self._obstacle(target) for target in there}
         hindered = [f"'{target}' ({why})" for target, why in obstacles.items() if why]
         if len(hindered) == len(there):
             raise ValueError(f"No target can be trained and tested: {'; '.join(hindered)}.")
         if hindered:
-            warnings.warn(
-                f"Left out of every table and figure: {'; '.join(hindered)}.", stacklevel=4
-            )
+            self._warn(f"Left out of every table and figure: {'; '.join(hindered)}.")
         return [target for target in there if not obstacles[target]]
 
     def _obstacle(self, target: Target) -> str:
@@ -139,7 +141,12 @@ class Photographs:
         if not known.source:
             raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
         root = self._draw(name) if known.synthetic else Path(known.source)
-        return data.read(root, accessories=accessories, missing=self.settings.missing)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            table = data.read(root, accessories=accessories, missing=self.settings.missing)
+        for one in heard:
+            self._warn(str(one.message))
+        return table
 
     def key(self, name: str) -> str:
         """A digest of a data set: who, what, and what each photograph's file holds."""
@@ -205,7 +212,7 @@ class Photographs:
         sentence = cache.describe(bad, len(table))
         if self.settings.missing == "error":
             raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
-        warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=4)
+        self._warn(f"{sentence}: left out, because missing is 'skip'.")
         return table[~table["path"].isin(bad)].reset_index(drop=True)
 
     # --- pixels -------------------------------------------------------------------------------
