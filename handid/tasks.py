@@ -65,7 +65,7 @@ def draws(
         return monte_carlo(table, view, runs, seed)
     if task == BURSTS_APART:
         return _bursts_apart(table, view, runs, seed)
-    return _other_view(table, view, _counterpart(table, view, task), runs, seed)
+    return _other_view(table, view, other_view(table, view, task), runs, seed)
 
 
 def counts(table: pd.DataFrame, view: str) -> pd.DataFrame:
@@ -81,14 +81,32 @@ def counts(table: pd.DataFrame, view: str) -> pd.DataFrame:
     """
     rows, people = [], halves(table, view)[1]["subject"].nunique()
     for task in TASKS:
-        try:
-            query, gallery = next(draws(table, view, task, runs=1))
-        except ValueError:
+        if obstacle(table, view, task):
             continue
+        query, gallery = next(draws(table, view, task, runs=1))
         asking = query["subject"].nunique()
         row = {"task": task, "people": asking, "left out": people - asking}
         rows.append(row | {"queries": len(query), "gallery": len(gallery)})
     return pd.DataFrame(rows)
+
+
+def obstacle(table: pd.DataFrame, view: str, task: str) -> str:
+    """Why a view cannot answer a task, in one sentence; empty if it can.
+
+    Args:
+        table: the table of handid.data, all views.
+        view: the view that asks.
+        task: a key of TASKS.
+
+    Raises:
+        ValueError: one sentence, if the task is unknown.
+    """
+    _check(task)
+    try:
+        draws(table, view, task, runs=1)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _check(task: str) -> None:
@@ -114,8 +132,13 @@ def _of_other_bursts(splits: Iterator[Split]) -> Iterator[Split]:
         yield query[apart], gallery
 
 
-def _counterpart(table: pd.DataFrame, view: str, task: str) -> str:
+def other_view(table: pd.DataFrame, view: str, task: str) -> str:
     """The view of the other hand, or of the other side.
+
+    Args:
+        table: the table of handid.data, all views.
+        view: the view that asks.
+        task: `other hand` or `other side`.
 
     Raises:
         ValueError: if the view's name has no such word, or the table lacks the other view.

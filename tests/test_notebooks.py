@@ -100,6 +100,7 @@ def test_the_results_hold_every_system_and_say_that_they_are_synthetic(reports):
         "CLIP-HandID",
     }
     systems |= {"CLIP-ZS (plain) random_weights", "Raw pixels", "Colour histogram"}
+    systems |= {"Raw pixels, centred", "Light", "Silhouette moments"}
     controls = ("public_code", "zero_token", "random_token", "flip")
     systems |= {f"CLIP-HandID {control}" for control in controls}
     trained = {"CLIP-FT", "CNN baseline", "GPA-Net", "CLIP-ReID", "PromptSG"}
@@ -157,7 +158,8 @@ def test_a_row_names_its_system_task_and_image(reports):
     systems = rows.groupby("method")["system"].unique()
     assert systems["CLIP-HandID zero_token"].tolist() == ["clip_handid_mini:zero_token"]
     assert systems["CLIP-FT untrained"].tolist() == ["clip_ft_mini:untrained"]
-    assert set(rows["task"]) == {"papers"} and set(rows["image"]) == {"whole"}
+    assert set(rows["task"]) == {"papers", "other hand", "other side"}
+    assert {"whole", "hand", "background"} <= set(rows["image"])
 
 
 def test_the_weights_are_named_where_a_network_is_used(reports):

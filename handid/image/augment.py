@@ -116,6 +116,28 @@ class Augmentation:
         return images
 
 
+def on_other_grounds(
+    images: Tensor, covers: Tensor, grounds: Tensor, share: float, generator: torch.Generator
+) -> Tensor:
+    """[B, H, W, 3] uint8: some of the photographs before the background of another.
+
+    A background that differs between two photographs of a hand cannot be learned for the hand.
+
+    Args:
+        images: [B, H, W, 3] uint8.
+        covers: [B, H, W, 1] uint8, 255 where the hand is.
+        grounds: [G, H, W, 3] uint8, photographs without their hands.
+        share: probability of another background, 0 to 1.
+        generator: on the CPU.
+    """
+    chosen = torch.rand(len(images), generator=generator) < share
+    others = torch.randint(len(grounds), (len(images),), generator=generator)
+    cover = covers.float() / 255
+    mixed = images * cover + grounds[others.to(grounds.device)] * (1 - cover)
+    chosen = chosen.to(images.device)[:, None, None, None]
+    return torch.where(chosen, mixed.round().to(torch.uint8), images)
+
+
 def _recolour(
     images: Tensor, jitter: tuple[float, float, float], generator: torch.Generator
 ) -> Tensor:

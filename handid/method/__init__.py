@@ -20,6 +20,8 @@ METHODS = {
     "clip_pretrain": "ClipPretrain",
     "raw_pixels": "RawPixels",
     "colour_histogram": "ColourHistogram",
+    "light": "Light",
+    "silhouette_moments": "SilhouetteMoments",
     "cnn_baseline": "CnnBaseline",
     "gpa_net": "GpaNet",
     "mba_net": "MbaNet",

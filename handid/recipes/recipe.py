@@ -95,6 +95,7 @@ class Augment(_Strict):
     flip: Fraction = 0.0
     jitter: tuple[Fraction, Fraction, Fraction] = (0.0, 0.0, 0.0)
     erasing: Fraction = 0.0
+    background: Fraction = 0.0
 
 
 class Recipe(_Strict):
@@ -107,6 +108,9 @@ class Recipe(_Strict):
     with `portrait` the square is squeezed to about 4/7 of its width, for every method that is not
     restricted to squares (MBA-Net and RGA-Net are).
     `mean_std` "own" are the colours that the backbone's weights were trained with.
+    `image` is what training photographs show, a region of image.regions or all of it. `centred`
+    subtracts the mean of the photographs that are compared from each embedding: for floors, whose
+    cosine is near 1 without it.
     `teacher` is a backbone to learn from, with the weights that ship; only pre-training has one.
     `train_mean_std` normalises training images differently from test images, a mistake that a
     control may repeat; "" for the same.
@@ -129,5 +133,9 @@ class Recipe(_Strict):
     portrait: bool = False
     flip_average: bool
     select: Literal["best", "last"] = "best"
+    image: Literal["whole", "hand", "silhouette", "hole", "background", "light", "texture"] = (
+        "whole"
+    )
+    centred: bool = False
     augment: Augment = Augment()
     stages: list[Stage]

@@ -1,6 +1,7 @@
 """What notebooks call: a Study, and what stands beside it."""
 
 from handid.study.study import Study, preface
+from handid.study.survey import Survey, survey
 from handid.study.words import histories
 
-__all__ = ["Study", "histories", "preface"]
+__all__ = ["Study", "Survey", "histories", "preface", "survey"]

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 from torch.nn import functional
 
 from handid import backbone
+from handid.recipes import System
 from handid.study import network as networks
 from handid.study.experiment import Experiment
+from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs, positions
 from handid.synthetic.caption import Question
 from handid.train import Engine
@@ -22,6 +25,31 @@ COLUMNS = [
     *("truth", "answer"),
 ]
 Asked = list[tuple[Question, pd.DataFrame]]
+
+
+def of_every_set(
+    system: System,
+    questions: Sequence[Question],
+    experiments: Experiments,
+    photographs: Photographs,
+    engine: Engine,
+) -> pd.DataFrame:
+    """`answers` of an untrained CLIP with every backbone about every data set.
+
+    Args:
+        system: the recipe of an untrained CLIP gives the preprocessing.
+        questions: as caption.QUESTIONS.
+        experiments: of the study.
+        photographs: of the study.
+        engine: device and precision.
+    """
+    targets = {target.set: target for target in photographs.targets}.values()
+    plain = {"flip_average": False}
+    asked = [
+        experiments.one(system, name, target, changes=plain)
+        for target, name in product(targets, readers(photographs.settings.backbones))
+    ]
+    return answers(asked, questions, photographs, engine)
 
 
 def answers(
@@ -77,7 +105,7 @@ def readers(backbones: Iterable[str]) -> list[str]:
             silent[backbone.label(name)] = str(error)
     if silent:
         reasons = " ".join(dict.fromkeys(silent.values()))
-        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=4)
+        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=5)
     return able
 
 
@@ -121,7 +149,7 @@ def _asked(questions: Sequence[Question], table: pd.DataFrame, name: str) -> Ask
         else:
             asked.append((replace(question, answers=shown), rows))
     if reasons:
-        warnings.warn(f"{name} is not asked: {', '.join(reasons)}.", stacklevel=4)
+        warnings.warn(f"{name} is not asked: {', '.join(reasons)}.", stacklevel=5)
     return asked
 
 

@@ -22,6 +22,8 @@ _PHOTOGRAPHS = (
     *("study.photographs.Photographs.pixels", "study.photographs.Photographs.halves"),
     "study.experiment.Experiment.image_size",
 )
+# What alters photographs; a training on photographs as they are does not use it.
+_ALTERATIONS = ("image.alter.pixels", "image.alter.doubts", "image.alter.Alteration")
 _FILE = "experiment.json"
 
 
@@ -160,9 +162,14 @@ def training_code(recipe: Recipe, backbone_name: str, package: Path = fingerprin
     stop = stops(backbone_name)
     entries = training_entries(recipe, backbone_name)
     unused = [loss for tool, loss in method.TOOL_LOSSES.items() if not _is_on(recipe, tool)]
+    stop = stop if _alters(recipe) else (*stop, *_ALTERATIONS)
     parts = [fingerprint.code(*entries, stop=(*stop, _HEAD), package=package)]
     parts.append(fingerprint.code(_HEAD, stop=(*stop, *unused), package=package))
     return fingerprint.digest(parts)
+
+
+def _alters(recipe: Recipe) -> bool:
+    return recipe.image != "whole" or recipe.augment.background > 0
 
 
 def _is_on(recipe: Recipe, tool: str) -> bool:

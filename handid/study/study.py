@@ -1,24 +1,24 @@
 """The verbs that notebooks call. It holds no science: each verb is one call of another room."""
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from handid import method, protocol, saliency, train
+from handid import protocol, train
 from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, network, score, settings, size, texts, words
+from handid.study import ask, audit, look, score, settings, size, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
+from handid.study.looks import Looks
 from handid.study.photographs import Photographs
 from handid.synthetic import caption
 
 
-class Study:
+class Study(Looks):
     """Photographs, backbones and products of one run of the study.
 
     Args:
@@ -114,13 +114,7 @@ class Study:
     def experiments(
         self, *names: str, controls: Sequence[str] = ("",), changes: dict | None = None
     ) -> list[Experiment]:
-        """Recipes, with each of some controls, on every target, backbone and seed.
-
-        Args:
-            names: recipes.
-            controls: of each of them; "" is the recipe as it is.
-            changes: recipe values to replace.
-        """
+        """Recipes, with controls, on every target, backbone and seed, see Experiments.all."""
         return self._experiments.all(*names, controls=controls, changes=changes)
 
     def untrained(self, *names: str, changes: dict | None = None) -> list[Experiment]:
@@ -130,16 +124,7 @@ class Study:
     def expect(
         self, *names: str, controls: Iterable[str] = (), changes: dict | None = None
     ) -> None:
-        """Refuse what cannot be built, loaded or fed, before anything is trained.
-
-        Args:
-            names: recipes.
-            controls: of each of them.
-            changes: recipe values to replace.
-
-        Raises:
-            ValueError: one sentence.
-        """
+        """Refuse what cannot be built, loaded or fed, see Experiments.expect."""
         self._experiments.expect(*names, controls=controls, changes=changes)
 
     # --- scores -------------------------------------------------------------------------------
@@ -174,30 +159,6 @@ class Study:
         """What their networks cost, see size.sizes."""
         return size.sizes(experiments, self.photographs, self.engine)
 
-    # --- a closer look ------------------------------------------------------------------------
-
-    def load(self, experiment: Experiment) -> method.Method:
-        """The experiment's method with its weights, on the study's device."""
-        return network.load(experiment, self.engine.device)
-
-    def matches(
-        self, experiment: Experiment, *, queries: int = 6, top: int = 5, show: bool = True
-    ) -> look.Matches:
-        """Some queries with their best matches, see look.matches."""
-        how = {"queries": queries, "top": top, "show": show}
-        return look.matches(experiment, self.photographs, self.engine, **how)
-
-    def similarity_maps(
-        self, experiment: Experiment, *, queries: int = 4, orders: int = 19, show: bool = True
-    ) -> saliency.Maps:
-        """Where similarities come from, see look.similarity_maps."""
-        how = {"queries": queries, "orders": orders, "show": show}
-        return look.similarity_maps(experiment, self.photographs, self.engine, **how)
-
-    def texts(self, experiment: Experiment, shown: int = 4, top: int = 3) -> texts.Texts:
-        """What a text branch learned of its training people, see texts.texts_of."""
-        return texts.texts_of(experiment, self.photographs, self.engine, shown=shown, top=top)
-
     def ask(
         self,
         recipe: str = "clip_zero_shot",
@@ -205,19 +166,9 @@ class Study:
         control: str = "",
         questions: Sequence[caption.Question] = caption.QUESTIONS,
     ) -> pd.DataFrame:
-        """Ask every backbone zero-shot questions about every photograph, see ask.answers.
-
-        Args:
-            recipe: an untrained CLIP's: gives the preprocessing.
-            control: one of its controls.
-            questions: as caption.QUESTIONS.
-        """
-        targets = {target.set: target for target in self.targets}.values()
-        experiments = [
-            self.experiment(recipe, name, target, changes={"flip_average": False}, control=control)
-            for target, name in product(targets, ask.readers(self.settings.backbones))
-        ]
-        return ask.answers(experiments, questions, self.photographs, self.engine)
+        """Ask every backbone zero-shot questions about every photograph, see ask.of_every_set."""
+        system, parts = System(recipe, control), (self._experiments, self.photographs, self.engine)
+        return ask.of_every_set(system, questions, *parts)
 
     # --- words --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Files from the network: checked by their sha256, and without a network one sentence in seconds."""
+"""Files from the network: checked by their sha256; without a network one sentence in seconds."""
 
 import hashlib
 import io

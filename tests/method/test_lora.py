@@ -64,6 +64,30 @@ def test_a_layer_of_rank_r_computes_what_the_paper_says(on_clip):
     assert torch.allclose(layer(x), expected, atol=1e-5)
 
 
+def test_an_attention_adds_it_once_to_each_of_its_two_matrices(on_clip):
+    """Oracle: torch's own attention with the formula's matrices."""
+    attention = shaken(on_clip("clip_ft", lora_rank=3)).backbone.blocks()[0].attn
+    layers = {"in_proj_weight": attention, "out_proj.weight": attention.out_proj}
+    plain = torch.nn.MultiheadAttention(192, attention.num_heads, batch_first=True).eval()
+    state = {"in_proj_bias": attention.in_proj_bias, "out_proj.bias": attention.out_proj.bias}
+    for name, layer in layers.items():
+        beside = layer.parametrizations[name.split(".")[-1]]
+        state[name] = beside.original + _lora.SCALE * beside[0].lora_B @ beside[0].lora_A
+    plain.load_state_dict(state)
+    x = torch.randn(2, 5, 192, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(attention(x, x, x)[0], plain(x, x, x)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_learns_on_after_a_pass_without_gradients(name, on_clip, images):
+    net = on_clip(name, lora_rank=2)
+    frozen = {n: p.clone() for n, p in net.named_parameters() if not p.requires_grad}
+    with torch.inference_mode():
+        net.eval().embed(images[0])
+    sum(net.train().losses(*images).values()).backward()
+    assert all(torch.equal(p, frozen[n]) for n, p in net.named_parameters() if n in frozen)
+
+
 @pytest.mark.parametrize("blocks", [None, 2])
 def test_only_lora_and_what_is_new_learn_and_are_kept(blocks, on_clip, images):
     net = on_clip("clip_ft", lora_rank=4, unfreeze_blocks=blocks).train()

@@ -3,11 +3,14 @@
 A sentence never says more than its interval: see `verdict`.
 """
 
+from handid.report.sentences.evidence import about_worth, examiners, groups, worth
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
 from handid.report.sentences.research import research_questions
+from handid.report.sentences.search import search
+from handid.report.sentences.survival import controls, survival
 from handid.report.sentences.untrained import (
     best_backbone,
     floors,
@@ -18,14 +21,19 @@ from handid.report.sentences.untrained import (
 from handid.report.sentences.verdicts import Verdict, verdict
 
 __all__ = [
+    "search",
     "Verdict",
     "ablation",
+    "about_worth",
     "added",
     "best_backbone",
+    "controls",
     "counts",
     "data",
+    "examiners",
     "floors",
     "gain",
+    "groups",
     "helps",
     "holds",
     "level",
@@ -38,8 +46,10 @@ __all__ = [
     "research_questions",
     "specialised",
     "summary",
+    "survival",
     "texts",
     "verdict",
     "versions",
+    "worth",
     "zero_shot",
 ]

@@ -1,5 +1,13 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
+from handid.report.tables.evidence import (
+    by_place,
+    decisions,
+    group_ratios,
+    setting_of,
+    validation,
+    worths,
+)
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
     beside_counts,
@@ -21,7 +29,9 @@ from handid.report.tables.scores import (
     where,
     wide,
 )
+from handid.report.tables.search import candidates
 from handid.report.tables.sizes import backbones, trained
+from handid.report.tables.survival import survival, survival_grids
 from handid.report.tables.words import (
     confusions,
     nearest_words,
@@ -30,15 +40,19 @@ from handid.report.tables.words import (
 )
 
 __all__ = [
+    "candidates",
     "PUBLISHED_COUNTS",
     "backbones",
     "beside_counts",
     "beside_published",
+    "by_place",
     "by_target",
     "chance",
     "confusions",
+    "decisions",
     "deletion",
     "draws",
+    "group_ratios",
     "mean_deletion",
     "nearest_words",
     "of_controls",
@@ -49,8 +63,13 @@ __all__ = [
     "questions_table",
     "scores_by_target",
     "setting",
+    "setting_of",
     "trained",
+    "validation",
+    "survival",
+    "survival_grids",
     "validation_beside_test",
     "where",
     "wide",
+    "worths",
 ]

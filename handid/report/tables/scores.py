@@ -105,8 +105,8 @@ def validation_beside_test(experiments: Iterable, scores: Iterable[Score]) -> pd
     """The mAP of each training's kept epoch on held-out photographs, beside that of test people.
 
     Args:
-        experiments: with system, title, backbone, target, seed, recipe and history, as study has
-            them.
+        experiments: with system, title, backbone_label, target, seed, recipe and history, as study
+            has them.
         scores: of them on their own targets, among others.
     """
     rows = pd.concat([score.rows for score in scores])

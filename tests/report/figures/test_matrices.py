@@ -1,6 +1,7 @@
 """Matrices: every cell is printed where it belongs, and the words name the extremes."""
 
 import numpy as np
+import pandas as pd
 
 from handid.report import figures
 
@@ -37,3 +38,17 @@ def test_similarities_are_described_without_the_diagonal(title):
     words = figures.similarities(matrix, title).words
     assert "The texts of 3 identities have a cosine of 0.500 with each other on average" in words
     assert "0.200 at least and 0.900 at most" in words
+
+
+def test_heat_maps_show_every_figure_and_mark_some(read, title):
+    table = pd.DataFrame([[50.0, np.nan], [3.0, 1.0]], index=["A", "B"], columns=["whole", "hole"])
+    marks = pd.DataFrame([[True, False], [False, False]], index=["A", "B"])
+    drawing = figures.heat_maps(
+        {"papers": table, "other": table}, {"papers": marks, "other": marks}, title
+    )
+    texts = read.texts(drawing.figure)
+    assert texts.count("50") == 2 and texts.count("–") == 2
+    bold = [t for t in drawing.figure.axes[0].texts if t.get_weight() == "bold"]
+    assert [t.get_text() for t in bold] == ["50"]
+    assert "papers: A whole 50 %; B whole 3 %, hole 1 %." in drawing.words
+    assert read.png(drawing.figure)

@@ -125,7 +125,7 @@ def test_the_kept_epochs_validation_stands_beside_the_test(row, tidy, select, va
     experiment = SimpleNamespace(
         system=System("clip_ft"),
         title="CLIP-FT",
-        backbone="ViT-B/16",
+        backbone_label="ViT-B/16",
         target=D_R,
         seed=0,
         recipe=SimpleNamespace(select=select),
