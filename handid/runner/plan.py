@@ -158,10 +158,10 @@ class Plan:
                 check_data(content, value.origin, book.path.parent, self.work)
                 content = merged(injected.get(DATA, book.defaults[DATA]), content)
             injected[name] = content
-        self._require_data(book.defaults | injected)
+        self._require_data(book.stem, book.defaults | injected)
         return injected
 
-    def _require_data(self, parameters: dict[str, Any]) -> None:
+    def _require_data(self, stem: str, parameters: dict[str, Any]) -> None:
         """Look for the data sets that the profile requires.
 
         Raises:
@@ -172,9 +172,11 @@ class Plan:
             return
         for name in self.profile.required_data:
             if targets.named(name, parameters) and not data.get(same_name(name, data)):
+                places = " and ".join(targets.lists(parameters))
+                other = f", name a set of yours in {places} (--set)" if places else ""
                 raise Refused(
-                    f"profile {self.options.profile} needs the data set {name}; "
-                    f"give it with --data {name}=FOLDER"
+                    f"profile {self.options.profile} needs the data set {name}; give it with "
+                    f"--data {name}=FOLDER{other}, or leave {stem} out with --only"
                 )
 
     def _task(self, book: Notebook, injected: dict[str, Any]) -> Task:
