@@ -1,6 +1,6 @@
 """Arrays and tables -> figures with their words. Nothing is measured, saved or shown here."""
 
-from handid.report.figures.curves import cmc, loss_parts, training
+from handid.report.figures.curves import cmc, decline, loss_parts, training
 from handid.report.figures.intervals import differences, questions, scores
 from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person
@@ -13,6 +13,7 @@ __all__ = [
     "cmc",
     "confusion",
     "contact_sheet",
+    "decline",
     "differences",
     "grids",
     "heat_maps",

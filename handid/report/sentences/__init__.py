@@ -3,6 +3,7 @@
 A sentence never says more than its interval: see `verdict`.
 """
 
+from handid.report.sentences.decline import decline
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
@@ -19,6 +20,7 @@ __all__ = [
     "controls",
     "counts",
     "data",
+    "decline",
     "floors",
     "gain",
     "helps",

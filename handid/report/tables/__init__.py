@@ -1,5 +1,6 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
+from handid.report.tables.decline import losses, orders
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
     beside_counts,
@@ -38,8 +39,10 @@ __all__ = [
     "confusions",
     "deletion",
     "draws",
+    "losses",
     "mean_deletion",
     "nearest_words",
+    "orders",
     "of_controls",
     "parts_grid",
     "parts_of",
