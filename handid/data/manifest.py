@@ -60,7 +60,7 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
         subject=rows["subject"].tolist(),
         view=rows["view"].tolist(),
         role=rows["role"].tolist(),
-        burst=pd.factorize(rows["session"], sort=True)[0] if "session" in rows else 0,
+        burst=pd.factorize(rows["session"], sort=True)[0].tolist() if "session" in rows else 0,
         **{name: _numbers(rows[name]).to_numpy() for name in extra},
     )
     people = table.loc[table["role"] == "subject", "subject"].nunique()

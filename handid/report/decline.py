@@ -81,20 +81,33 @@ def orders(scores: Iterable[Score], steps: pd.DataFrame) -> pd.DataFrame:
     answers, rows = _answers(scores), []
     keys = ["test_set", "synthetic", "kind", "degraded", "unit"]
     for about, part in curves(scores, steps).groupby(keys, sort=False):
-        grid = part.pivot_table(index="label", columns="amount", values="value", sort=False)
-        leader = grid[0.0].idxmax()
-        below = grid.columns[(grid.loc[leader] <= grid.loc[leader, 0.0] / 2).to_numpy()]
-        amount = below[0] if len(below) else grid.columns[-1]
-        best = grid[amount].idxmax()
-        there = part[part["amount"] == amount].set_index("label")
-        row = dict(zip(keys, about, strict=True)) | {"lost": len(below) > 0}
-        row |= {"severity": there["severity"].iloc[0], "tau": _tau(grid[0.0], grid[amount])}
-        row |= {"leader": leader, "leader_value": grid.loc[leader, amount]}
-        row |= {"best": best, "best_value": grid.loc[best, amount]}
-        pair = [answers[tuple(there.loc[name, [*_SYSTEM, "image"]])] for name in (best, leader)]
-        rows.append(row | _difference(*pair) if best != leader else row | _NO_DIFFERENCE)
+        rows.append(dict(zip(keys, about, strict=True)) | _order(part, answers))
     table = pd.DataFrame(rows)
     return table.assign(p_holm=statistics.holm(table["p"]))
+
+
+def _order(part: pd.DataFrame, answers: dict[tuple, pd.DataFrame]) -> dict[str, object]:
+    """A row of `orders`, from the curves of all systems."""
+    good = part[part["amount"] == 0].set_index("label")
+    first = str(good["value"].idxmax())
+    own = part[part["label"] == first].set_index("amount")["value"]
+    below = own.index[(own <= own.iloc[0] / 2).to_numpy()]
+    amount = below[0] if len(below) else own.index[-1]
+    poor = part[part["amount"] == amount].set_index("label")
+    best = str(poor["value"].idxmax())
+    order = {
+        "lost": len(below) > 0,
+        "severity": poor["severity"].iloc[0],
+        "leader": first,
+        "leader_value": poor.loc[first, "value"],
+        "best": best,
+        "best_value": poor.loc[best, "value"],
+        "tau": _tau(good["value"], poor["value"].reindex(good.index)),
+    }
+    if best == first:
+        return order | _NO_DIFFERENCE
+    pair = [answers[tuple(poor.loc[name, [*_SYSTEM, "image"]])] for name in (best, first)]
+    return order | _difference(*pair)
 
 
 _NO_DIFFERENCE = {"value": 0.0, "low": nan, "high": nan, "p": nan}

@@ -36,7 +36,8 @@ def steps(severities: Mapping[str, Iterable[float]]) -> pd.DataFrame:
         raise ValueError("No degradation is named: say which, such as {'blur': [2, 6]}.")
     first = {kind: number for number, kind in enumerate(dict.fromkeys(table["kind"]))}
     order = table.assign(place=table["kind"].map(first))
-    return order.sort_values(["place", "degraded", "amount"], kind="stable")[columns]
+    by, up = ["place", "degraded", "amount"], [True, False, True]  # the query alone first
+    return order.sort_values(by, ascending=up, kind="stable", ignore_index=True)[columns]
 
 
 def _kind(kind: str, values: list[float]) -> list[dict[str, object]]:

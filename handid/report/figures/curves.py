@@ -155,7 +155,7 @@ def decline(
     """
     sides = list(dict.fromkeys(curves["degraded"]))
     figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(2, 5))
+    ((above,), (below,)) = figure.subfigures(2, 1, squeeze=False, height_ratios=(2, 5))
     ticks = curves.drop_duplicates("amount").sort_values("amount")
     names = [_severity(row) for _, row in ticks.iterrows()]
     for axis, picture, name in zip(
