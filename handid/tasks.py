@@ -65,7 +65,7 @@ def draws(
         return monte_carlo(table, view, runs, seed)
     if task == BURSTS_APART:
         return _bursts_apart(table, view, runs, seed)
-    return _other_view(table, view, _counterpart(table, view, task), runs, seed)
+    return _other_view(table, view, other_view(table, view, task), runs, seed)
 
 
 def counts(table: pd.DataFrame, view: str) -> pd.DataFrame:
@@ -91,10 +91,15 @@ def counts(table: pd.DataFrame, view: str) -> pd.DataFrame:
 
 
 def obstacle(table: pd.DataFrame, view: str, task: str) -> str:
-    """Why a view cannot be asked a task, in one sentence; empty if it can.
+    """Why a view cannot answer a task, in one sentence; empty if it can.
+
+    Args:
+        table: the table of handid.data, all views.
+        view: the view that asks.
+        task: a key of TASKS.
 
     Raises:
-        ValueError: if the task is unknown.
+        ValueError: one sentence, if the task is unknown.
     """
     _check(task)
     try:
@@ -112,10 +117,10 @@ def _check(task: str) -> None:
 def _bursts_apart(table: pd.DataFrame, view: str, runs: int, seed: int) -> Iterator[Split]:
     asked = halves(table, view)[1]
     bursts = asked.groupby("identity")["burst"].transform("nunique")
-    if not (bursts > 1).any():
+    if asked.loc[bursts > 1, "subject"].nunique() < 2:
         raise ValueError(
-            f"Task '{BURSTS_APART}' cannot be asked: no test identity of {view!r} has photographs "
-            "of two bursts."
+            f"Task '{BURSTS_APART}' cannot be asked: fewer than two test people of {view!r} have "
+            "photographs of two bursts."
         )
     return _of_other_bursts(monte_carlo(table, view, runs, seed))
 
@@ -127,8 +132,13 @@ def _of_other_bursts(splits: Iterator[Split]) -> Iterator[Split]:
         yield query[apart], gallery
 
 
-def _counterpart(table: pd.DataFrame, view: str, task: str) -> str:
+def other_view(table: pd.DataFrame, view: str, task: str) -> str:
     """The view of the other hand, or of the other side.
+
+    Args:
+        table: the table of handid.data, all views.
+        view: the view that asks.
+        task: `other hand` or `other side`.
 
     Raises:
         ValueError: if the view's name has no such word, or the table lacks the other view.

@@ -188,7 +188,7 @@ def test_the_words_of_a_refusal_retrain_nothing(package):
 
 def test_a_new_backbone_retrains_nothing(package):
     line = "ARCHITECTURES = {"
-    assert not changed(package, ("backbone/clip.py", line, f'{line}\n    "x": None,'))
+    assert not changed(package, ("backbone/architectures.py", line, f'{line}\n    "x": None,'))
 
 
 def test_what_is_only_shown_retrains_nothing(package):

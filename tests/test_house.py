@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "metric": set(),
     "protocol": set(),
     "recipes": set(),
-    "report": {"statistics"},
+    "report": {"evidence", "statistics"},
     "runner": set(),
     "saliency": set(),
     "statistics": set(),

@@ -3,6 +3,24 @@
 Scores and people in, figures out; it knows no photograph, no network and no plot.
 """
 
-from handid.evidence import groups, likelihood_ratio, open_set, verification
+from handid.evidence import (
+    calibration,
+    groups,
+    jackknife,
+    likelihood_ratio,
+    open_set,
+    record,
+    summary,
+    verification,
+)
 
-__all__ = ["groups", "likelihood_ratio", "open_set", "verification"]
+__all__ = [
+    "calibration",
+    "groups",
+    "jackknife",
+    "likelihood_ratio",
+    "open_set",
+    "record",
+    "summary",
+    "verification",
+]

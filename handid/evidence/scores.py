@@ -1,8 +1,25 @@
-"""Checks that all of the room share: lists of scores of mated and of non-mated comparisons."""
+"""What all of the room share: comparisons of people, and checks of lists of scores."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Comparisons(NamedTuple):
+    """Comparisons of photographs, none with itself; NaN for one that could not be decoded.
+
+    Attributes:
+        mated: [M] scores of the same hand (or of the same person's hands, as the task asks).
+        people: [M] whose, whole numbers.
+        nonmated: [N] scores of different people's hands.
+        pairs: [N, 2] whose, the smaller number first.
+    """
+
+    mated: np.ndarray
+    people: np.ndarray
+    nonmated: np.ndarray
+    pairs: np.ndarray
 
 
 def checked(scores: Iterable[float], name: str, *, failures: bool = False) -> np.ndarray:

@@ -16,15 +16,21 @@ MEAN_STD = {
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
+Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 _GREY = (0.2989, 0.587, 0.114)  # luma of red, green and blue, as torchvision weighs them
 
 
-def normalise(images: Tensor, mean_std: str, portrait: bool = False) -> Tensor:
-    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 with the named mean and standard deviation.
+def named(colours: Colours) -> str | Colours:
+    """The name of a mean and a standard deviation, where they have one."""
+    return next((name for name, known in MEAN_STD.items() if known == colours), colours)
+
+
+def normalise(images: Tensor, mean_std: str | Colours, portrait: bool = False) -> Tensor:
+    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 with a mean and a standard deviation.
 
     Args:
         images: squares where they are to become portraits.
-        mean_std: a name of MEAN_STD.
+        mean_std: a name of MEAN_STD, or the two themselves.
         portrait: see `upright`.
     """
     normalised = _standardise(_to_unit(images), mean_std)
@@ -45,8 +51,9 @@ def _to_unit(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).contiguous().float().div_(255)
 
 
-def _standardise(images: Tensor, mean_std: str) -> Tensor:
-    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in MEAN_STD[mean_std])
+def _standardise(images: Tensor, mean_std: str | Colours) -> Tensor:
+    colours = MEAN_STD[mean_std] if isinstance(mean_std, str) else mean_std
+    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in colours)
     return images.sub_(mean).div_(std)
 
 
@@ -62,7 +69,7 @@ class Augmentation:
         jitter: strengths of brightness, contrast and saturation as in torchvision's ColorJitter
             (0.1: a factor between 0.9 and 1.1 per image); their order is drawn once per batch.
         erasing: probability that a rectangle (2 to 33 % of the area) is set to the mean colour.
-        mean_std: a name of MEAN_STD.
+        mean_std: a name of MEAN_STD, or the two themselves.
         portrait: see `upright`.
     """
 
@@ -70,7 +77,7 @@ class Augmentation:
     flip: float = 0.0
     jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
     erasing: float = 0.0
-    mean_std: str = "imagenet"
+    mean_std: str | Colours = "imagenet"
     portrait: bool = False
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -169,13 +176,13 @@ class Window:
         share: least and largest share of the frame's width, then of its height; ((1, 1), (1, 1))
             squashes the whole frame.
         jitter: see Augmentation.
-        mean_std: a name of MEAN_STD.
+        mean_std: a name of MEAN_STD, or the two themselves.
     """
 
     size: int
     share: tuple[tuple[float, float], tuple[float, float]] = ((0.65, 1.0), (0.75, 1.0))
     jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    mean_std: str = "clip"
+    mean_std: str | Colours = "clip"
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """[B, H, W, 3] uint8 -> [B, 3, size, size] float32, normalised."""

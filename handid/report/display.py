@@ -51,8 +51,8 @@ def _as_png(figure: Figure) -> bytes:
 
 
 def say(text: str) -> None:
-    """Show Markdown, for sentences whose numbers are computed."""
-    display(Markdown(text))
+    """Show Markdown, for sentences whose numbers are computed; nothing in it is read as HTML."""
+    display(Markdown(text.replace("<", "&lt;")))
 
 
 def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:

@@ -25,9 +25,9 @@ from handid.runner.options import (
     inputs,
     merged,
     path_of,
-    read_yaml,
     same_name,
 )
+from handid.runner.plain import read_yaml
 from handid.runner.privacy import Mask, absolute_paths
 from handid.runner.refusal import Refused, close, short
 
@@ -105,7 +105,9 @@ class Plan:
         self._place = functools.cache(fingerprint.place)  # notebooks share folders of photographs
         selected = {notebook.find(name, self.notebooks) for name in options.only}
         injected = self._injected(selected or set(self.notebooks))
-        self.mask = Mask([folder, self.reports, self.work, *absolute_paths(injected)])
+        photographs = absolute_paths([values.get(DATA, {}) for values in injected.values()])
+        own = [folder, self.reports, self.work, *absolute_paths(injected)]
+        self.mask = Mask(own, photographs)
         self.tasks: dict[str, Task] = {}
         for stem in injected:
             self.tasks[stem] = self._task(self.notebooks[stem], injected[stem])

@@ -16,7 +16,8 @@ def codes(ids: Iterable[Hashable], expected: int, name: str) -> np.ndarray:
     Raises:
         ValueError: if there are more or fewer ids than rows, or one is not hashable.
     """
-    # Elements of a tensor would be unequal to each other.
+    # Elements of a tensor would be unequal to each other; an array's are plain values at once.
+    ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
     values = [value.item() if hasattr(value, "item") else value for value in ids]  # pyright: ignore[reportAttributeAccessIssue] (asked just before)
     if len(values) != expected:
         raise ValueError(f"{len(values)} ids for {expected} {name} rows: give one id per row")

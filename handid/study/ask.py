@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 from torch.nn import functional
 
 from handid import backbone
+from handid.recipes import System
 from handid.study import network as networks
 from handid.study.experiment import Experiment
+from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs, positions
 from handid.synthetic.caption import Question
 from handid.train import Engine
@@ -22,6 +25,31 @@ COLUMNS = [
     *("truth", "answer"),
 ]
 Asked = list[tuple[Question, pd.DataFrame]]
+
+
+def of_every_set(
+    system: System,
+    questions: Sequence[Question],
+    experiments: Experiments,
+    photographs: Photographs,
+    engine: Engine,
+) -> pd.DataFrame:
+    """`answers` of an untrained CLIP with every backbone about every data set.
+
+    Args:
+        system: the recipe of an untrained CLIP gives the preprocessing.
+        questions: as caption.QUESTIONS.
+        experiments: of the study.
+        photographs: of the study.
+        engine: device and precision.
+    """
+    targets = {target.set: target for target in photographs.targets}.values()
+    plain = {"flip_average": False}
+    asked = [
+        experiments.one(system, name, target, changes=plain)
+        for target, name in product(targets, readers(photographs.settings.backbones))
+    ]
+    return answers(asked, questions, photographs, engine)
 
 
 def answers(
@@ -66,6 +94,21 @@ def answers(
     return pd.concat(parts[1:] or parts, ignore_index=True)[COLUMNS]
 
 
+def readers(backbones: Iterable[str]) -> list[str]:
+    """Those of some backbones that can read a sentence here; a warning names the others."""
+    silent, able = {}, []
+    for name in backbones:
+        try:
+            backbone.check_reads(name)
+            able.append(name)
+        except ValueError as error:
+            silent[backbone.label(name)] = str(error)
+    if silent:
+        reasons = " ".join(dict.fromkeys(silent.values()))
+        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=5)
+    return able
+
+
 def _answers(
     experiment: Experiment,
     table: pd.DataFrame,
@@ -79,7 +122,7 @@ def _answers(
     network = networks.load(experiment, engine.device)
     assert isinstance(network.backbone, backbone.Backbone)  # a zero-shot method needs a CLIP
     embeddings = networks.embed_rows(experiment, table, photographs, engine)
-    about = {"backbone": experiment.backbone, "weights": Path(experiment.weights).name}
+    about = {"backbone": experiment.backbone_label, "weights": Path(experiment.weights).name}
     parts = []
     for question, rows in asked:
         texts = _text_features(network.backbone, list(question.answers.values()))
@@ -106,7 +149,7 @@ def _asked(questions: Sequence[Question], table: pd.DataFrame, name: str) -> Ask
         else:
             asked.append((replace(question, answers=shown), rows))
     if reasons:
-        warnings.warn(f"{name} is not asked: {', '.join(reasons)}.", stacklevel=4)
+        warnings.warn(f"{name} is not asked: {', '.join(reasons)}.", stacklevel=5)
     return asked
 
 

@@ -10,6 +10,7 @@ import torch
 
 from handid import backbone, fingerprint, method, recipes, train
 from handid.data.sets import Target
+from handid.image import augment
 from handid.recipes import Recipe, System
 from handid.study import network, training
 from handid.study.experiment import (
@@ -63,14 +64,15 @@ class Experiments:
         plan = self._plan(system, backbone_name, changes)
         place = self.photographs.target(target)
         key = self._key(plan, backbone_name, place, seed)
-        name = f"{system.recipe} {backbone_name} {place} {seed}".replace("/", "")
+        label = backbone.label(backbone_name)
+        name = f"{system.recipe} {label} {place} {seed}".replace("/", "").replace(":", "-")
         folder = f"{'-'.join(name.split())}-{fingerprint.digest(key)}"
         experiment = Experiment(
             system,
             plan.title,
             plan,
             backbone_name,
-            self._weights(plan),
+            self._weights(plan, backbone_name),
             place,
             self.photographs.view(place),
             int(self.photographs.halves(place)[0]["identity"].nunique()),
@@ -138,7 +140,7 @@ class Experiments:
         for name, recipe, control in product(self.settings.backbones, names, ("", *controls)):
             plan = self._plan(System(recipe, control), name, changes)
             shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
-            base = encoder(name, self._weights(plan), **shape)
+            base = encoder(name, self._weights(plan, name), **shape)
             built = method.build(plan.method, base, 2, **plan.options)
             side = plan.image_size or backbone.architecture(name).image_size
             black = network.prepared(plan)(torch.zeros(1, side, side, 3, dtype=torch.uint8))
@@ -149,12 +151,12 @@ class Experiments:
         self, plan: Recipe, backbone_name: str, target: Target, seed: int
     ) -> dict[str, object]:
         """Everything that decides what a training gives."""
-        weights = backbone.weights_file(backbone_name, self._weights(plan))
+        weights = backbone.weights_file(backbone_name, self._weights(plan, backbone_name))
         trains = bool(plan.stages)
         table = self.photographs.table(target.set)
         return {
             "recipe": plan.model_dump(exclude=_NAMES),
-            "backbone": backbone_name,
+            "backbone": backbone.label(backbone_name),
             "architecture": architecture_key(backbone_name),
             "weights": weights_key(weights),
             "target": target.set,
@@ -172,18 +174,24 @@ class Experiments:
 
     def _plan(self, system: System, backbone_name: str, changes: dict | None) -> Recipe:
         """The values of a system's recipe; of an untrained one without its stages."""
-        family = backbone.architecture(backbone_name).family
-        plan = recipes.load(system.recipe, family, changes, system.control)
+        shape = backbone.architecture(backbone_name)
+        plan = recipes.load(system.recipe, shape.family, changes, system.control)
+        if plan.mean_std == "own":
+            plan = plan.model_copy(update={"mean_std": augment.named(shape.colours)})
         untrained = {"stages": [], "title": f"{plan.title} untrained"}
         return plan if system.trained else plan.model_copy(update=untrained)
 
-    def _weights(self, plan: Recipe) -> str:
+    def _weights(self, plan: Recipe, backbone_name: str) -> str:
         """The weights that a recipe starts from: the study's, or random ones as a control."""
-        return "random" if plan.weights == "random" else self.settings.weights
+        if plan.weights == "random":
+            return "random"
+        return self.settings.weights or backbone.own_weights(backbone_name)
 
     def _is_no_control(self, control: Recipe, recipe: str, changes: dict | None) -> bool:
         """Whether a control of other weights has, in this study, those of the recipe itself."""
-        plain = self._plan(System(recipe), self.settings.backbones[0], changes)
-        if control.weights == plain.weights or self._weights(control) != self._weights(plain):
+        names = self.settings.backbones
+        plain = self._plan(System(recipe), names[0], changes)
+        differ = any(self._weights(control, n) != self._weights(plain, n) for n in names)
+        if control.weights == plain.weights or differ:
             return False
         return control.model_copy(update={"title": plain.title, "weights": plain.weights}) == plain

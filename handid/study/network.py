@@ -25,16 +25,21 @@ def prepared(recipe: Recipe) -> Callable[[Tensor], Tensor]:
     return partial(augment.normalise, mean_std=recipe.mean_std, portrait=recipe.portrait)
 
 
-def build(experiment: Experiment) -> method.Method:
-    """The experiment's method before its first step; new layers come from torch's generator."""
+def encoder(experiment: Experiment) -> backbone.ImageEncoder:
+    """The experiment's backbone with the weights that it starts from."""
     recipe = experiment.recipe
-    encoder = backbone.build(
+    return backbone.build(
         experiment.backbone,
         experiment.weights,
         last_stride=recipe.last_stride,
         image_size=recipe.image_size,
     )
-    return method.build(recipe.method, encoder, experiment.n_identities, **experiment.options)
+
+
+def build(experiment: Experiment) -> method.Method:
+    """The experiment's method before its first step; new layers come from torch's generator."""
+    base, options = encoder(experiment), experiment.options
+    return method.build(experiment.recipe.method, base, experiment.n_identities, **options)
 
 
 def load(experiment: Experiment, device: str) -> method.Method:
@@ -48,6 +53,7 @@ def load(experiment: Experiment, device: str) -> method.Method:
     if experiment.recipe.stages:
         checkpoint.is_finished(experiment.folder)
         checkpoint.load_weights(network, experiment.folder / "weights.safetensors")
+    network.fold()
     return network.to(device).eval()
 
 

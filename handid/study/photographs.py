@@ -170,8 +170,6 @@ class Photographs:
                     synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
                 else:
                     synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
-                files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
-                disk.write_products(root, files)
             self._drawn.add(name)
         return root
 

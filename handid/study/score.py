@@ -139,7 +139,7 @@ class Scorer:
 
     def _score(self, splits: Splits, task: str, image: str, vectors: Sequence[np.ndarray]) -> Score:
         about = _about(self.experiment, self.target, splits) | {"synthetic": self.synthetic}
-        about |= {"task": task, "image": image}
+        about |= {"task": task, "image": image, "mirror": self.experiment.recipe.flip_average}
         match = tasks.TASKS[task].match
         asked, searched = self._centred(splits, vectors)
         parts, curves = [], []
@@ -184,7 +184,7 @@ def _about(experiment: Experiment, target: Target, splits: Splits) -> dict[str, 
     return {
         "system": experiment.system.key,
         "method": experiment.title,
-        "backbone": experiment.backbone,
+        "backbone": experiment.backbone_label,
         "train_set": str(experiment.target),
         "test_set": str(target),
         "n_queries": len(query),
@@ -204,7 +204,7 @@ def _rows(about: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
         low, high = statistics.interval(values[name], people)
         figures = {"value": values[name].mean(), "low": low, "high": high}
         rows.append({**about, "metric": name, **{k: 100 * v for k, v in figures.items()}})
-    return pd.DataFrame(rows)[COLUMNS]
+    return pd.DataFrame(rows)[[*COLUMNS, "mirror"]]
 
 
 def pairs(

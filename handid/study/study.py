@@ -1,17 +1,29 @@
 """The verbs that notebooks call. It holds no science: each verb is one call of another room."""
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from handid import method, protocol, saliency, train
 from handid.data.sets import Target
+from handid.evidence.record import Record
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, network, score, settings, texts, words
+from handid.report.worth import Worth
+from handid.study import (
+    ask,
+    audit,
+    look,
+    network,
+    score,
+    settings,
+    size,
+    texts,
+    words,
+    worth,
+)
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.photographs import Photographs
@@ -112,13 +124,7 @@ class Study:
     def experiments(
         self, *names: str, controls: Sequence[str] = ("",), changes: dict | None = None
     ) -> list[Experiment]:
-        """Recipes, with each of some controls, on every target, backbone and seed.
-
-        Args:
-            names: recipes.
-            controls: of each of them; "" is the recipe as it is.
-            changes: recipe values to replace.
-        """
+        """Recipes, with controls, on every target, backbone and seed, see Experiments.all."""
         return self._experiments.all(*names, controls=controls, changes=changes)
 
     def untrained(self, *names: str, changes: dict | None = None) -> list[Experiment]:
@@ -128,16 +134,7 @@ class Study:
     def expect(
         self, *names: str, controls: Iterable[str] = (), changes: dict | None = None
     ) -> None:
-        """Refuse what cannot be built, loaded or fed, before anything is trained.
-
-        Args:
-            names: recipes.
-            controls: of each of them.
-            changes: recipe values to replace.
-
-        Raises:
-            ValueError: one sentence.
-        """
+        """Refuse what cannot be built, loaded or fed, see Experiments.expect."""
         self._experiments.expect(*names, controls=controls, changes=changes)
 
     # --- scores -------------------------------------------------------------------------------
@@ -167,6 +164,28 @@ class Study:
     def record(self, scores: Iterable[Score], notebook: str) -> pd.DataFrame:
         """Write all scores' rows and CMC curves as the notebook's results; return the rows."""
         return rows.write(scores, self.settings.work, notebook)
+
+    def sizes(self, experiments: Iterable[Experiment]) -> pd.DataFrame:
+        """What their networks cost, see size.sizes."""
+        return size.sizes(experiments, self.photographs, self.engine)
+
+    # --- what a match is worth ----------------------------------------------------------------
+
+    def worth(
+        self, experiments: Sequence[Experiment], tasks: Iterable[str], set_to: float
+    ) -> list[Worth]:
+        """What a match is worth with each experiment, by task that its target can show.
+
+        Args:
+            experiments: each is tested on its own target; seeds of one are put together.
+            tasks: keys of tasks.TASKS; a warning says which a target cannot show.
+            set_to: false match rate and FPIR to which development people set the thresholds.
+        """
+        return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
+
+    def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
+        """The calibration kept with an experiment, made first if need be, see worth.calibration."""
+        return worth.calibration(experiment, task, self.photographs, self.engine)
 
     # --- a closer look ------------------------------------------------------------------------
 
@@ -199,19 +218,9 @@ class Study:
         control: str = "",
         questions: Sequence[caption.Question] = caption.QUESTIONS,
     ) -> pd.DataFrame:
-        """Ask every backbone zero-shot questions about every photograph, see ask.answers.
-
-        Args:
-            recipe: an untrained CLIP's: gives the preprocessing.
-            control: one of its controls.
-            questions: as caption.QUESTIONS.
-        """
-        targets = {target.set: target for target in self.targets}.values()
-        experiments = [
-            self.experiment(recipe, name, target, changes={"flip_average": False}, control=control)
-            for target, name in product(targets, self.settings.backbones)
-        ]
-        return ask.answers(experiments, questions, self.photographs, self.engine)
+        """Ask every backbone zero-shot questions about every photograph, see ask.of_every_set."""
+        system, parts = System(recipe, control), (self._experiments, self.photographs, self.engine)
+        return ask.of_every_set(system, questions, *parts)
 
     # --- words --------------------------------------------------------------------------------
 

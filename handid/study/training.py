@@ -116,7 +116,7 @@ def _features(
     experiment: Experiment,
     network: method.Method,
     pictures: np.ndarray,
-    mean_std: str,
+    mean_std: str | augment.Colours,
     engine: train.Engine,
 ) -> Tensor:
     """[N, dims["proj"]] image features of pictures as they are, on the device."""

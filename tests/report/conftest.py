@@ -1,11 +1,17 @@
 """Small made-up tables that the tests of the report share; each fixture gives a function."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from handid.evidence import open_set, summary, verification
+from handid.evidence.calibration import Calibration
+from handid.evidence.scores import Comparisons
 from handid.report import differences, tables
 from handid.report.rows import COLUMNS, Score
+from handid.report.worth import Worth
 
 D_R, D_L = "11k dorsal right", "11k dorsal left"
 # Some titles and the keys of their systems.
@@ -147,3 +153,60 @@ def areas():
 def two_queries(areas):
     """Areas of two queries: means 0.3 for the map, 0.4 untrained, 0.6 and 0.7 for random orders."""
     return areas([0.2, 0.4], [0.5, 0.3], [[0.5, 0.7], [0.7, 0.7]])
+
+
+PEOPLE = 45
+LINE = Calibration(5.0, -3.0, -1.4, 1.3, -0.2, 0.9, PEOPLE, 990)
+
+
+@cache
+def _compared():
+    """Made-up comparisons and searches of 45 people, all tables that come of them, once."""
+    rng = np.random.default_rng(0)
+    one, other = np.triu_indices(PEOPLE, 1)
+    mated, nonmated = rng.normal(0.8, 0.15, 90), rng.normal(0.4, 0.15, len(one))
+    among = Comparisons(mated, np.tile(range(PEOPLE), 2), nonmated, np.column_stack([one, other]))
+    kinds = np.tile(["mated", "absent"], PEOPLE)
+    searches = {"person": np.repeat(range(PEOPLE), 2), "kind": kinds}
+    searches |= {"rank": np.where(kinds == "mated", rng.integers(1, 4, 2 * PEOPLE), np.nan)}
+    searches = pd.DataFrame(searches | {"score": rng.normal(0.75, 0.1, 2 * PEOPLE)})
+    floor, ratios = verification.floor(PEOPLE), summary.ratios(LINE, among)
+    absent, mates = (rows for _, rows in searches.groupby("kind"))
+    figures = summary.figures(among, 0.6, searches, 0.8, ratios).assign(seed_part=np.nan)
+    figures.loc[figures["metric"] == "eer", ["value", "low", "high"]] = [0.11, 0.09, 0.14]
+    groups = pd.DataFrame(
+        [
+            ("gender", "female", 23, "FNMR", 0.2, 0.1, 0.3),
+            ("gender", "male", 13, "FNMR", 0.1, 0.05, 0.2),
+            ("skin", "dark", 5, "FNMR", np.nan, np.nan, np.nan),
+        ],
+        columns=["attribute", "group", "n_people", "metric", "share", "low", "high"],
+    )
+    return {
+        "figures": figures,
+        "mated": mated,
+        "nonmated": nonmated,
+        "det": verification.det(mated, nonmated, floor),
+        "search": open_set.curve(mates["rank"], mates["score"], absent["score"]),
+        "tippett": summary.tippett(among, ratios, floor),
+        "entropy": summary.entropy(ratios),
+        "pav": summary.pav(among, LINE),
+        "groups": groups,
+        "floor": floor,
+    }
+
+
+@pytest.fixture
+def worth():
+    """worth(without=[metrics], **changed): what a match is worth with a made-up system."""
+
+    def make(without=(), **changed):
+        parts = dict(_compared())
+        parts["figures"] = parts["figures"][~parts["figures"]["metric"].isin(without)]
+        head = {"name": "CLIP-FT", "system": "clip_ft_mini", "place": "synthetic 11k dorsal right"}
+        head |= {"task": "papers", "seeds": 1, "n_people": PEOPLE, "n_development": PEOPLE}
+        head |= {"n_gallery": 22, "n_extra": 0, "n_failed": 0, "set_to": 0.1, "threshold": 0.6}
+        head |= {"search_threshold": 0.8, "calibration": LINE, "refusal": ""}
+        return Worth(**(head | parts | changed))
+
+    return make

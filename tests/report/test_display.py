@@ -56,6 +56,11 @@ def test_a_sentence_is_markdown(shown):
     assert texts(shown) == ["**95.7 %** of queries"]
 
 
+def test_nothing_in_a_sentence_is_read_as_html(shown):
+    display.say("<img src=x onerror=alert(1)> has p < 0.05")
+    assert texts(shown) == ["&lt;img src=x onerror=alert(1)> has p &lt; 0.05"]
+
+
 def test_a_table_has_its_caption_above_rounded_numbers_and_no_index(shown):
     frame = pd.DataFrame(
         {"set": ["11k"], "rank-1": [95.678], "queries": [1992]}, index=["first query"]

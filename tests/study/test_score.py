@@ -40,7 +40,7 @@ def test_a_score_is_the_plain_loop_over_runs_and_queries(lab, tuned, tuned_score
     assert values["rank1"] == pytest.approx(100 * np.mean(np.array(first_hits) == 1))
     assert values["mAP"] == pytest.approx(100 * np.mean(1 / np.array(first_hits)))
     assert tuned_score.cmc[0] == pytest.approx(values["rank1"] / 100)
-    assert list(tuned_score.rows.columns) == COLUMNS
+    assert list(tuned_score.rows.columns) == [*COLUMNS, "mirror"]
 
 
 def test_the_interval_holds_the_value_and_resamples_people(tuned_score):

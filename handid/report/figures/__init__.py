@@ -1,6 +1,15 @@
 """Arrays and tables -> figures with their words. Nothing is measured, saved or shown here."""
 
 from handid.report.figures.curves import cmc, decline, loss_parts, training
+from handid.report.figures.evidence import (
+    det,
+    entropy,
+    group_errors,
+    open_set,
+    pav,
+    similarities_of_pairs,
+    tippett,
+)
 from handid.report.figures.intervals import differences, questions, scores
 from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person
@@ -14,15 +23,22 @@ __all__ = [
     "confusion",
     "contact_sheet",
     "decline",
+    "det",
     "differences",
+    "entropy",
     "grids",
+    "group_errors",
     "heat_maps",
     "images_per_person",
     "loss_parts",
+    "open_set",
+    "pav",
     "questions",
     "retrieval",
     "scores",
     "similarities",
+    "similarities_of_pairs",
     "similarity_maps",
+    "tippett",
     "training",
 ]

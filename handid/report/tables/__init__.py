@@ -1,6 +1,14 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
 from handid.report.tables.decline import losses, orders
+from handid.report.tables.evidence import (
+    by_place,
+    decisions,
+    group_ratios,
+    setting_of,
+    validation,
+    worths,
+)
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
     beside_counts,
@@ -22,6 +30,7 @@ from handid.report.tables.scores import (
     where,
     wide,
 )
+from handid.report.tables.sizes import backbones, trained
 from handid.report.tables.survival import survival, survival_grids
 from handid.report.tables.words import (
     confusions,
@@ -32,14 +41,18 @@ from handid.report.tables.words import (
 
 __all__ = [
     "PUBLISHED_COUNTS",
+    "backbones",
     "beside_counts",
     "beside_published",
+    "by_place",
     "by_target",
     "chance",
     "confusions",
+    "decisions",
     "deletion",
     "draws",
     "losses",
+    "group_ratios",
     "mean_deletion",
     "nearest_words",
     "orders",
@@ -51,9 +64,13 @@ __all__ = [
     "questions_table",
     "scores_by_target",
     "setting",
+    "setting_of",
+    "trained",
+    "validation",
     "survival",
     "survival_grids",
     "validation_beside_test",
     "where",
     "wide",
+    "worths",
 ]

@@ -1,0 +1,171 @@
+"""What a match is worth, in sentences: the answer, and a paragraph that a court could be given."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from handid.evidence import verification
+from handid.report.sentences.verdicts import counted, listed
+from handid.report.tables.evidence import DECISIONS, decision, shown
+from handid.report.worth import Worth
+from handid.statistics import clopper_pearson
+
+_PROPOSITIONS = {
+    "papers": ("the same hand", "the hands of two people of this set"),
+    "bursts apart": ("the same hand", "the hands of two people of this set"),
+    "other hand": ("the two hands of one person", "hands of two people of this set"),
+}
+_SESSION = {
+    "papers": "photographed within one session, often in one burst",
+    "bursts apart": "photographed within one session, in two bursts",
+    "other hand": "photographed within one session",
+}
+LEFT_OUT = (
+    "What another day, camera, light, age or injury does to the similarity is not in these "
+    "figures; nor is whether the people of this set stand for those who could have been "
+    "photographed; nor among how many photographs somebody chose. A factor is not the probability "
+    "that it is the same hand, which also depends on everything else in the case."
+)
+
+
+def worth(systems: Sequence[Worth], reported: str, criteria: dict[str, float]) -> str:
+    """What a match is worth with the system that was named before the test, on each place.
+
+    Args:
+        systems: all that were judged.
+        reported: key of the system (recipes.System.key) that the answer is about.
+        criteria: metric -> highest value allowed.
+
+    Raises:
+        ValueError: one sentence, if the system was not judged.
+    """
+    ours = [system for system in systems if system.system == reported]
+    if not ours:
+        known = ", ".join(dict.fromkeys(system.system for system in systems))
+        raise ValueError(f"'{reported}' was not judged here: report one of {known}.")
+    parts = [f"{_answer(system)} {_decided(system, criteria)}" for system in ours]
+    parts += [_court(system) for system in ours[:1] if system.calibration]
+    failed = [system for system in systems if system.refusal and system not in ours]
+    parts += [f"- {system.name}, {system.where}: {system.refusal}" for system in failed]
+    return "\n\n".join(parts)
+
+
+def _answer(system: Worth) -> str:
+    where = f"with {system.name} on {system.where} ({system.n_people} test people)"
+    if system.calibration is None:
+        start = "**A match has no worth that could be stated**"
+        return f"{start} {where}: {system.refusal}{_searching(system)}"
+    low, high = system.bounds
+    return (
+        f"**A match is worth at most a factor of {10**high:,.0f}** {where}, and its absence at "
+        f"most {10**-low:,.0f} the other way: beyond that so few people support nothing."
+        f"{_searching(system)}"
+    )
+
+
+def _searching(system: Worth) -> str:
+    """What a search misses and returns; nothing where no threshold is set."""
+    if system.figure("fpir") is None or system.figure("fnir") is None:
+        return ""
+    return (
+        f" Searching {counted(system.n_gallery, 'enrolled hand')} at the threshold that "
+        f"development people set to an FPIR of {100 * system.set_to:g} %, it names somebody for a "
+        f"person who is not in the list in {_share(system, 'fpir')} of the searches, and misses "
+        f"somebody who is in {_share(system, 'fnir')}."
+    )
+
+
+def _share(system: Worth, metric: str) -> str:
+    text = shown(system, metric)
+    return text if text.startswith(("n/a", "–")) else f"{text} %"
+
+
+def _court(system: Worth) -> str:
+    """One paragraph that a court could be given, with what it leaves out in the same breath."""
+    assert system.calibration is not None
+    score = float(np.nanmedian(system.mated))
+    ratio = float(10 ** system.calibration.log10_lr([score])[0])
+    same, different = _PROPOSITIONS.get(system.task, _PROPOSITIONS["papers"])
+    one, other = (same, different) if ratio >= 1 else (different, same)
+    session = _SESSION.get(system.task, _SESSION["papers"])
+    return (
+        f"**For a court.** With {system.name}, on {system.place}, a similarity of {score:.2f} "
+        f"(half of all comparisons of {same} have more) supports the proposition that both "
+        f"photographs show {one}, {session}, against the proposition that they show {other}, by a "
+        f"factor of {max(ratio, 1 / ratio):,.1f}, and no similarity supports it by more than "
+        f"{10 ** system.bounds[1]:,.0f}; both propositions are about one session. {LEFT_OUT} The "
+        f"factor was fitted on {system.n_development} other people. In the test it pointed the "
+        f"wrong way for {_share(system, 'misleading_mated')} of the comparisons of {same} and for "
+        f"{_share(system, 'misleading_nonmated')} of those of {different}."
+    )
+
+
+def _decided(system: Worth, criteria: dict[str, float]) -> str:
+    found = [decision(system, *one) for one in criteria.items()]
+    counts = [f"{found.count(kind)} {kind}" for kind in DECISIONS if kind in found]
+    return f"Criteria fixed before the test: {listed(counts)}." if counts else ""
+
+
+def about_worth(systems: Sequence[Worth]) -> str:
+    """What the intervals hold, and what the figures of these places leave empty, and why."""
+    seeds = min(system.seeds for system in systems)
+    lines = [
+        "One training per system: its seed is not in the intervals, which are over test people."
+        if seeds == 1
+        else _about_parts(systems, seeds)
+    ]
+    if not any(system.n_extra for system in systems):
+        lines.append(
+            "No set here has people who are in neither half (HD has), so the row of searches by "
+            "extra people is empty."
+        )
+    refusals = dict.fromkeys(f"{s.name}, {s.where}: {s.refusal}" for s in systems if s.refusal)
+    return "\n".join(f"- {line}" for line in [*lines, *refusals])
+
+
+def _about_parts(systems: Sequence[Worth], seeds: int) -> str:
+    parts = [system.figures["seed_part"].dropna() for system in systems]
+    shares = [100 * share for part in parts for share in part]
+    return (
+        f"Figures are means over {seeds} trainings; their intervals are over test people and over "
+        f"seeds. Of their variance the seeds' part is {min(shares):.0f} to {max(shares):.0f} %."
+    )
+
+
+def groups(worth: Worth) -> str:
+    """What the figures of groups can show, and what they cannot."""
+    people = worth.groups.drop_duplicates(["attribute", "group"])
+    few = people[people["share"].isna()]
+    names = [f"{row['attribute']} {row['group']} ({row['n_people']})" for _, row in few.iterrows()]
+    counted_only = f" Counted and not judged, with fewer than ten people: {listed(names)}."
+    return (
+        "All groups meet the same threshold. Their names are what the set's annotators wrote; age, "
+        "gender and skin colour go together in so few people, and several groups are compared at "
+        "once: an interval that stands apart is a question to ask, not a finding, and one that "
+        "does not is no proof of fairness." + (counted_only if names else "")
+    )
+
+
+def examiners() -> str:
+    """What is published on people who compare hands, and why it is not comparable.
+
+    Sources: Forensic Science, Medicine and Pathology 11(4), 504-508 (2015), and Jackson and Black,
+    International Journal of Legal Medicine 128(3), 555-563 (2014), doi 10.1007/s00414-013-0828-5.
+    Abstracts were read; the full texts were not.
+    """
+    (low, high), floor = clopper_pearson(50, 51 * 50), 100 * verification.floor(51)
+    return (
+        "**A human beside it.** In *Identifying suspects by matching hand photographs with video "
+        "evidence* (Forensic Science, Medicine and Pathology 11, 2015, 504-508) the backs of the "
+        "right hands of 51 men, stills of a video on one side and photographs on the other, were "
+        'compared in all 2,601 pairs and judged "highly likely", "possible" or "unlikely": all 51 '
+        'were matched, and of the 2,550 pairs of different men none was called "highly likely" and '
+        f'50 "possible" ({100 * 50 / 2550:.1f} %; {100 * low:.1f} to {100 * high:.1f} if pairs '
+        "were independent, which they are not). Jackson and Black (International Journal of Legal "
+        "Medicine 128, 2014, 555-563) show how counts of scars in a database of hands inform a "
+        "likelihood ratio, and give no error rate in the abstract. *Checked: both abstracts. Not "
+        "checked: the full texts, who compared, how long, and whether video and photographs are of "
+        "one day.* Not comparable with the figures above: they saw all pairs of one closed list "
+        "and gave words, no threshold was set on other people, and cameras, hands and their number "
+        f"are others; a rate of 2 % lies below what 51 people support (floor {floor:.1f} %)."
+    )
