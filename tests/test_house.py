@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "report": {"evidence", "statistics"},
     "runner": set(),
     "saliency": set(),
+    "search": set(),
     "statistics": set(),
     "study": {"every room but runner"},
     "synthetic": set(),
@@ -57,7 +58,7 @@ MAY_IMPORT = {
 }
 NOTEBOOKS_MAY_IMPORT = {"study", "report"}
 LIGHT = ["data", "disk", "fingerprint", "metric", "protocol", "recipes", "report", "runner"]
-LIGHT += ["evidence", "saliency", "statistics", "synthetic", "tasks"]
+LIGHT += ["evidence", "saliency", "search", "statistics", "synthetic", "tasks"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}
 

@@ -140,8 +140,8 @@ def read_set(item: str) -> tuple[str, Value]:
         raise Refused(f"{origin}: {shown} is not a YAML value; quote it ({error})") from error
     if name == DATA and isinstance(value, Mapping):
         value = {key: located(folder) for key, folder in value.items()}
-    elif name.endswith("weights"):
-        value = located(value)
+    elif name.endswith("weights") or (isinstance(value, str) and os.sep in value):
+        value = located(value)  # weights, or the folder of a model in the place of a recipe
     elif name.endswith("backbones") and isinstance(value, list):
         value = [_with_file(backbone) for backbone in value]
     return name, Value(value, origin)

@@ -12,7 +12,7 @@ from handid import backbone, fingerprint, method, recipes, train
 from handid.data.sets import Target
 from handid.image import augment
 from handid.recipes import Recipe, System
-from handid.study import network, training
+from handid.study import model, network, training
 from handid.study.experiment import (
     Experiment,
     architecture_key,
@@ -52,7 +52,8 @@ class Experiments:
 
         Args:
             system: recipe and control; an untrained one is the method before its first step: same
-                embedding, same images, new layers as the seed draws them.
+                embedding, same images, new layers as the seed draws them. The folder of an exported
+                model in the recipe's place brings its own backbone, seed and values.
             backbone_name: of an image encoder.
             target: a view of a data set.
             seed: of new layers, order and augmentation.
@@ -61,8 +62,10 @@ class Experiments:
         Raises:
             ValueError: one sentence for whatever is unknown or does not fit.
         """
-        plan = self._plan(system, backbone_name, changes)
         place = self.photographs.target(target)
+        if model.is_model(system.recipe):
+            return model.opened(system.recipe, place, self.photographs.view(place))
+        plan = self._plan(system, backbone_name, changes)
         key = self._key(plan, backbone_name, place, seed)
         label = backbone.label(backbone_name)
         name = f"{system.recipe} {label} {place} {seed}".replace("/", "").replace(":", "-")
@@ -106,6 +109,11 @@ class Experiments:
         """
         experiments = []
         for recipe, control in product(names, controls):
+            if model.is_model(recipe):  # it brings its backbone and seed, and has no controls
+                own = System(recipe), self.settings.backbones[0]
+                targets = self.photographs.targets if not control else ()
+                experiments += [self.one(*own, target) for target in targets]
+                continue
             system = System(recipe, control, trained)
             plan = self._plan(system, self.settings.backbones[0], changes)
             if control and self._is_no_control(plan, recipe, changes):
@@ -138,6 +146,9 @@ class Experiments:
         """
         encoder = cache(backbone.build)  # many recipes share one
         for name, recipe, control in product(self.settings.backbones, names, ("", *controls)):
+            if model.is_model(recipe):
+                model.opened(recipe)
+                continue
             plan = self._plan(System(recipe, control), name, changes)
             shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
             base = encoder(name, self._weights(plan, name), **shape)

@@ -42,17 +42,27 @@ def build(experiment: Experiment) -> method.Method:
     return method.build(experiment.recipe.method, base, experiment.n_identities, **options)
 
 
-def load(experiment: Experiment, device: str) -> method.Method:
-    """The experiment's method with its weights, ready to embed.
+def restored(experiment: Experiment) -> method.Method:
+    """The experiment's method with its weights, its adapters beside the weights that they adapt.
 
     Raises:
         ValueError: one sentence, if the weights are damaged or another training's.
     """
     torch.manual_seed(experiment.seed)  # of new layers that nothing trains
     network = build(experiment)
-    if experiment.recipe.stages:
+    if experiment.recipe.stages or checkpoint.has_weights(experiment.folder):
         checkpoint.is_finished(experiment.folder)
         checkpoint.load_weights(network, experiment.folder / "weights.safetensors")
+    return network
+
+
+def load(experiment: Experiment, device: str) -> method.Method:
+    """The experiment's method with its weights, ready to embed.
+
+    Raises:
+        ValueError: as `restored`.
+    """
+    network = restored(experiment)
     network.fold()
     return network.to(device).eval()
 
@@ -96,8 +106,8 @@ class Embedder:
         return load(self.experiment, self.engine.device)
 
     @cached_property
-    def _model(self) -> str:
-        """What stands for the network in the cache's key: reading its weights takes a while."""
+    def model(self) -> str:
+        """A digest of the network and all else that makes its embeddings: only such compare."""
         return embed.fingerprint(self._network, self._salt)
 
     @property
@@ -133,7 +143,7 @@ class Embedder:
             prepared(recipe),
             folder=Path(self.photographs.work) / "cache" / "embeddings",
             salt=self._salt,
-            model=self._model,
+            model=self.model,
             flip_average=recipe.flip_average,
             autocast=self.engine.autocast,
         )

@@ -196,6 +196,10 @@ class Photographs:
     def _cache(self) -> Path:
         return self.work / "cache" / "pixels"
 
+    def unreadable(self, paths: Iterable[str]) -> dict[str, str]:
+        """Files that do not decode -> why, in a phrase."""
+        return cache.fill(list(paths), self._cache, [("squash", 128)], progress=False)
+
     def pixels(self, paths: Iterable[str], geometry: decode.Geometry) -> np.ndarray:
         """[N, s, s, 3] uint8 of photographs, see image.cache.pixels."""
         return cache.pixels(list(paths), self._cache, geometry, progress=False)

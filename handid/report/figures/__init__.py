@@ -1,5 +1,6 @@
 """Arrays and tables -> figures with their words. Nothing is measured, saved or shown here."""
 
+from handid.report.figures.candidates import candidates
 from handid.report.figures.curves import cmc, decline, loss_parts, training
 from handid.report.figures.evidence import (
     det,
@@ -17,6 +18,7 @@ from handid.report.figures.pictures import contact_sheet, retrieval, similarity_
 from handid.report.figures.style import Drawing
 
 __all__ = [
+    "candidates",
     "Drawing",
     "by_person",
     "cmc",

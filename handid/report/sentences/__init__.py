@@ -10,6 +10,7 @@ from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
 from handid.report.sentences.research import research_questions
+from handid.report.sentences.search import search
 from handid.report.sentences.survival import controls, survival
 from handid.report.sentences.untrained import (
     best_backbone,
@@ -21,6 +22,7 @@ from handid.report.sentences.untrained import (
 from handid.report.sentences.verdicts import Verdict, verdict
 
 __all__ = [
+    "search",
     "Verdict",
     "ablation",
     "about_worth",

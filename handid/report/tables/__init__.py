@@ -30,6 +30,7 @@ from handid.report.tables.scores import (
     where,
     wide,
 )
+from handid.report.tables.search import candidates
 from handid.report.tables.sizes import backbones, trained
 from handid.report.tables.survival import survival, survival_grids
 from handid.report.tables.words import (
@@ -40,6 +41,7 @@ from handid.report.tables.words import (
 )
 
 __all__ = [
+    "candidates",
     "PUBLISHED_COUNTS",
     "backbones",
     "beside_counts",
