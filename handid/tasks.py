@@ -117,10 +117,10 @@ def _check(task: str) -> None:
 def _bursts_apart(table: pd.DataFrame, view: str, runs: int, seed: int) -> Iterator[Split]:
     asked = halves(table, view)[1]
     bursts = asked.groupby("identity")["burst"].transform("nunique")
-    if not (bursts > 1).any():
+    if asked.loc[bursts > 1, "subject"].nunique() < 2:
         raise ValueError(
-            f"Task '{BURSTS_APART}' cannot be asked: no test identity of {view!r} has photographs "
-            "of two bursts."
+            f"Task '{BURSTS_APART}' cannot be asked: fewer than two test people of {view!r} have "
+            "photographs of two bursts."
         )
     return _of_other_bursts(monte_carlo(table, view, runs, seed))
 

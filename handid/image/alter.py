@@ -143,16 +143,9 @@ def pixels(
     """[N, s, s, 3] uint8: altered photographs, each made once and kept on disk; see `fill`."""
     fill(paths, folder, geometry, [alteration])
     folder, key = Path(folder), code()
-    side = geometry[1]
-    squares = np.empty((len(paths), side, side, 3), np.uint8)
+    squares = np.empty((len(paths), geometry[1], geometry[1], 3), np.uint8)
     for row, path in enumerate(paths):
-        file = _file(path, folder, key, geometry, str(alteration))
-        square = cache.read(file)
-        if square is None:  # damaged
-            file.unlink(missing_ok=True)
-            fill([path], folder, geometry, [alteration])
-            square = cache.read(file)
-        squares[row] = square
+        squares[row] = _square(path, folder, geometry, alteration, key)
     return squares
 
 
@@ -200,6 +193,21 @@ def _reason(path: str, folder: Path, key: str) -> str:
             return str(stored["reason"])
     except (OSError, ValueError, EOFError, KeyError):
         return _segmented(path, folder, key).reason
+
+
+def _square(
+    path: str, folder: Path, geometry: Geometry, alteration: Alteration, key: str
+) -> np.ndarray:
+    """A square on disk; a damaged one is made again."""
+    file = _file(path, folder, key, geometry, str(alteration))
+    square = cache.read(file)
+    if square is None:
+        file.unlink(missing_ok=True)
+        _fill(path, folder, geometry, [alteration], key)
+        square = cache.read(file)
+    if square is None:
+        raise ValueError(f"{path} could not be kept.")
+    return square
 
 
 def _segmented(path: str, folder: Path, key: str, image: Image.Image | None = None) -> Segmentation:

@@ -57,9 +57,14 @@ class Segmentation:
         return (float(row) + 0.5) / len(depth), (float(column) + 0.5) / len(depth)
 
 
+def _distance(where: Array) -> Array:
+    """Distance of each pixel to the nearest one that is not there, pixels."""
+    return np.asarray(ndimage.distance_transform_edt(where))
+
+
 def _depth(hand: Array) -> Array:
     """Distance of each pixel of the hand to the outline or the frame's edge, pixels."""
-    return np.asarray(ndimage.distance_transform_edt(np.pad(hand, 1)))[1:-1, 1:-1]
+    return _distance(np.pad(hand, 1))[1:-1, 1:-1]
 
 
 def segment(image: Image.Image) -> Segmentation:
@@ -153,11 +158,11 @@ def _doubt(hand: Array, rest: Array, lab: Array, away: Array) -> str:
     if share > AREAS[1] or max(float(side.mean()) for side in sides) > SIDE:
         return "is nearly all hand"
     reach = HEIGHT // 40
-    around = ndimage.distance_transform_edt(~(hand | rest)) <= reach
+    around = _distance(~(hand | rest)) <= reach
     ground = ~around
     if ground.mean() < 0.1 or float(away[ground].mean()) > ROUGHNESS:
         return "has no plain background"
-    inside = hand & (ndimage.distance_transform_edt(hand) <= reach)
+    inside = hand & (_distance(hand) <= reach)
     outside = around & ~(hand | rest)
     step = np.linalg.norm(lab[inside].mean(0) - lab[outside].mean(0))
     if step < CONTRAST:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SIDE = 64  # pixels per side of the copy that is described
+SIDE = 32  # pixels per side of the copy that is described
 STEPS = 5  # fits of the surface, each without what lies far from the one before
 NEAR = 0.06  # distance in colour (-1 to 1) that always counts as background
 _STRIP = SIDE // 12  # the frame's sides and its bottom, where the fewest hands reach

@@ -11,7 +11,6 @@ from handid import statistics
 from handid.report.rows import WHAT, Score, mean_over_seeds, of
 
 WHOLE, PAPERS = "whole", "papers"
-_FIGURES = ["value", "low", "high"]
 
 
 def table(scores: Iterable[Score]) -> pd.DataFrame:
@@ -76,6 +75,10 @@ def _share(row: pd.Series, whole: pd.Series | None) -> dict[str, float]:
     nothing = float("nan")
     if whole is None or not whole["value"]:
         return {"share": nothing, "share_low": nothing, "share_high": nothing}
-    part, base = (tuple(map(float, one[_FIGURES])) for one in (row, whole))
-    low, high = statistics.ratio(part, base)
-    return {"share": 100 * part[0] / base[0], "share_low": 100 * low, "share_high": 100 * high}
+    low, high = statistics.ratio(_figure(row), _figure(whole))
+    share = row["value"] / whole["value"]
+    return {"share": 100 * share, "share_low": 100 * low, "share_high": 100 * high}
+
+
+def _figure(row: pd.Series) -> tuple[float, float, float]:
+    return float(row["value"]), float(row["low"]), float(row["high"])

@@ -154,7 +154,7 @@ class Scorer:
             parts.append(pd.concat([lines, result.per_query], axis=1))
             curves.append(result.cmc)
         per_query = pd.concat(parts, ignore_index=True)
-        return Score(_rows(about, per_query), per_query, np.mean(curves, axis=0))
+        return Score(_rows(about, per_query), per_query, _mean_curve(curves))
 
     def _centred(self, splits: Splits, vectors: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Queries and gallery, each minus its mean, where the recipe asks for it.
@@ -170,6 +170,12 @@ class Scorer:
         if vectors[0] is vectors[1]:
             used = [sorted({*used[0], *used[1]})] * 2
         return [v - v[rows].mean(axis=0) for v, rows in zip(vectors, used, strict=True)]
+
+
+def _mean_curve(curves: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of CMCs; a gallery that lacks photographs ends earlier, with every query found."""
+    longest = max(map(len, curves))
+    return np.mean([np.pad(one, (0, longest - len(one)), mode="edge") for one in curves], axis=0)
 
 
 def _about(experiment: Experiment, target: Target, splits: Splits) -> dict[str, object]:

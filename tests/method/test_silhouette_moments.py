@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from scipy.special import eval_legendre
 
-SIDE = 64
+SIDE = 32
 
 
-def on_white(skin, radius=20, centre=(30, 34)):
+def on_white(skin, radius=10, centre=(15, 17)):
     rows, columns = np.indices((SIDE, SIDE))
     disc = np.hypot(rows - centre[0], columns - centre[1]) < radius
     picture = np.ones((3, SIDE, SIDE))
@@ -34,7 +34,7 @@ def test_the_outline_is_that_of_legendre_moments(on_clip):
 def test_colour_changes_nothing_and_place_does(on_clip):
     method = on_clip("silhouette_moments")
     pictures = [on_white((-0.2, -0.5, -0.6)), on_white((0.3, -0.1, -0.3))]
-    pictures += [on_white((-0.2, -0.5, -0.6), centre=(30, 40))]
+    pictures += [on_white((-0.2, -0.5, -0.6), centre=(15, 20))]
     one, other, moved = (method.embed(image)[0] for image, _ in pictures)
     assert torch.allclose(one, other) and not torch.allclose(one, moved, atol=0.5)
 

@@ -253,3 +253,8 @@ def test_bursts_that_the_renderer_made_are_told_apart(lab):
     experiment = leaky.experiment("raw_pixels", "mini-ViT", TARGET)
     apart = leaky.score(experiment, task="bursts apart").rows.iloc[0]
     assert apart["task"] == "bursts apart" and apart["n_subjects"] == 2
+
+
+def test_galleries_of_several_lengths_have_one_mean_curve():
+    curve = score._mean_curve([np.array([0.5, 1.0]), np.array([0.0, 0.5, 1.0])])
+    assert curve.tolist() == [0.25, 0.75, 1.0]

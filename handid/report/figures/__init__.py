@@ -1,7 +1,7 @@
 """Arrays and tables -> figures with their words. Nothing is measured, saved or shown here."""
 
 from handid.report.figures.candidates import candidates
-from handid.report.figures.curves import cmc, loss_parts, training
+from handid.report.figures.curves import cmc, decline, loss_parts, training
 from handid.report.figures.evidence import (
     det,
     entropy,
@@ -24,6 +24,7 @@ __all__ = [
     "cmc",
     "confusion",
     "contact_sheet",
+    "decline",
     "det",
     "differences",
     "entropy",

@@ -3,6 +3,7 @@
 A sentence never says more than its interval: see `verdict`.
 """
 
+from handid.report.sentences.decline import decline
 from handid.report.sentences.evidence import about_worth, examiners, groups, worth
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
@@ -30,6 +31,7 @@ __all__ = [
     "controls",
     "counts",
     "data",
+    "decline",
     "examiners",
     "floors",
     "gain",

@@ -1,5 +1,6 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
+from handid.report.tables.decline import losses, orders
 from handid.report.tables.evidence import (
     by_place,
     decisions,
@@ -52,9 +53,11 @@ __all__ = [
     "decisions",
     "deletion",
     "draws",
+    "losses",
     "group_ratios",
     "mean_deletion",
     "nearest_words",
+    "orders",
     "of_controls",
     "parts_grid",
     "parts_of",

@@ -7,6 +7,8 @@ import pandas as pd
 from handid.report.rows import labels, with_interval
 from handid.report.survival import PAPERS, WHOLE
 
+_HIDDEN = "background"  # the image without the hand
+
 
 def survival(table: pd.DataFrame) -> pd.DataFrame:
     """One row per system: rank-1 whole, without the hand, what share survives, and other tasks.
@@ -18,12 +20,13 @@ def survival(table: pd.DataFrame) -> pd.DataFrame:
     for name, part in _by_system(table):
         cells = {(row["task"], row["image"]): row for _, row in part.iterrows()}
         line = {"method": name}
-        for (task, image), row in cells.items():
-            if image in (WHOLE, "background") and (task == PAPERS or image == WHOLE):
-                line[_heading(task, image)] = with_interval(row)
-        hidden = cells.get((PAPERS, "background"))
-        if hidden is not None:
-            line["survives without the hand, %"] = _share(hidden)
+        for image in (WHOLE, _HIDDEN):
+            if (PAPERS, image) in cells:
+                line[image] = with_interval(cells[PAPERS, image])
+        if _HIDDEN in line:
+            line["survives without the hand, %"] = _share(cells[PAPERS, _HIDDEN])
+        others = {task: row for (task, image), row in cells.items() if image == WHOLE}
+        line |= {task: with_interval(row) for task, row in others.items() if task != PAPERS}
         lines.append(line)
     return pd.DataFrame(lines).fillna("–")
 
@@ -34,10 +37,6 @@ def _share(row: pd.Series) -> str:
         return "–"
     ends = [f"{end:.0f}" if end < 1000 else "–" for end in (row["share_low"], row["share_high"])]
     return f"{row['share']:.0f} [{ends[0]}, {ends[1]}]"
-
-
-def _heading(task: str, image: str) -> str:
-    return image if task == PAPERS else task
 
 
 def survival_grids(
