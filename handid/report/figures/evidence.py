@@ -179,8 +179,8 @@ def _panels(
         legend |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
     for axis in axes.flat[len(worths) :]:
         axis.axis("off")
-    for axis in axes.flat:
-        axis.label_outer()
+    for axis in axes[:, 1:].flat:
+        axis.set_ylabel("")
     if legend:
         figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4)
     titled(figure, title)

@@ -57,8 +57,8 @@ def _answer(system: Worth) -> str:
         return f"{start} {where}: {system.refusal}{_searching(system)}"
     low, high = system.bounds
     return (
-        f"**A match is worth at most a factor of {10**high:,.0f}** {where}, and its absence at "
-        f"most {10**-low:,.0f} the other way: beyond that so few people support nothing."
+        f"**A match is worth at most a factor of {10**high:,.0f}** {where}, and a mismatch at "
+        f"most {10**-low:,.0f} for the other proposition: so few people support no more."
         f"{_searching(system)}"
     )
 
@@ -90,7 +90,7 @@ def _court(system: Worth) -> str:
     session = _SESSION.get(system.task, _SESSION["papers"])
     return (
         f"**For a court.** With {system.name}, on {system.place}, a similarity of {score:.2f} "
-        f"(half of all comparisons of {same} have more) supports the proposition that both "
+        f"(half of all comparisons of {same} have more) supports the proposition that the two "
         f"photographs show {one}, {session}, against the proposition that they show {other}, by a "
         f"factor of {max(ratio, 1 / ratio):,.1f}, and no similarity supports it by more than "
         f"{10 ** system.bounds[1]:,.0f}; both propositions are about one session. {LEFT_OUT} The "
