@@ -7,6 +7,7 @@ people, a held-out photograph of each beside those that the network was trained 
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -162,7 +163,12 @@ def calibration(
 def _made_of(experiment: Experiment, photographs: Photographs) -> str:
     """A digest of what a record depends on beside its folder, whose name stands for the weights."""
     table = fingerprint.table(photographs.table(experiment.target.set))
-    return fingerprint.digest([experiment.code, table, fingerprint.code("study.worth.of")])
+    return fingerprint.digest([experiment.code, table, _code()])
+
+
+@cache
+def _code() -> str:
+    return fingerprint.code("study.worth.of")
 
 
 def _record(worth: Worth, experiment: Experiment, made_of: str) -> Record:
