@@ -45,8 +45,6 @@ def worth(systems: Sequence[Worth], reported: str, criteria: dict[str, float]) -
         raise ValueError(f"'{reported}' was not judged here: report one of {known}.")
     parts = [f"{_answer(system)} {_decided(system, criteria)}" for system in ours]
     parts += [_court(system) for system in ours[:1] if system.calibration]
-    failed = [system for system in systems if system.refusal and system not in ours]
-    parts += [f"- {system.name}, {system.where}: {system.refusal}" for system in failed]
     return "\n\n".join(parts)
 
 
@@ -119,8 +117,10 @@ def about_worth(systems: Sequence[Worth]) -> str:
             "No set here has people who are in neither half (HD has), so the row of searches by "
             "extra people is empty."
         )
-    refusals = dict.fromkeys(f"{s.name}, {s.where}: {s.refusal}" for s in systems if s.refusal)
-    return "\n".join(f"- {line}" for line in [*lines, *refusals])
+    for refusal in dict.fromkeys(system.refusal for system in systems if system.refusal):
+        names = dict.fromkeys(f"{s.name} ({s.task})" for s in systems if s.refusal == refusal)
+        lines.append(f"Not calibrated, and empty in every figure: {', '.join(names)}. {refusal}")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _about_parts(systems: Sequence[Worth], seeds: int) -> str:

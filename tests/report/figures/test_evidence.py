@@ -65,3 +65,10 @@ def test_a_group_of_few_has_its_place_and_no_dot(worth, title, read):
 def test_more_systems_than_fit_beside_each_other_go_below(worth, title):
     drawing = figures.tippett([worth(name=f"S{n}") for n in range(4)], title)
     assert [axis.axison for axis in drawing.figure.axes] == [True] * 4 + [False] * 2
+
+
+def test_where_nothing_is_calibrated_one_line_stands_in_place_of_panels(worth, title, read):
+    refused = [worth(name=n, calibration=None, refusal="Too few.") for n in ("A", "B", "C", "D")]
+    drawing = figures.tippett(refused, title)
+    assert read.texts(drawing.figure).count("not calibrated") == 1
+    assert drawing.words.endswith("nothing could be calibrated. Too few.")

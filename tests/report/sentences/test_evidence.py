@@ -56,7 +56,9 @@ def test_a_set_without_extra_people_says_that_a_row_is_empty(worth):
 
 def test_a_refusal_is_told_once(worth):
     system = worth(calibration=None, refusal=REFUSAL)
-    assert sentences.about_worth([system, system]).count(REFUSAL) == 1
+    other = worth(name="GPA-Net", calibration=None, refusal=REFUSAL)
+    text = sentences.about_worth([system, system, other])
+    assert text.count(REFUSAL) == 1 and "CLIP-FT (papers), GPA-Net (papers)." in text
 
 
 def test_groups_of_few_are_named_and_none_invented(worth):

@@ -51,10 +51,16 @@ def test_no_error_among_few_people_passes_no_criterion_below_the_floor(one):
 def test_the_report_has_a_row_per_criterion_and_an_empty_place_where_nothing_was_had(worth):
     system = worth(without=["cllr", "cllr_cal"], calibration=None, refusal="Too few.")
     report = tables.validation([system], {"cllr": 0.5, "eer": 0.15})
+    assert list(report.columns)[0] == "characteristic"
     assert report["metric"].tolist() == ["Cllr", "equal error rate"]
     assert report["criterion"].tolist() == ["at most 0.5", "at most 15 %"]
     assert report["result"].tolist() == ["–", "11.0 [9.0, 14.0]"]
     assert report["decision"].tolist() == ["not tested", "pass"]
+
+
+def test_several_systems_have_a_column(worth):
+    report = tables.validation([worth(), worth(name="GPA-Net")], {"eer": 0.15})
+    assert report["system"].tolist() == ["CLIP-FT", "GPA-Net"] and "task" not in report
 
 
 def test_an_unknown_criterion_is_refused(worth):
