@@ -2,16 +2,16 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from handid import backbone, data, disk, fingerprint, protocol, synthetic
+from handid import backbone, data, fingerprint, protocol
 from handid.data.sets import DataSet, Target, label
 from handid.image import cache, decode
+from handid.study import sources
 from handid.study.settings import Settings
 
 GREY = 200  # in the place of a photograph that is not to be shown
@@ -140,7 +140,10 @@ class Photographs:
         known = self.sets[name]
         if not known.source:
             raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
-        root = self._draw(name) if known.synthetic else Path(known.source)
+        root = Path(known.source)
+        if known.synthetic:
+            root = sources.drawn(name, self.settings, check=name not in self._drawn)
+            self._drawn.add(name)
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             table = data.read(root, accessories=accessories, missing=self.settings.missing)
@@ -151,19 +154,7 @@ class Photographs:
     def key(self, name: str) -> str:
         """A digest of a data set: who, what, and what each photograph's file holds."""
         table = self.table(name)
-        return fingerprint.table(table, self._contents(list(table["path"])))
-
-    def _contents(self, paths: list[str]) -> list[str]:
-        """SHA-256 of each file, read once while neither its size nor a time of it changes."""
-        file = self.work / "cache" / "contents.json"
-        known, status = disk.read_json(file), {p: [*fingerprint.status(p)] for p in paths}
-        absent = [p for p in paths if not _is_of(known.get(p), status[p])]
-        if absent:
-            with ThreadPoolExecutor() as pool:
-                digests = pool.map(fingerprint.file, absent)
-                known |= {p: [*status[p], one] for p, one in zip(absent, digests, strict=True)}
-            disk.write_json(file, known)
-        return [known[path][-1] for path in paths]
+        return fingerprint.table(table, sources.contents(list(table["path"]), self.work))
 
     def halves(self, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Rows that train and rows that test, see protocol.halves."""
@@ -172,31 +163,6 @@ class Photographs:
     def splits(self, target: Target, runs: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """Query and gallery of each run, see protocol.monte_carlo."""
         return protocol.monte_carlo(self.table(target.set), self.view(target), runs=runs)
-
-    def _draw(self, name: str) -> Path:
-        people, images = self.settings.people, self.settings.images_per_view
-        bursts = self.settings.bursts
-        code = fingerprint.code("synthetic.folder")
-        kind = f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
-        root = self.work / "synthetic" / kind
-        disk.private(root.parent)
-        with disk.locked(root.with_suffix(".lock")):
-            if root.exists() and name not in self._drawn:
-                damaged = disk.damaged_product(root)
-                if damaged:
-                    warnings.warn(
-                        f"{damaged} of the drawn {name} is missing or damaged: the set is drawn "
-                        f"again, the old one is kept beside it as {disk.set_aside(root).name}.",
-                        stacklevel=2,
-                    )
-            if not root.exists():
-                if name == "HD":
-                    extra = max(2, people // 2)
-                    synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
-                else:
-                    synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
-            self._drawn.add(name)
-        return root
 
     def _readable(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows whose files decode; their pixels are in the cache afterwards."""
@@ -237,11 +203,6 @@ class Photographs:
         if not show:
             return [np.full((size, size, 3), GREY, dtype=np.uint8)] * len(paths)
         return list(self.pixels(paths, ("squash", size)))
-
-
-def _is_of(known: object, status: list[int]) -> bool:
-    """Whether what was noted of a file's content is of the file as it is."""
-    return isinstance(known, list) and known[:-1] == status and isinstance(known[-1], str)
 
 
 def training_side(image_size: int) -> int:

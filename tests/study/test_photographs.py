@@ -11,7 +11,7 @@ import pytest
 from handid import disk, protocol
 from handid.data.sets import Target
 from handid.image import cache
-from handid.study import photographs
+from handid.study import photographs, sources
 
 TARGET = "11k dorsal right"
 
@@ -84,7 +84,7 @@ def test_titles_say_synthetic_where_the_photographs_are(lab, tmp_path):
 
 
 def test_a_drawn_set_is_drawn_once_and_read_once(lab, monkeypatch):
-    monkeypatch.setattr(photographs.synthetic, "write_11k", lambda *a, **k: pytest.fail("drawn"))
+    monkeypatch.setattr(sources.synthetic, "write_11k", lambda *a, **k: pytest.fail("drawn"))
     same = lab.having(runs=3)
     pd.testing.assert_frame_equal(same.table("11k"), lab.table("11k"))
     assert same.table("11k") is same.table("11k")
@@ -99,7 +99,7 @@ def test_other_numbers_of_people_are_another_drawing(lab, monkeypatch, tmp_path)
         root.mkdir()
         disk.write_products(root, [])
 
-    monkeypatch.setattr(photographs.synthetic, "write_11k", write)
+    monkeypatch.setattr(sources.synthetic, "write_11k", write)
     for people, images, bursts in ((4, 3, 0), (5, 3, 0), (4, 2, 0), (4, 3, 0), (4, 3, 2)):
         numbers = {"people": people, "images_per_view": images, "bursts": bursts}
         other = lab.having(work=str(tmp_path), **numbers)

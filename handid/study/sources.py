@@ -1,0 +1,55 @@
+"""The files behind a study's tables: folders that the package draws, and what files hold."""
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from handid import disk, fingerprint, synthetic
+from handid.study.settings import Settings
+
+
+def drawn(name: str, settings: Settings, *, check: bool) -> Path:
+    """The folder of a synthetic data set, drawn if it is not there.
+
+    Args:
+        name: "11k" or "HD".
+        settings: of the study: how many people, photographs and bursts, and the folder of products.
+        check: whether to look if every file is what was drawn; a damaged set is drawn again.
+    """
+    people, images, bursts = settings.people, settings.images_per_view, settings.bursts
+    code = fingerprint.code("synthetic.folder")
+    kind = f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
+    root = Path(settings.work) / "synthetic" / kind
+    disk.private(root.parent)
+    with disk.locked(root.with_suffix(".lock")):
+        damaged = disk.damaged_product(root) if check and root.exists() else ""
+        if damaged:
+            warnings.warn(
+                f"{damaged} of the drawn {name} is missing or damaged: the set is drawn again, "
+                f"the old one is kept beside it as {disk.set_aside(root).name}.",
+                stacklevel=2,
+            )
+        if not root.exists() and name == "HD":
+            extra = max(2, people // 2)
+            synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
+        elif not root.exists():
+            synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
+    return root
+
+
+def contents(paths: list[str], work: Path) -> list[str]:
+    """SHA-256 of each file, read once while neither its size nor a time of it changes."""
+    file = work / "cache" / "contents.json"
+    known, status = disk.read_json(file), {p: [*fingerprint.status(p)] for p in paths}
+    absent = [p for p in paths if not _is_of(known.get(p), status[p])]
+    if absent:
+        with ThreadPoolExecutor() as pool:
+            digests = pool.map(fingerprint.file, absent)
+            known |= {p: [*status[p], one] for p, one in zip(absent, digests, strict=True)}
+        disk.write_json(file, known)
+    return [known[path][-1] for path in paths]
+
+
+def _is_of(known: object, status: list[int]) -> bool:
+    """Whether what was noted of a file's content is of the file as it is."""
+    return isinstance(known, list) and known[:-1] == status and isinstance(known[-1], str)
