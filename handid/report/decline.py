@@ -95,7 +95,7 @@ def _order(part: pd.DataFrame, answers: dict[tuple, pd.DataFrame]) -> dict[str, 
     amount = below[0] if len(below) else own.index[-1]
     poor = part[part["amount"] == amount].set_index("label")
     best = str(poor["value"].idxmax())
-    order = {
+    order: dict[str, object] = {
         "lost": len(below) > 0,
         "severity": poor["severity"].iloc[0],
         "leader": first,
