@@ -30,7 +30,8 @@ def curves(scores: Iterable[Score], steps: pd.DataFrame) -> pd.DataFrame:
         the harmless severity.
     """
     rows = mean_over_seeds(of(scores).query("metric == 'rank1'")).drop(columns="metric")
-    rows = rows.assign(label=labels(rows.drop(columns=["image"]), rows["method"]))
+    alike = [part.drop(columns="image") for _, part in rows.groupby("test_set", sort=False)]
+    rows = rows.assign(label=pd.concat([labels(part, part["method"]) for part in alike]))
     pairs = ["kind", "degraded", "unit", "harmless"]
     start = steps.drop_duplicates(["kind", "degraded"])[pairs]
     start = start.assign(image=WHOLE, severity=start["harmless"], amount=0.0)
