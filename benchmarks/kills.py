@@ -52,7 +52,7 @@ class Study:
 
     def begin_anew(self) -> None:
         """Remove what was computed."""
-        for name in ("work", "reports", "t"):
+        for name in ("work", "reports", "others", "t"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "t").mkdir()
 
@@ -91,11 +91,11 @@ class Study:
             if path.name.startswith(".") or path.suffix in odd or path.parent.name == "t"
         ]
 
-    def products(self) -> dict[str, str]:
+    def products(self, reports: str = "reports") -> dict[str, str]:
         """Digest of everything that must be the same in every run, by path; no time is in it."""
         kinds = ["work/smoke/results/*", "work/smoke/curves/*", "work/smoke/synthetic/**/*.jpg"]
         kinds += ["work/smoke/experiments/*/weights.safetensors", "work/smoke/cache/pixels/**/*"]
-        kinds += ["reports/smoke/figures/*", "reports/smoke/results.csv"]
+        kinds += [f"{reports}/smoke/figures/*", f"{reports}/smoke/results.csv"]
         files = [path for kind in kinds for path in self.folder.glob(kind) if path.is_file()]
         found = {self._name(path): _digest(path.read_bytes()) for path in files}
         # A cached square is named after its photograph's time; its content is what counts.
@@ -108,7 +108,8 @@ class Study:
 
     def _name(self, path: Path) -> str:
         """A path without its key, in which the times of the drawn photographs stand."""
-        return re.sub(r"-[0-9a-f]{16}/", "/", str(path.relative_to(self.folder)))
+        name = re.sub(r"-[0-9a-f]{16}/", "/", str(path.relative_to(self.folder)))
+        return name.replace("others/", "reports/", 1) if name.startswith("others/") else name
 
 
 def _digest(content: bytes) -> str:

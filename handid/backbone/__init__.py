@@ -11,7 +11,7 @@ import torch
 from handid.backbone import architectures, image_only, imagenet, names
 from handid.backbone.architectures import ARCHITECTURES
 from handid.backbone.clip import Backbone
-from handid.backbone.clip_weights import check_activation
+from handid.backbone.clip_weights import check_activation, fetched
 from handid.backbone.encoder import ImageEncoder
 from handid.backbone.image_only import TimmEncoder, load_timm
 from handid.backbone.imagenet import ImageNetBackbone
@@ -112,6 +112,7 @@ def build(
             raise ValueError(f"{name} takes images of {own_size} pixels, not {image_size}.")
         else:
             check_activation(name, weights)
+            weights = fetched(name, weights)  # before the network is built, which takes longer
             backbone = Backbone(full, last_stride, weights)
     if weights != "random":
         _load(backbone, weights, last_stride)

@@ -13,7 +13,7 @@ from open_clip.coca_model import CoCa
 from open_clip.model import CustomTextCLIP
 from torch import Tensor, nn
 
-from handid.backbone import names
+from handid.backbone import fetch, names
 from handid.backbone.architectures import known
 from handid.backbone.encoder import ImageEncoder
 from handid.backbone.text import TextTower
@@ -22,11 +22,24 @@ from handid.backbone.words import PROMPT, Vocabulary
 
 
 def _network(config: dict[str, Any]) -> nn.Module:
-    """open_clip's model of a configuration, with random weights and no file fetched for it."""
+    """open_clip's model of a configuration, with random weights and no weights fetched for it.
+
+    Raises:
+        ValueError: one sentence, for a text encoder of Hugging Face's whose configuration is
+            neither here nor to be fetched.
+    """
     config = deepcopy(config)
     custom, text = config.pop("custom_text", False), config["text_cfg"]
     if "hf_model_name" in text:
         custom, text["hf_model_pretrained"] = True, False
+        try:
+            fetch.check_hub(text["hf_model_name"], ["config.json"])
+        except OSError as error:
+            raise ValueError(
+                f"The text encoder {text['hf_model_name']} cannot be set up "
+                f"({fetch.first_line(error)}): fetch its config.json into Hugging Face's cache on "
+                "a machine with a network, or choose another backbone."
+            ) from None
     if "multimodal_cfg" in config:
         return CoCa(**config)
     return CustomTextCLIP(**config) if custom else _OpenClip(**config)

@@ -24,16 +24,13 @@ _NOT_WEIGHTS = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
 
 
 def clip_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
-    """[name -> float32 tensor] of a CLIP, from a tag or a file, see weights.read_state.
+    """[name -> float32 tensor] of a CLIP from a file, see weights.read_state.
 
     Raises:
-        ValueError: one sentence for weights that cannot be fetched or are damaged.
+        ValueError: one sentence for weights that are damaged.
     """
     head, path = names.split(encoder.name)[0], Path(weights)
-    model = names.OPENAI.get(head, head.removesuffix("-gelu"))
-    published = open_clip.get_pretrained_cfg(model, weights)
-    if published:
-        path = _fetched(published, f"{head}:{weights}")
+    model = _model(head)
     if path.suffix == ".safetensors":
         state = read_safetensors(path)
         if path.parent == mini.SHIPPED_FOLDER and not _is_shipped(head, path):
@@ -50,8 +47,27 @@ def clip_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
     return _as_open_clips(mini.full(state), encoder.network)
 
 
-def _fetched(published: dict[str, Any], name: str) -> Path:
-    """The file of a published tag: OpenAI's from its own address, checked; others from the hub."""
+def _model(head: str) -> str:
+    """open_clip's name of a CLIP."""
+    return names.OPENAI.get(head, head.removesuffix("-gelu"))
+
+
+def fetched(name: str, weights: str) -> str:
+    """The file of a published tag: OpenAI's from its own address, checked; others from the hub.
+
+    Args:
+        name: of a CLIP, see names.py.
+        weights: a tag; anything else is given back.
+
+    Raises:
+        ValueError: one sentence for weights that cannot be fetched.
+    """
+    head, _ = names.split(name)
+    published = open_clip.get_pretrained_cfg(_model(head), weights)
+    return str(_file_of(published, f"{head}:{weights}")) if published else weights
+
+
+def _file_of(published: dict[str, Any], name: str) -> Path:
     if "openaipublic" in published.get("url", ""):
         return fetch.archive(published["url"])
     repository, _, file = published.get("hf_hub", "").rpartition("/")

@@ -8,6 +8,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+# What reading any other bytes as a pickle may end with.
+_OF_NO_PICKLE = (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file.
@@ -31,7 +34,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
         return read_safetensors(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+    except (pickle.UnpicklingError, RuntimeError, EOFError, *_OF_NO_PICKLE):
         raise ValueError(f"{path.name} is no file of weights, or is damaged.") from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # as open_clip's training leaves it

@@ -3,6 +3,7 @@
 Its image size, colours and pooling are those of timm's own configuration. No training, no losses.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -161,10 +162,9 @@ def load_timm(name: str, weights: str, image_size: int) -> TimmEncoder:
     except (RuntimeError, KeyError, AttributeError) as error:
         if weights == "random":
             raise
-        lines = [line.strip() for line in str(error).splitlines()]
-        raise ValueError(
-            f"These weights are not those of {names.label(name)}: {' '.join(lines[:2])[:200]}"
-        ) from None
+        # torch lists all keys and shapes: the first name says enough
+        reason = re.split(", |: copying", str(error).splitlines()[:2][-1].strip())[0]
+        raise ValueError(f"These weights are not those of {names.label(name)}: {reason}.") from None
 
 
 def _without_classes(shape: Architecture, path: Path) -> dict[str, Tensor]:

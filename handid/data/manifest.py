@@ -65,7 +65,10 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
     )
     people = table.loc[table["role"] == "subject", "subject"].nunique()
     if people < 2:
-        raise ValueError(f"{path} lists {people} people to be found: two are needed.")
+        raise ValueError(
+            f"{path} lists {people or 'no'} {'person' if people == 1 else 'people'} to be found: "
+            "two are needed."
+        )
     return tables.without_missing(tables.by_name(table), missing)
 
 

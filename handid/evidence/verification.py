@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import optimize, special
 
 from handid.evidence.scores import as_never, checked
 
@@ -53,26 +53,27 @@ def eer(mated: Iterable[float], nonmated: Iterable[float]) -> float:
     Returns:
         In [0, 0.5]: scores that tell the wrong way round have 0.5, as guessing has.
     """
-    hull = _hull(error_rates(mated, nonmated))
+    hull = _hull(
+        as_never(checked(mated, "mated", failures=True)),
+        as_never(checked(nonmated, "non-mated", failures=True)),
+    )
     above = int(np.argmax(hull[:, 1] <= hull[:, 0]))  # the first corner past FMR = FNMR
     (x0, y0), (x1, y1) = hull[above - 1], hull[above]
     return float(x0 + (x1 - x0) * (y0 - x0) / ((y0 - x0) - (y1 - x1)))
 
 
-def _hull(rates: pd.DataFrame) -> np.ndarray:
-    """[C, 2] corners (FMR, FNMR) of the lower convex hull, from FNMR 1 to FMR 1."""
-    points = np.vstack([[0.0, 1.0], rates[["fmr", "fnmr"]].to_numpy()[::-1], [1.0, 0.0]])
-    corners: list[np.ndarray] = []
-    for point in points:
-        while len(corners) > 1 and _turn(corners[-2], corners[-1], point) <= 0:
-            corners.pop()
-        corners.append(point)
-    return np.array(corners)
+def _hull(mated: np.ndarray, nonmated: np.ndarray) -> np.ndarray:
+    """[C, 2] corners (FMR, FNMR) of the lower convex hull, from FNMR 1 to FMR 1.
 
-
-def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
-    """Above 0 where the way from a over b to c turns left."""
-    return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+    They lie between the blocks that pooling adjacent violators makes of the scores.
+    """
+    values, place = np.unique(np.concatenate([mated, nonmated]), return_inverse=True)
+    same = np.bincount(place[: len(mated)], minlength=len(values)) / len(mated)
+    other = np.bincount(place[len(mated) :], minlength=len(values)) / len(nonmated)
+    pooled = optimize.isotonic_regression(same / (same + other), weights=same + other)
+    starts = np.asarray(pooled.blocks)
+    below, accepted = (np.append(0, np.cumsum(part))[starts] for part in (same, other))
+    return np.column_stack([1 - accepted, below])[::-1]
 
 
 def det(mated: Iterable[float], nonmated: Iterable[float], least: float = 1e-6) -> pd.DataFrame:

@@ -90,30 +90,37 @@ class Augmentation:
         return upright(images) if self.portrait else images
 
     def _cut(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """[B, H, W, 3] -> [B, crop, crop, 3]: a few kernels, whatever the number of images."""
         count, height, width = images.shape[:3]
         if self.crop > min(height, width):
             raise ValueError(f"Cannot cut {self.crop} pixels from images of {height} x {width}.")
-        top = torch.randint(height - self.crop + 1, (count,), generator=generator).tolist()
-        left = torch.randint(width - self.crop + 1, (count,), generator=generator).tolist()
-        mirrored = (torch.rand(count, generator=generator) < self.flip).tolist()
-        out = images.new_empty(count, self.crop, self.crop, 3)
-        for row, (y, x, mirror) in enumerate(zip(top, left, mirrored, strict=True)):
-            piece = images[row, y : y + self.crop, x : x + self.crop]
-            out[row] = piece.flip(1) if mirror else piece
-        return out
+        top = torch.randint(height - self.crop + 1, (count,), generator=generator)
+        left = torch.randint(width - self.crop + 1, (count,), generator=generator)
+        mirrored = torch.rand(count, generator=generator) < self.flip
+        windows = images.unfold(1, self.crop, 1).unfold(2, self.crop, 1)  # all of them, as a view
+        rows = torch.arange(count)
+        cut = windows[*(place.to(images.device) for place in (rows, top, left))].permute(0, 2, 3, 1)
+        mirrored = mirrored.to(images.device)[:, None, None, None]
+        return torch.where(mirrored, cut.flip(2), cut)
 
     def _erase(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        side = images.shape[-1]
-        for image in images:
-            chance, area, shape, y, x = torch.rand(5, generator=generator).tolist()
-            if chance >= self.erasing:
-                continue
-            area, shape = side * side * (0.02 + 0.31 * area), 0.3 * (3.3 / 0.3) ** shape
-            height = min(side, max(1, round((area * shape) ** 0.5)))
-            width = min(side, max(1, round((area / shape) ** 0.5)))
-            top, left = int(y * (side - height + 1)), int(x * (side - width + 1))
-            image[:, top : top + height, left : left + width] = 0
-        return images
+        """[B, 3, S, S] with a rectangle of some of them set to 0, in a few kernels too."""
+        side, count = images.shape[-1], len(images)
+        chance, area, shape, y, x = torch.rand(count, 5, generator=generator).double().T
+        area, shape = side * side * (0.02 + 0.31 * area), 0.3 * (3.3 / 0.3) ** shape
+        erased = chance < self.erasing
+        rows = _span((area * shape).sqrt(), y, side) & erased[:, None]
+        columns = _span((area / shape).sqrt(), x, side)
+        hidden = rows[:, None, :, None] & columns[:, None, None, :]
+        return images.masked_fill_(hidden.to(images.device), 0)
+
+
+def _span(length: Tensor, place: Tensor, side: int) -> Tensor:
+    """[B, side] true along a stretch of each row: its length, and its place from 0 to 1."""
+    length = length.round().clamp(1, side)
+    start = (place * (side - length + 1)).floor()[:, None]
+    along = torch.arange(side)
+    return (along >= start) & (along < start + length[:, None])
 
 
 def on_other_grounds(

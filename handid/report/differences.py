@@ -14,7 +14,7 @@ from handid.report.rows import WHAT, Score, labels
 
 ASKED = ["backbone", "weights", "set", "synthetic", "question"]
 COLUMNS = [*WHAT, "over_system", "over", "name", "label", "seeds", "value", "low", "high"]
-COLUMNS += ["p", "p_holm"]
+COLUMNS += ["seed_part", "p", "p_holm"]
 
 
 class _What(NamedTuple):
@@ -45,7 +45,8 @@ def gains(scores: Iterable[Score], reference: str, figure: str = "rank1") -> pd.
         One row per system, backbone, training and test set other than the reference, with COLUMNS:
         what rows.WHAT says; over_system and over, the reference's key and title; label, which names
         only what differs, and name, what it begins with; seeds; value, low, high in percentage
-        points; p of statistics.sign_flip, and p_holm, adjusted for all rows of the table.
+        points; seed_part of statistics.with_seeds; p of statistics.sign_flip, and p_holm, adjusted
+        for all rows of the table.
 
     Raises:
         ValueError: if the reference has no score to compare with.
@@ -176,19 +177,37 @@ def _paired(
             base = same.get(what._replace(system=system, train_set=train_set, method=""))
             if base is not None:
                 over = {"over_system": base.system, "over": base.method}
-                figures = {"seeds": len(groups[what]), **_difference(answer, means[base])}
+                each = _each_seed(groups[what], groups[base], figure)
+                figures = {"seeds": len(groups[what]), **_difference(answer, means[base], each)}
                 rows.append(what._asdict() | over | figures)
     return pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("name", "label", "p_holm")])
 
 
-def _difference(answer: pd.Series, base: pd.Series) -> dict[str, float]:
-    """Mean of paired differences with its interval over people, percentage points, and its p."""
+def _each_seed(
+    parts: dict[int, pd.DataFrame], base: dict[int, pd.DataFrame], figure: str
+) -> list[float]:
+    """The difference of each training to the one of the same seed, or to the mean of all."""
+    everything = list(base.values())
+    return [
+        float((_mean_answer([part], figure) - _mean_answer(beside, figure)).mean())
+        for seed, part in parts.items()
+        for beside in [[base[seed]] if seed in base else everything]
+    ]
+
+
+def _difference(answer: pd.Series, base: pd.Series, each: list[float]) -> dict[str, float]:
+    """Mean of paired differences with its interval, percentage points, and its p.
+
+    The interval is over people and, of several trainings, over their seeds (`each`); p is over
+    people alone.
+    """
     difference = answer - base
     people = difference.index.get_level_values("subject")
-    low, high = statistics.interval(difference, people, kind="difference")
+    bounds = statistics.interval(difference, people, kind="difference")
+    low, high, part = statistics.with_seeds(each, *bounds)
     figures = {"value": difference.mean(), "low": low, "high": high}
     p = statistics.sign_flip(difference, people)
-    return {key: 100 * value for key, value in figures.items()} | {"p": p}
+    return {key: 100 * value for key, value in figures.items()} | {"p": p, "seed_part": part}
 
 
 def _mean_answer(parts: list[pd.DataFrame], figure: str) -> pd.Series:

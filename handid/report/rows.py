@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import disk
+from handid import disk, statistics
 
 COLUMNS = [
     *("system", "method", "backbone", "train_set", "test_set", "task", "image"),
@@ -159,11 +159,24 @@ def published() -> pd.DataFrame:
 
 
 def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    """Tidy rows -> one row per system and metric, value and bounds averaged over `seeds`."""
+    """Tidy rows -> one row per system and metric, its mean over `seeds` with its interval.
+
+    The interval over people is the mean of the trainings' intervals; what the trainings differ is
+    added (statistics.with_seeds), and `seed_part` is its share of the variance, NaN for one seed.
+    """
+    rows = rows.drop_duplicates([*_KEYS, "method", "metric"])
     same = {"n_queries": "first", "n_gallery": "first", "n_subjects": "first"}
     how = {"value": "mean", "low": "mean", "high": "mean", "seed": "nunique", **same}
-    means = rows.groupby([*WHAT, "metric"], sort=False).agg(how).reset_index()
-    return means.rename(columns={"seed": "seeds"})
+    groups = rows.groupby([*WHAT, "metric"], sort=False)
+    means = groups.agg(how).reset_index().rename(columns={"seed": "seeds"})
+    widened = [
+        statistics.with_seeds(part["value"], mean["low"], mean["high"])
+        for (_, part), (_, mean) in zip(groups, means.iterrows(), strict=True)
+    ]
+    found = pd.DataFrame(widened, columns=["low", "high", "seed_part"], index=means.index)
+    return means.assign(**found).assign(
+        low=found["low"].clip(0, 100), high=found["high"].clip(0, 100)
+    )
 
 
 def labelled(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:

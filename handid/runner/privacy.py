@@ -38,7 +38,7 @@ class Mask:
         self._rules: list[tuple[re.Pattern[str], str]] = []
         places = {p: Path(given).name for given in photographs for p in _spellings(given)}
         for path in sorted(places, key=len, reverse=True):
-            # Folders in between end at a slash, and hold no sign that parts names in a message.
+            # Folders in between end at a slash and hold no sign that parts names in a message.
             between = r"(?:(?<=/)[^/\n;,:'\"]+/)*"
             for pattern, slash in ((rf"/{between}", "/"), (r"(?![\w-])", "")):
                 shown = f"…/{places[path]}{slash}".replace("\\", r"\\")

@@ -11,6 +11,9 @@ LONGEST_SENTENCE = 600
 _LONG = re.compile(rf"'[^']{{{LONGEST_NAME},}}'|\"[^\"]{{{LONGEST_NAME},}}\"|\S{{{LONGEST_NAME},}}")
 
 
+COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
 class Refused(Exception):
     """The request cannot be run; the message says why and what to change.
 
@@ -28,6 +31,12 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def lines(text: str) -> str:
+    """The same of several lines; colours, and all but the last state of a bar, are left out."""
+    shown = [line.rstrip("\r").rpartition("\r")[2] for line in COLOUR.sub("", text).split("\n")]
+    return "\n".join(printable(line.expandtabs()) for line in shown)
 
 
 def _cut(text: str, longest: int) -> str:

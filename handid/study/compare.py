@@ -3,6 +3,7 @@
 Nothing is judged here: scores and people come out, and handid.evidence makes figures of them.
 """
 
+from functools import partial
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -86,26 +87,16 @@ def material(
     extra = table[(table["role"] == "distractor") & (table["view"] == view)]
     failed = _failed(experiment, photographs, tests)
     names = protocol.in_order(table["subject"])
-    embed = networks.Embedder(experiment, photographs, engine)
-
-    def part(rows: pd.DataFrame, *, mirrored: bool = False) -> Part:
-        rows = _in_order(rows)
-        vectors = np.zeros((0, 1))
-        if len(rows):
-            vectors = embed(rows, mirrored=mirrored)
-        return Part(_unit(vectors), _codes(rows, names), rows["burst"].to_numpy())
-
-    asked = _with_failures(part(tests), _codes(failed, names))
-    return Material(
-        asked,
-        part(searched, mirrored=True) if mirrored else asked,
-        part(held_out),
-        part(known, mirrored=mirrored),
-        part(extra),
-        task == tasks.BURSTS_APART,
-        len(failed),
-        names,
-    )
+    embedded = partial(_parts, networks.Embedder(experiment, photographs, engine), names)
+    if mirrored:
+        asked, new, others = embedded([tests, held_out, extra])
+        searched, known = embedded([searched, known], mirrored=True)
+        asked = _with_failures(asked, _codes(failed, names))
+    else:
+        asked, new, others, known = embedded([tests, held_out, extra, known])
+        searched = asked = _with_failures(asked, _codes(failed, names))
+    apart = task == tasks.BURSTS_APART
+    return Material(asked, searched, new, known, others, apart, len(failed), names)
 
 
 def refusal(experiment: Experiment, task: str, photographs: Photographs) -> str:
@@ -241,6 +232,19 @@ def _failed(experiment: Experiment, photographs: Photographs, tests: pd.DataFram
     view = listed["view"] == photographs.view(experiment.target)
     known = listed["path"].isin(photographs.table(experiment.target.set)["path"])
     return listed[view & ~known & listed["subject"].isin(tests["subject"])]
+
+
+def _parts(
+    embed: networks.Embedder, names: list, parts: list[pd.DataFrame], *, mirrored: bool = False
+) -> list[Part]:
+    """Several parts' photographs, embedded in one go."""
+    ordered = [_in_order(rows) for rows in parts]
+    vectors = _unit(embed(pd.concat(ordered), mirrored=mirrored))
+    ends = np.cumsum([len(part) for part in ordered])[:-1]
+    return [
+        Part(own, _codes(part, names), part["burst"].to_numpy())
+        for own, part in zip(np.split(vectors, ends), ordered, strict=True)
+    ]
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:

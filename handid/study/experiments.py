@@ -164,7 +164,6 @@ class Experiments:
         """Everything that decides what a training gives."""
         weights = backbone.weights_file(backbone_name, self._weights(plan, backbone_name))
         trains = bool(plan.stages)
-        table = self.photographs.table(target.set)
         return {
             "recipe": plan.model_dump(exclude=_NAMES),
             "backbone": backbone.label(backbone_name),
@@ -172,7 +171,7 @@ class Experiments:
             "weights": weights_key(weights),
             "target": target.set,
             "view": self.photographs.view(target),
-            "data": fingerprint.table(table) if trains else "",
+            "data": self.photographs.key(target.set) if trains else "",
             "seed": seed,
             "precision": self.settings.precision,
             "threads": self._threads() if trains else 0,

@@ -40,7 +40,9 @@ class Study(Looks):
 
     def having(self, **parameters: object) -> "Study":
         """The same study with other values of some parameters."""
-        return Study(**self.settings.model_dump() | parameters)
+        study = Study(**self.settings.model_dump() | parameters)
+        study.photographs.said = self.photographs.said  # what both would warn of is said once
+        return study
 
     # --- data ---------------------------------------------------------------------------------
 

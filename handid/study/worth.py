@@ -6,12 +6,14 @@ people, a held-out photograph of each beside those that the network was trained 
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from handid import evidence, fingerprint
+from handid import evidence, fingerprint, statistics
 from handid.evidence import open_set, summary, verification
 from handid.evidence.calibration import Calibration
 from handid.evidence.calibration import fit as calibrate
@@ -25,6 +27,7 @@ from handid.train import Engine
 
 SET_TO = 0.1  # false match rate and FPIR of thresholds where nobody says otherwise
 GROUPS = {"age": "age", "gender": "gender", "skin_color": "skin", "nail_polish": "nail polish"}
+YES_OR_NO = {"0": "no", "1": "yes"}
 NO_DEVELOPMENT = (
     "There are no development people: nobody who trains has held-out photographs that this task "
     "compares, so no threshold is set and nothing is calibrated."
@@ -103,7 +106,7 @@ def of_all(
     set_to: float,
 ) -> list[Worth]:
     """`of` each experiment and task; a warning says which task a target cannot show."""
-    experiments, found, refused = list(experiments), [], []
+    experiments, found, refused = list(experiments), {}, []
     several = len({one.backbone for one in experiments}) > 1
     for task, experiment in product(tasks, experiments):
         if sentence := compare.refusal(experiment, task, photographs):
@@ -111,10 +114,26 @@ def of_all(
             refused.append(f"Left out of every table and figure of {where}: {sentence}")
             continue
         name = f"{experiment.title}, {experiment.backbone}" if several else experiment.title
-        found.append(of(experiment, task, photographs, engine, set_to=set_to, name=name))
+        worth = of(experiment, task, photographs, engine, set_to=set_to, name=name)
+        key = (task, experiment.system, experiment.backbone, experiment.target)
+        found.setdefault(key, []).append(worth)
     for sentence in dict.fromkeys(refused):
-        warnings.warn(sentence, stacklevel=3)
-    return found
+        warnings.warn(sentence, stacklevel=4)
+    return [_over_seeds(worths) for worths in found.values()]
+
+
+def _over_seeds(worths: list[Worth]) -> Worth:
+    """The first training's, its figures the means of all, with intervals over people and seeds."""
+    if len(worths) == 1:
+        return worths[0]
+    tables = pd.concat([worth.figures for worth in worths])
+    rows = []
+    for metric, part in tables.groupby("metric", sort=False):
+        means = part[["value", "low", "high", "floor"]].mean()
+        low, high, seed_part = statistics.with_seeds(part["value"], means["low"], means["high"])
+        row = {"metric": metric, "value": means["value"], "low": max(0.0, low), "high": high}
+        rows.append(row | {"floor": means["floor"], "seed_part": seed_part})
+    return replace(worths[0], seeds=len(worths), figures=pd.DataFrame(rows))
 
 
 def calibration(
@@ -144,7 +163,12 @@ def calibration(
 def _made_of(experiment: Experiment, photographs: Photographs) -> str:
     """A digest of what a record depends on beside its folder, whose name stands for the weights."""
     table = fingerprint.table(photographs.table(experiment.target.set))
-    return fingerprint.digest([experiment.code, table, fingerprint.code("study.worth.of")])
+    return fingerprint.digest([experiment.code, table, _code()])
+
+
+@cache
+def _code() -> str:
+    return fingerprint.code("study.worth.of")
 
 
 def _record(worth: Worth, experiment: Experiment, made_of: str) -> Record:
@@ -232,6 +256,7 @@ def _groups(
         known = tests.dropna(subset=column)
         of_person = known.groupby("subject")[column].agg(lambda values: values.mode().iloc[0])
         of_person = _bands(of_person) if column == "age" else of_person.astype(str)
+        of_person = of_person.replace(YES_OR_NO if column == "nail_polish" else {})
         for metric, (wrong, people) in errors.items():
             names = pd.Series([found.names[code] for code in people])
             has = names.isin(of_person.index).to_numpy()
@@ -243,5 +268,5 @@ def _groups(
 
 def _bands(ages: pd.Series) -> pd.Series:
     """Ages in three bands; half the people of 11k Hands are 20 to 22."""
-    names = ["up to 20", "21 to 25", "26 and above"]
+    names = ["20 or less", "21 to 25", "26 and above"]
     return pd.cut(ages.astype(float), [-np.inf, 20, 25, np.inf], labels=names).astype(str)

@@ -13,6 +13,7 @@ NAMES = [f"{name}:random" for name in [*CLIPS, *OTHERS]]
 WITHOUT_TEXT = ("clip_ft",)
 WITH_TEXT = ("clip_handid", "clip_reid", "promptsg")
 ON_MAPS = ("cnn_baseline", "gpa_net")
+SEVEN_CELLS = {"gpa_net": {"horizontal_parts": 7}}  # the published 3 do not divide these maps
 pytestmark = pytest.mark.slow
 
 
@@ -74,16 +75,17 @@ def test_each_takes_a_step_of_every_method_that_fits(net, pictures, words):
     names += [*(ON_MAPS if net.channels else ()), "clip_ft_lora"]  # it stays, so it comes last
     labels = torch.tensor([0, 1])
     for name in names:
-        plan = recipes.load(name, net.family)
+        plan = recipes.load(name, net.family, SEVEN_CELLS.get(name))
         torch.manual_seed(0)
         trainer = method.build(plan.method, net, 2, **plan.options).train()
         stage = plan.stages[-1]
         groups = [group for group in trainer.parameter_groups(stage) if group["params"]]
         optimiser = torch.optim.SGD(groups)
-        before = [parameter.detach().clone() for parameter in groups[0]["params"]]
+        few = groups[0]["params"][:8]  # a copy of all would be another network in memory
+        before = [parameter.detach().clone() for parameter in few]
         sum(trainer.losses(pictures, labels).values()).backward()
         optimiser.step()
-        moved = [not torch.equal(a, b) for a, b in zip(groups[0]["params"], before, strict=True)]
+        moved = [not torch.equal(a, b) for a, b in zip(few, before, strict=True)]
         assert any(moved), name
         with torch.inference_mode():
             assert trainer.eval().embed(pictures).isfinite().all(), name

@@ -192,7 +192,10 @@ def test_a_file_of_timms_loads_without_its_classes(tmp_path):
         for file in ("w.safetensors", "w.pth"):
             net = backbone.build(f"timm:resnet18:{tmp_path / file}", "")
             assert torch.equal(net(images)["feat"], expected)
-    with pytest.raises(ValueError, match="These weights are not those of timm:resnet34:w.pth"):
+    with pytest.raises(
+        ValueError,
+        match=r"not those of timm:resnet34:w\.pth: Missing key\(s\) in state_dict: \"[\w.]+\"\.$",
+    ):
         backbone.build(f"timm:resnet34:{tmp_path / 'w.pth'}", "")
 
 
@@ -249,8 +252,13 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path):
 def test_what_is_no_state_dict_of_the_network_is_refused(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     (tmp_path / "w.safetensors").write_bytes(b"damaged")
+    (tmp_path / "text.pth").write_text("hello")
     torch.save(models.resnet18().state_dict(), tmp_path / "resnet18.pth")
+    whole = (tmp_path / "resnet18.pth").read_bytes()
+    (tmp_path / "cut.pth").write_bytes(whole[: len(whole) // 2])
     for file, sentence in (
+        ("text.pth", "text.pth is no file of weights, or is damaged"),
+        ("cut.pth", "cut.pth is no file of weights, or is damaged"),
         ("list.pth", "holds something else than a state dict"),
         ("w.safetensors", "is no safetensors file, or is damaged"),
         ("resnet18.pth", "These weights are not those of ResNet50"),

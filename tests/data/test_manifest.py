@@ -136,7 +136,7 @@ def test_a_path_that_leaves_its_folder_is_refused(write, path):
         ),
         (as_list(header=START.replace("\n", ",accessories\n")), "accessories is '' in data row 1"),
         (as_list("a/9.jpg,<b>,left"), "The subject '<b>' cannot be shown in titles"),
-        (as_list(lines=LINES[:2]), "lists 1 people to be found: two are needed"),
+        (as_list(lines=LINES[:2]), "lists 1 person to be found: two are needed"),
         (START, "lists no image"),
         ("", "is not a readable CSV file: it is empty"),
         ("\0" + START, "save it as text in UTF-8"),

@@ -71,6 +71,7 @@ def bars():
             line = _row(name, value=value, low=low, high=high, **other)
             rows.append(line | {"over": over, "over_system": system_of(over), "seeds": seeds})
             rows[-1] |= {"p": np.nan, "p_holm": np.nan}
+            rows[-1] |= {"seed_part": 0.2 if seeds > 1 else np.nan}
         table = pd.DataFrame(rows)
         return differences.label_again(table.assign(name=table["method"]))[differences.COLUMNS]
 
@@ -88,6 +89,7 @@ def above():
             over_system = system_of(over)
             names = {"over": over, "over_system": over_system, "name": f"over {over}"}
             rows.append(line | names | {"seeds": 1, "p": np.nan, "p_holm": np.nan})
+            rows[-1]["seed_part"] = np.nan
         return differences.label_again(pd.DataFrame(rows))[differences.COLUMNS]
 
     return make
@@ -164,7 +166,7 @@ def _compared():
     """Made-up comparisons and searches of 45 people, all tables that come of them, once."""
     rng = np.random.default_rng(0)
     one, other = np.triu_indices(PEOPLE, 1)
-    mated, nonmated = rng.normal(0.8, 0.15, 90), rng.normal(0.4, 0.15, len(one))
+    mated, nonmated = rng.normal(0.8, 0.2, 90), rng.normal(0.4, 0.2, len(one))
     among = Comparisons(mated, np.tile(range(PEOPLE), 2), nonmated, np.column_stack([one, other]))
     kinds = np.tile(["mated", "absent"], PEOPLE)
     searches = {"person": np.repeat(range(PEOPLE), 2), "kind": kinds}

@@ -38,8 +38,18 @@ def test_seeds_are_averaged_for_each_query_and_people_resampled(base, one, score
     (row,) = differences.gains([base, one, two], "clip_zero_shot").to_dict("records")
     each = np.array([1, 1, 0.5, 1, 1, 0.5]) - np.array([1, 0, 0, 0, 1, 1])
     assert row["seeds"] == 2 and row["value"] == pytest.approx(100 * each.mean())
-    low, high = statistics.interval(each, [0, 0, 1, 1, 2, 2])
+    bounds = statistics.interval(each, [0, 0, 1, 1, 2, 2], kind="difference")
+    low, high, part = statistics.with_seeds([1 / 6, 3 / 6], *bounds)
     assert (row["low"], row["high"]) == pytest.approx((100 * low, 100 * high))
+    assert row["seed_part"] == pytest.approx(part)
+
+
+def test_trainings_are_compared_with_the_one_of_their_seed(score):
+    """Both of seed 1 are right once more than both of seed 0: the seeds add no doubt."""
+    bases = [score("CLIP-ZS", [1, 2, 2, 2, 1, 1]), score("CLIP-ZS", [1, 1, 2, 2, 1, 1], seed=1)]
+    ones = [score("CLIP-FT", [1, 2, 1, 2, 1, 1]), score("CLIP-FT", [1, 1, 1, 2, 1, 1], seed=1)]
+    (row,) = differences.gains(bases + ones, "clip_zero_shot").to_dict("records")
+    assert row["seeds"] == 2 and row["seed_part"] == 0
 
 
 def test_each_difference_has_its_p_and_the_tables_adjusted_one(base, score):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from handid import statistics
 from handid.report import rows
 from handid.report.rows import COLUMNS, Score
 
@@ -198,8 +199,18 @@ def test_an_unknown_metric_is_refused_with_the_known_ones(row, tidy):
 
 
 def test_seeds_are_averaged(row, tidy):
-    means = rows.mean_over_seeds(tidy(row(value=90), row(value=93, seed=1)))
-    assert means[["value", "low", "high", "seeds"]].to_numpy().tolist() == [[91.5, 87.5, 93.5, 2]]
+    means = rows.mean_over_seeds(tidy(row(value=90), row(value=93, seed=1))).iloc[0]
+    low, high, part = statistics.with_seeds([90, 93], 87.5, 93.5)
+    assert (means["value"], means["seeds"]) == (91.5, 2)
+    assert means[["low", "high", "seed_part"]].tolist() == pytest.approx(
+        [low, min(high, 100), part]
+    )
+    assert low < 87.5 and 0 < part < 1
+
+
+def test_one_seed_or_one_scored_twice_has_no_part_of_the_interval(row, tidy):
+    means = rows.mean_over_seeds(tidy(row(), row())).iloc[0]
+    assert means[["low", "high", "seeds"]].tolist() == [86, 92, 1] and np.isnan(means["seed_part"])
 
 
 def test_a_figure_without_an_interval_stands_alone(row):

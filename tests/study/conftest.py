@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from handid import backbone
 from handid.image import decode
 from handid.study import Study, training
+from handid.study.compare import Part
 
 PLAIN = {"people": 4, "images_per_view": 3, "runs": 2, "device": "cpu", "weights": "random"}
 TARGET, ONE_EPOCH = "11k dorsal right", {"epochs": 1}
@@ -110,3 +111,17 @@ def squares():
         return np.stack([decode.fit(decode.decode(path), (kind, 128)) for path in paths])
 
     return decoded
+
+
+@pytest.fixture
+def part():
+    """Made-up photographs: part(rng, people, images of each, in so many bursts, noise)."""
+
+    def make(rng, people, images, bursts=1, noise=0.75):
+        who = np.repeat(np.arange(people), images)
+        centres = np.random.default_rng(5).standard_normal((people, 16))
+        vectors = centres[who] + noise * rng.standard_normal((len(who), 16))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return Part(vectors, who, np.tile(np.arange(images) % bursts, people))
+
+    return make

@@ -85,6 +85,11 @@ def test_relative_paths_count_from_the_notebooks_wherever_they_run(monkeypatch, 
     assert settings.checked(work="../runs", weights="").weights == ""  # those in the names
 
 
+def test_no_weights_are_no_folder():
+    """As every notebook passes them: each backbone's own, and not the folder of the notebooks."""
+    assert settings.checked(work="w", weights="").weights == ""
+
+
 def test_in_jupyterlab_they_count_from_the_folder_that_it_works_in(monkeypatch, tmp_path):
     monkeypatch.delenv("HANDID_NOTEBOOKS", raising=False)
     monkeypatch.setenv("JPY_SESSION_NAME", "a copy.ipynb")

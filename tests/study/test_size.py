@@ -36,4 +36,4 @@ def test_the_table_says_how_little_lora_learns(lab, tuned, few):
     table = tables.trained(lab.sizes([tuned, *before]))
     full, lora = table["trained, % of the encoder"].astype(float)
     assert table["method"].tolist() == ["CLIP-FT", "CLIP-FT LoRA"]
-    assert full > 100 > 10 > lora > 0
+    assert full >= 100 > 10 > lora > 0  # rounded, and the new heads are few numbers here

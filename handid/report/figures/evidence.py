@@ -165,6 +165,8 @@ def _panels(
     sharey: bool = True,
 ) -> Drawing:
     """One panel per system, a few side by side; one that could not be calibrated stays empty."""
+    if draw is not _scores and all(worth.calibration is None for worth in worths):
+        return _nothing(worths, title, text)
     columns = min(_COLUMNS, len(worths))
     rows = -(-len(worths) // columns)
     figure, axes = canvas(0.7 + height * rows, rows, columns, sharey=sharey)
@@ -172,6 +174,7 @@ def _panels(
     for axis, worth in zip(axes.flat, worths, strict=False):
         axis.set_title(worth.name, fontweight="normal", fontsize=9.5)
         if draw is not _scores and worth.calibration is None:
+            axis.axis("off")
             axis.text(0.5, 0.5, "not calibrated", ha="center", transform=axis.transAxes)
             words.append(f"{worth.name}: not calibrated. {worth.refusal.rstrip('.')}")
             continue
@@ -179,12 +182,22 @@ def _panels(
         legend |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
     for axis in axes.flat[len(worths) :]:
         axis.axis("off")
-    for axis in axes.flat:
-        axis.label_outer()
+    for axis in axes[:, 1:].flat:
+        axis.set_ylabel("")
     if legend:
         figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4)
     titled(figure, title)
     return drawing(figure, title, f"{text}. {'; '.join(words)}.")
+
+
+def _nothing(worths: Sequence[Worth], title: str, text: str) -> Drawing:
+    """An empty place with its reasons."""
+    figure, axes = canvas(0.9)
+    reasons = "; ".join(dict.fromkeys(worth.refusal.rstrip(".") for worth in worths))
+    axes[0, 0].axis("off")
+    axes[0, 0].text(0, 0.5, "not calibrated", transform=axes[0, 0].transAxes)
+    titled(figure, title)
+    return drawing(figure, title, f"{text}: empty, nothing could be calibrated. {reasons}.")
 
 
 def _tippett(axis: Axes, worth: Worth) -> str:

@@ -7,6 +7,8 @@ from handid.report.figures.style import COLOURS, WRONG, Drawing, canvas, drawing
 from handid.report.rows import METRIC_NAMES, labelled, with_interval
 from handid.report.tables import published_for
 
+LEVEL = 0.05  # of p values after Holm's correction
+
 
 @styled
 def scores(
@@ -66,7 +68,7 @@ def differences(rows: pd.DataFrame, title: str) -> Drawing:
     heights = -np.arange(len(rows))
     axis.axvline(0, color="#444444", lw=1)
     axis.hlines(heights, rows["low"], rows["high"], color=COLOURS[2], lw=2)
-    shown = (rows["p_holm"] <= 0.05) & ((rows["low"] > 0) | (rows["high"] < 0))
+    shown = (rows["p_holm"] <= LEVEL) & ((rows["low"] > 0) | (rows["high"] < 0))
     for filled, face in ((True, COLOURS[2]), (False, "white")):
         some = (shown == filled).to_numpy()
         dots = {"ls": "none", "marker": "o", "color": COLOURS[2], "mfc": face, "ms": 6}
@@ -95,14 +97,19 @@ def questions(rows: pd.DataFrame, title: str) -> Drawing:
     """Questions asked in words: a bar with its 95 % interval each, and a mark at chance.
 
     Args:
-        rows: of differences.questions: `label`, `correct`, `low`, `high`, `chance` (percent); low
-            and high may be NaN: no interval.
+        rows: of differences.questions: `label`, `correct`, `low`, `high`, `chance` (percent; low
+            and high may be NaN: no interval), and `p_holm`: a bar is filled where the interval
+            excludes chance also after Holm's correction.
         title: of the figure; says if the set is synthetic.
     """
     figure, axes = canvas(1.3 + 0.42 * len(rows))
     axis = axes[0, 0]
     heights = -np.arange(len(rows))
-    axis.barh(heights, rows["correct"], 0.6, color=COLOURS[0], alpha=0.45)
+    shown = (rows["p_holm"] <= LEVEL) & (
+        (rows["low"] > rows["chance"]) | (rows["high"] < rows["chance"])
+    )
+    faces = [(*COLOURS[0], 0.45) if clear else "white" for clear in shown]
+    axis.barh(heights, rows["correct"], 0.6, color=faces, edgecolor=COLOURS[0], lw=0.8)
     bars = {"color": COLOURS[0], "lw": 2.5, "label": "95 % interval"}
     axis.hlines(heights, rows["low"], rows["high"], **bars)
     mark = {"color": WRONG, "ls": "none", "marker": "|", "ms": 22, "mew": 2.5}
@@ -112,12 +119,15 @@ def questions(rows: pd.DataFrame, title: str) -> Drawing:
         axis.annotate(f"{value:.1f}", (end, height), (6, -3), textcoords="offset points")
     axis.set_yticks(heights, rows["label"])
     axis.set(xlim=(0, 108), ylim=(0.4 - len(rows), 0.6), title=title)
-    axis.set_xlabel("right answers, percent (balanced over the true answers)")
+    axis.set_xlabel(
+        "right answers, percent (balanced); filled bar: differs from chance, also after Holm"
+    )
     axis.grid(axis="y", visible=False)
     handles = axis.get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower right", ncols=2, markerscale=0.5)
     words = "; ".join(
         f"{row['label']} {with_interval(row, 'correct')} %, chance {row['chance']:.0f} %"
-        for _, row in rows.iterrows()
+        + (" (differs, also after Holm)" if clear else "")
+        for (_, row), clear in zip(rows.iterrows(), shown, strict=True)
     )
     return drawing(figure, title, f"Right answers: {words}.")

@@ -45,8 +45,6 @@ def worth(systems: Sequence[Worth], reported: str, criteria: dict[str, float]) -
         raise ValueError(f"'{reported}' was not judged here: report one of {known}.")
     parts = [f"{_answer(system)} {_decided(system, criteria)}" for system in ours]
     parts += [_court(system) for system in ours[:1] if system.calibration]
-    failed = [system for system in systems if system.refusal and system not in ours]
-    parts += [f"- {system.name}, {system.where}: {system.refusal}" for system in failed]
     return "\n\n".join(parts)
 
 
@@ -57,8 +55,8 @@ def _answer(system: Worth) -> str:
         return f"{start} {where}: {system.refusal}{_searching(system)}"
     low, high = system.bounds
     return (
-        f"**A match is worth at most a factor of {10**high:,.0f}** {where}, and its absence at "
-        f"most {10**-low:,.0f} the other way: beyond that so few people support nothing."
+        f"**A match is worth at most a factor of {10**high:,.0f}** {where}, and a mismatch at "
+        f"most {10**-low:,.0f} for the other proposition: so few people support no more."
         f"{_searching(system)}"
     )
 
@@ -90,7 +88,7 @@ def _court(system: Worth) -> str:
     session = _SESSION.get(system.task, _SESSION["papers"])
     return (
         f"**For a court.** With {system.name}, on {system.place}, a similarity of {score:.2f} "
-        f"(half of all comparisons of {same} have more) supports the proposition that both "
+        f"(half of all comparisons of {same} have more) supports the proposition that the two "
         f"photographs show {one}, {session}, against the proposition that they show {other}, by a "
         f"factor of {max(ratio, 1 / ratio):,.1f}, and no similarity supports it by more than "
         f"{10 ** system.bounds[1]:,.0f}; both propositions are about one session. {LEFT_OUT} The "
@@ -119,8 +117,10 @@ def about_worth(systems: Sequence[Worth]) -> str:
             "No set here has people who are in neither half (HD has), so the row of searches by "
             "extra people is empty."
         )
-    refusals = dict.fromkeys(f"{s.name}, {s.where}: {s.refusal}" for s in systems if s.refusal)
-    return "\n".join(f"- {line}" for line in [*lines, *refusals])
+    for refusal in dict.fromkeys(system.refusal for system in systems if system.refusal):
+        names = dict.fromkeys(f"{s.name} ({s.task})" for s in systems if s.refusal == refusal)
+        lines.append(f"Not calibrated, and empty in every figure: {', '.join(names)}. {refusal}")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _about_parts(systems: Sequence[Worth], seeds: int) -> str:

@@ -41,7 +41,7 @@ def added(gains: pd.DataFrame, system: str, what: str) -> str:
         start = f"**{values} points of rank-1**, by data set and backbone {step}:"
         start = "\n".join([start, "", *_list(own)])
     beside = ["", f"Other rows minus {first['over']}:", "", *_list(others)] if len(others) else []
-    return "\n".join([start, *beside, "", about_seeds(int(gains["seeds"].max()))])
+    return "\n".join([start, *beside, "", about_seeds(gains)])
 
 
 def gain(gains: pd.DataFrame, what: str) -> str:
@@ -100,7 +100,7 @@ def _list(gains: pd.DataFrame) -> list[str]:
 
 
 def _after(gains: pd.DataFrame) -> list[str]:
-    return ["", *_list(gains), "", about_seeds(int(gains["seeds"].max()))]
+    return ["", *_list(gains), "", about_seeds(gains)]
 
 
 def _parts(gains: pd.DataFrame, system: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -131,7 +131,7 @@ def helps(gains: pd.DataFrame, over_controls: pd.DataFrame | None, system: str, 
         beside = [c for _, c in controls.iterrows() if (c[_PLACE] == row[_PLACE]).all()]
         words.append(yes_or_no(of_row(row), map(of_row, beside)))
         reasons.append(_reason(row, beside))
-    seeds = about_seeds(int(own["seeds"].max()))
+    seeds = about_seeds(own)
     if len(own) == 1:
         return f"**{words[0]}:** on {where}, {reasons[0]} {seeds}"
     places = labels(own, pd.Series("", index=own.index)).str.removeprefix(", ")

@@ -148,7 +148,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def about_seeds(seeds: int) -> str:
-    """What the interval of a trained system leaves out."""
-    start = "One seed per training" if seeds == 1 else f"Trained rows are means over {seeds} seeds"
-    return f"{start}: the interval covers the choice of test people, not of the seed."
+def about_seeds(rows: pd.DataFrame) -> str:
+    """What the intervals of trained systems hold, and which part is the seeds'.
+
+    Args:
+        rows: of differences or of rows.mean_over_seeds: seeds, seed_part.
+    """
+    seeds = int(rows["seeds"].max())
+    if seeds == 1:
+        return (
+            "One seed per training: the interval covers the choice of test people, not of the seed."
+        )
+    parts = span(100 * rows["seed_part"].dropna(), ".0f")
+    return (
+        f"Trained rows are means over {seeds} seeds: the interval covers the choice of test people "
+        f"and of seeds; the seeds' part of its variance is {parts} %."
+    )

@@ -90,6 +90,8 @@ def group_ratios(systems: Sequence[Worth]) -> pd.DataFrame:
 def validation(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataFrame:
     """A validation report: each criterion, fixed before the test, with its result.
 
+    System and task have a column where there are several.
+
     Args:
         systems: what was tested.
         criteria: metric -> highest value allowed, bits or shares.
@@ -105,11 +107,13 @@ def validation(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataF
                 raise ValueError(f"Unknown criterion '{metric}': choose one of {names}.")
             characteristic, graphic = _CHARACTERISTICS[metric]
             limit = f"{criterion:g}" if metric in BITS else f"{100 * criterion:g} %"
-            row = {"task": system.task, "characteristic": characteristic}
+            row = {"system": system.name, "task": system.task, "characteristic": characteristic}
             row |= {"metric": (BITS | SHARES)[metric], "figure": graphic}
             row |= {"criterion": f"at most {limit}", "result": shown(system, metric)}
             rows.append(row | {"decision": decision(system, metric, criterion)})
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    same = [name for name in ("system", "task") if rows and table[name].nunique() == 1]
+    return table.drop(columns=same)
 
 
 def decision(system: Worth, metric: str, criterion: float) -> str:

@@ -122,7 +122,7 @@ def _line(system: pd.DataFrame, theirs: pd.DataFrame, shown: list[str]) -> dict[
 def _printed(theirs: pd.DataFrame, metric: str) -> str:
     if metric not in theirs.index:
         return ""
-    figure = theirs.loc[metric]
+    figure = theirs.loc[metric].to_dict()
     return f"{figure['value']:.2f}{' (derived)' if figure['derived'] else ''}"
 
 
@@ -131,7 +131,8 @@ def published_for(shown: pd.DataFrame, papers: pd.DataFrame | None = None) -> pd
     papers, marks = _known(papers), []
     for _, row in shown.iterrows():
         theirs = _theirs(papers, row)
-        if row["metric"] in theirs.index and not theirs.loc[row["metric"], "derived"]:
+        theirs = theirs[theirs["derived"].eq(False)]
+        if row["metric"] in theirs.index:
             marks.append({"label": row["label"], "value": theirs.loc[row["metric"], "value"]})
     return pd.DataFrame(marks, columns=["label", "value"])
 

@@ -59,9 +59,9 @@ def gains():
 
 @pytest.fixture
 def questions():
-    columns = ["label", "correct", "low", "high", "chance"]
-    rows = [["Which view is it?", 62.04, 55.0, 70.0, 25.0]]
-    rows += [["Is there a ring?", 50.0, np.nan, np.nan, 50.0]]
+    columns = ["label", "correct", "low", "high", "chance", "p_holm"]
+    rows = [["Which view is it?", 62.04, 55.0, 70.0, 25.0, 0.001]]
+    rows += [["Is there a ring?", 50.0, np.nan, np.nan, 50.0, np.nan]]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -180,6 +180,15 @@ def maps(picture, areas):
     )
 
 
+def _evidence(worth):
+    """The figures of what a match is worth, of two systems, one of them not calibrated."""
+    names = ("similarities_of_pairs", "det", "open_set", "tippett", "entropy", "pav")
+    refused = worth(name="GPA-Net", calibration=None, refusal="19 people are too few.")
+    systems = [worth(), refused]
+    drawn = {name: (getattr(figures, name), systems) for name in names}
+    return drawn | {"group_errors": (figures.group_errors, worth())}
+
+
 @pytest.fixture
 def cases(request, picture, curves):
     """Every figure with what it is drawn from: name -> (function, *arguments before the title)."""
@@ -203,4 +212,5 @@ def cases(request, picture, curves):
         "retrieval": (figures.retrieval, given("queries"), given("matches")),
         "similarity_maps": (figures.similarity_maps, given("maps")),
         "by_person": (figures.by_person, given("per_query")),
+        **_evidence(given("worth")),
     }

@@ -3,6 +3,7 @@
 import pytest
 
 from handid.report import figures
+from handid.statistics import with_seeds
 
 
 def test_scores_are_dots_with_their_intervals_and_numbers(scores, read, title):
@@ -20,10 +21,11 @@ def test_scores_are_dots_with_their_intervals_and_numbers(scores, read, title):
 
 
 def test_scores_are_means_over_seeds_of_the_asked_metric(row, tidy, read, title):
-    rows = tidy(row(metric="mAP", value=40), row(metric="mAP", value=50, seed=1), row(value=90))
+    rows = tidy(row(metric="mAP", value=44), row(metric="mAP", value=46, seed=1), row(value=90))
     drawing = figures.scores(rows, title, metric="mAP")
     assert read.line(drawing.figure.axes[0]) == [[45.0], [0]]
-    assert "mAP (standard): CLIP-FT 45.0 [41.0, 47.0] %" in drawing.words
+    low, high, _ = with_seeds([44, 46], 41, 47)
+    assert f"mAP (standard): CLIP-FT 45.0 [{low:.1f}, {high:.1f}] %" in drawing.words
     assert drawing.figure.axes[0].get_xlabel() == "mAP (standard), percent"
 
 
@@ -53,6 +55,15 @@ def test_differences_are_signed_dots_about_a_line_at_zero(gains, read, title):
     assert "points: CLIP-FT +2.0 [+1.0, +3.0] (shown); x -1.5 [-3.0, +0.5]." in drawing.words
 
 
+def test_a_question_differs_from_chance_only_if_holm_says_so_too(questions, title):
+    faces = [
+        bar.get_facecolor() for bar in figures.questions(questions, title).figure.axes[0].patches
+    ]
+    assert faces[0] != faces[1] == (1, 1, 1, 1)
+    many = questions.assign(p_holm=0.06)
+    assert "differs, also" not in figures.questions(many, title).words
+
+
 def test_questions_are_bars_with_their_intervals_and_a_mark_at_chance(questions, read, title):
     drawing = figures.questions(questions, title)
     (axis,) = drawing.figure.axes
@@ -62,7 +73,8 @@ def test_questions_are_bars_with_their_intervals_and_a_mark_at_chance(questions,
     assert {"chance", "95 % interval"} <= set(read.texts(drawing.figure))
     assert read.bars(figures.questions(questions[:1], title).figure.axes[0]) == [(55, 70)]
     assert drawing.words.removeprefix(f"{title}. ") == (
-        "Right answers: Which view is it? 62.0 [55.0, 70.0] %, chance 25 %; "
+        "Right answers: Which view is it? 62.0 [55.0, 70.0] %, chance 25 % (differs, also after "
+        "Holm); "
         "Is there a ring? 50.0 %, chance 50 %."
     )
 

@@ -1,0 +1,75 @@
+"""evidence.py: the answer, the court's paragraph, and what could not be had."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from handid.report import sentences
+
+CRITERIA = {"cllr": 0.9, "eer": 0.15}
+REFUSAL = "19 people are too few to calibrate on: 20 are the least."
+
+
+def test_the_answer_begins_with_the_factor_that_the_people_support(worth):
+    text = sentences.worth([worth()], "clip_ft_mini", CRITERIA)
+    assert text.startswith("**A match is worth at most a factor of 20** with CLIP-FT on synthetic")
+    assert "a mismatch at most 25" in text and "22 enrolled hands" in text
+    assert "Criteria fixed before the test: 2 pass." in text
+
+
+def test_the_courts_paragraph_says_in_one_breath_what_it_leaves_out(worth):
+    system = worth()
+    score = np.median(system.mated)
+    factor = 10 ** system.calibration.log10_lr([score])[0]
+    text = sentences.worth([system], "clip_ft_mini", CRITERIA)
+    (court,) = [part for part in text.split("\n\n") if part.startswith("**For a court.**")]
+    assert f"a similarity of {score:.2f}" in court and f"a factor of {factor:,.1f}, and" in court
+    assert "photographed within one session" in court and "another day, camera" in court
+    assert "by more than 20" in court and "45 other people" in court
+
+
+def test_without_a_calibration_the_sentence_and_no_number_for_a_court(worth):
+    system = worth(without=["cllr", "fpir", "fnir"], calibration=None, refusal=REFUSAL)
+    text = sentences.worth([system], "clip_ft_mini", CRITERIA)
+    assert text.startswith("**A match has no worth that could be stated** with CLIP-FT on")
+    assert REFUSAL in text and "court" not in text and "1 not tested" in text
+
+
+def test_the_answer_is_about_the_system_named_before_the_test(worth):
+    better = worth(name="GPA-Net", system="gpa_net_mini")
+    assert "GPA-Net" not in sentences.worth([worth(), better], "clip_ft_mini", CRITERIA)
+    with pytest.raises(ValueError, match="'promptsg' was not judged here: report one of clip_ft"):
+        sentences.worth([worth()], "promptsg", CRITERIA)
+
+
+def test_one_seed_is_not_in_the_interval_and_of_several_its_part_is_said(worth):
+    assert "its seed is not in the intervals" in sentences.about_worth([worth()])
+    figures = worth().figures.assign(seed_part=np.linspace(0.1, 0.4, len(worth().figures)))
+    several = sentences.about_worth([worth(seeds=3, figures=figures)])
+    assert "over 3 trainings" in several and "the seeds' part is 10 to 40 %" in several
+
+
+def test_a_set_without_extra_people_says_that_a_row_is_empty(worth):
+    assert "row of searches by extra people is empty" in sentences.about_worth([worth()])
+    assert "extra people" not in sentences.about_worth([worth(n_extra=5)])
+
+
+def test_a_refusal_is_told_once(worth):
+    system = worth(calibration=None, refusal=REFUSAL)
+    other = worth(name="GPA-Net", calibration=None, refusal=REFUSAL)
+    text = sentences.about_worth([system, system, other])
+    assert text.count(REFUSAL) == 1 and "CLIP-FT (papers), GPA-Net (papers)." in text
+
+
+def test_groups_of_few_are_named_and_none_invented(worth):
+    text = sentences.groups(worth())
+    assert "fewer than ten people: skin dark (5)." in text
+    nobody = sentences.groups(worth(groups=pd.DataFrame(columns=worth().groups.columns)))
+    assert "fewer than ten" not in nobody
+
+
+def test_the_human_beside_it_says_what_was_checked_and_what_was_not():
+    text = sentences.examiners()
+    assert "51" in text and "2,601" in text and "50" in text and "(2.0 %; 1.5 to 2.6" in text
+    assert "Checked: both abstracts. Not checked: the full texts" in text
+    assert "floor 5.7 %" in text and "Not comparable" in text
