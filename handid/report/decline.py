@@ -30,7 +30,8 @@ def curves(scores: Iterable[Score], steps: pd.DataFrame) -> pd.DataFrame:
         the harmless severity.
     """
     rows = mean_over_seeds(of(scores).query("metric == 'rank1'")).drop(columns="metric")
-    rows = rows.assign(label=labels(rows.drop(columns=["image"]), rows["method"]))
+    alike = [part.drop(columns="image") for _, part in rows.groupby("test_set", sort=False)]
+    rows = rows.assign(label=pd.concat([labels(part, part["method"]) for part in alike]))
     pairs = ["kind", "degraded", "unit", "harmless"]
     start = steps.drop_duplicates(["kind", "degraded"])[pairs]
     start = start.assign(image=WHOLE, severity=start["harmless"], amount=0.0)
@@ -95,7 +96,7 @@ def _order(part: pd.DataFrame, answers: dict[tuple, pd.DataFrame]) -> dict[str, 
     amount = below[0] if len(below) else own.index[-1]
     poor = part[part["amount"] == amount].set_index("label")
     best = str(poor["value"].idxmax())
-    order = {
+    order: dict[str, object] = {
         "lost": len(below) > 0,
         "severity": poor["severity"].iloc[0],
         "leader": first,

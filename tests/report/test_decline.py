@@ -115,3 +115,18 @@ def test_taus_are_scipys():
     for _ in range(20):
         pair = [pd.Series(rng.integers(0, 5, 6)) for _ in range(2)]
         assert decline._tau(*pair) == pytest.approx(kendalltau(*pair).statistic, nan_ok=True)
+
+
+def test_each_test_set_has_its_own_order(score):
+    shares = {"11k dorsal right": {"whole": 1, "blur 2": 1}, "HD": {"whole": 2, "blur 2": 3}}
+    scores = [
+        score(method, [1 + (n % wrong == 0) for n in range(80)], target=target, image=image)
+        for target, images in shares.items()
+        for image, wrong in images.items()
+        for method in ("CLIP-FT", "CLIP-ZS")
+    ]
+    some = steps(severities=(2.0,))
+    assert decline.orders(scores, some)["test_set"].tolist() == ["11k dorsal right", "HD"]
+    losses = decline.losses(scores, some)
+    assert losses.groupby("test_set")["label"].nunique().tolist() == [2, 2]
+    assert set(losses["label"]) == {"CLIP-FT", "CLIP-ZS"}  # a test set has tables of its own

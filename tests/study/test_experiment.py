@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from handid import protocol, recipes
+from handid import fingerprint, protocol, recipes
 from handid.data.sets import Target
 from handid.recipes import Recipe, System
 from handid.study import experiment
@@ -145,3 +145,20 @@ def test_the_key_of_code_is_that_of_the_method_and_of_the_backbones_family():
     other = recipes.load("colour_histogram", "vit")
     assert experiment.training_code(other, "mini-ViT") != plain[0]
     assert experiment.embedding_code(plans["vit"], "mini-ViT") != plain[0]
+
+
+def test_only_a_training_on_altered_photographs_has_their_code_in_its_key(monkeypatch):
+    plain, hand, mixed = (
+        recipes.load("clip_ft_mini", "vit", control=control)
+        for control in ("", "hand_only", "other_backgrounds")
+    )
+    stops, inner = [], fingerprint.code
+    monkeypatch.setattr(
+        fingerprint,
+        "code",
+        lambda *entries, **how: stops.append(how["stop"]) or inner(*entries, **how),
+    )
+    for plan in (plain, hand, mixed):
+        experiment.training_code(plan, "mini-ViT")
+    assert ["image.alter.pixels" in stop for stop in stops[::2]] == [True, False, False]
+    assert experiment.training_code(plain, "mini-ViT") != experiment.training_code(hand, "mini-ViT")

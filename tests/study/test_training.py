@@ -7,7 +7,7 @@ import torch
 from handid import metric, protocol, train
 from handid.data.sets import Target
 from handid.image import augment, cache
-from handid.study import network
+from handid.study import altered, network
 
 TARGET, ONE_EPOCH = "11k dorsal right", {"epochs": 1}
 
@@ -127,3 +127,46 @@ def test_without_a_second_photograph_nothing_is_validated(
     study = open_study(tmp_path / "work", data={"11k": str(root)})
     study.experiment("clip_ft_mini", "mini-ViT", TARGET)
     assert received[3] is None
+
+
+# --- without the shortcut -----------------------------------------------------------------------
+
+
+def test_a_training_on_hands_sees_and_validates_on_hands_alone(given, lab, monkeypatch):
+    asked, inner = [], network.images
+    monkeypatch.setattr(network, "images", lambda *args: asked.append(args[3]) or inner(*args))
+    _, plan, batches, _ = given("clip_ft_mini", control="hand_only")
+    _, _, whole, _ = given("clip_ft_mini")
+    assert plan.image == "hand" and asked == ["hand"] * 2 + ["whole"] * 2
+    corners = batches.images[:, :6, :6].float()
+    assert (corners == 255).all() and not torch.equal(batches.images, whole.images)
+
+
+def test_other_backgrounds_keep_the_hands_of_half_the_batch(given):
+    _, _, batches, _ = given("clip_ft_mini", control="other_backgrounds")
+    assert len(batches.covers) == len(batches.images)
+    assert 0.05 < float((batches.covers == 255).float().mean()) < 0.6
+    everyone = torch.arange(len(batches.images))
+    plain = batches.augment(batches.images, torch.Generator().manual_seed(0))
+    mixed = batches._augmented(everyone, torch.Generator().manual_seed(0))
+    assert mixed.shape == plain.shape and not torch.equal(mixed, plain)
+
+
+def test_photographs_without_a_hand_are_not_trained_on_and_counted(lab, monkeypatch):
+    rows = lab.photographs.halves(Target("11k", "dorsal right"))[0]
+    doubted = list(rows["path"].iloc[:2])
+    monkeypatch.setattr(
+        altered.alter, "doubts", lambda paths, folder: {p: "is dark" for p in paths if p in doubted}
+    )
+    with pytest.warns(
+        UserWarning, match=f"2 of {len(rows)} photographs have no 'hand' to train on"
+    ):
+        kept = altered.kept(rows, lab.photographs, "hand")
+    assert set(rows["path"]) - set(kept["path"]) == set(doubted)
+    with pytest.warns(UserWarning, match="no 'background'"):
+        covers, grounds = altered.grounds(rows, lab.photographs, ("squash", 32))
+    assert (covers[:2] == 255).all() and (covers[2:] == 0).any()
+    assert len(covers) == len(rows) and len(grounds) == len(rows) - 2
+    doubted += list(rows["path"])
+    with pytest.raises(ValueError, match="have no 'hand' to train on"):
+        altered.kept(rows, lab.photographs, "hand")
