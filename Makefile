@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+EXTRAS := --extra test --extra cnn
 
-.PHONY: study test lint clean
+.PHONY: study test test-lowest lint constraints licences clean
 
 study: $(VENV)/.ready
 	$(RUN) run_notebooks.py --jobs 2 $(ARGS)
@@ -20,8 +22,31 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "HandID needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,cnn]"
+	$(PIP) --require-hashes --no-deps -r constraints.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
+
+# The newest versions within pyproject.toml's ranges, with the digests of all their files.
+constraints: $(VENV)/.ready
+	$(PIP) uv
+	head -3 constraints.txt > $(VENV)/constraints
+	echo setuptools | $(VENV)/bin/uv pip compile pyproject.toml - $(EXTRAS) --universal --python-version 3.11 \
+		--generate-hashes --upgrade --no-header --no-annotate --quiet >> $(VENV)/constraints
+	mv $(VENV)/constraints constraints.txt
+
+# A table of every dependency's licence, from what the packages say of themselves.
+licences: $(VENV)/.ready
+	$(RUN) benchmarks/licences.py > docs/licences.md
+
+# The tests with the lowest versions of pyproject.toml, in a virtual environment of their own.
+test-lowest:
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)-lowest/bin/uv pip compile pyproject.toml $(EXTRAS) --resolution lowest-direct \
+		--no-header --no-annotate --quiet > $(VENV)-lowest/versions
+	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check -r $(VENV)-lowest/versions
+	$(VENV)-lowest/bin/python benchmarks/lowest.py
+	OMP_NUM_THREADS=1 $(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 clean:
 	rm -rf runs reports/smoke reports/demo reports/full reports/paper

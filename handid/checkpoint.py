@@ -171,6 +171,17 @@ def finished(method: nn.Module, folder: Path) -> pd.DataFrame | None:
     return pd.read_csv(folder / _HISTORY)
 
 
+def write_weights(method: nn.Module, folder: Path) -> None:
+    """Write all tensors of a method, frozen ones too: nothing else is needed to build it anew."""
+    tensors = {name: value.detach().contiguous() for name, value in method.state_dict().items()}
+    _write(folder / _WEIGHTS, tensors)
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a training, or an export, left weights there."""
+    return (folder / _WEIGHTS).exists()
+
+
 def load_weights(method: nn.Module, path: str | Path) -> None:
     """Give a freshly built method the tensors that a training left in a safetensors file.
 

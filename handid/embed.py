@@ -94,6 +94,7 @@ def embed_once(
     *,
     folder: str | Path,
     salt: str,
+    model: str = "",
     **settings: Any,
 ) -> np.ndarray:
     """The same, but images that this very model embedded before are read from `folder`.
@@ -104,6 +105,7 @@ def embed_once(
         prepare: see `embed`.
         folder: the cache; one safetensors file per model.
         salt: see `fingerprint`.
+        model: its `fingerprint` with this salt, if it is known already.
         settings: the remaining arguments of `embed`.
 
     Returns:
@@ -113,7 +115,7 @@ def embed_once(
         OSError: when the disk is full.
     """
     salt = f"{salt}|flip_average={settings['flip_average']}"
-    file = Path(folder) / f"{fingerprint(method, salt)}.safetensors"
+    file = Path(folder) / f"{model or fingerprint(method, salt)}.safetensors"
     names = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images]
     rows = _rows(file)
     if rows is None:

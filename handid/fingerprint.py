@@ -12,7 +12,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,9 +59,16 @@ def place(path: str | Path) -> str:
     return digest(sorted(rows))
 
 
-def table(photographs: pd.DataFrame) -> str:
-    """A digest of a table of photographs: who, what, and each file's name, size and time."""
-    files = [(Path(path).name, *status(path)[:2]) for path in photographs["path"]]
+def table(photographs: pd.DataFrame, contents: Sequence[str]) -> str:
+    """A digest of a table of photographs: who, what, and each file's name and content.
+
+    Args:
+        photographs: the table.
+        contents: a digest of each file's content.
+    """
+    files = [
+        [Path(path).name, *rest] for path, *rest in zip(photographs["path"], contents, strict=True)
+    ]
     return digest([files, photographs["identity"].tolist(), photographs["role"].tolist()])
 
 

@@ -81,17 +81,16 @@ def counts(table: pd.DataFrame, view: str) -> pd.DataFrame:
     """
     rows, people = [], halves(table, view)[1]["subject"].nunique()
     for task in TASKS:
-        try:
-            query, gallery = next(draws(table, view, task, runs=1))
-        except ValueError:
+        if obstacle(table, view, task):
             continue
+        query, gallery = next(draws(table, view, task, runs=1))
         asking = query["subject"].nunique()
         row = {"task": task, "people": asking, "left out": people - asking}
         rows.append(row | {"queries": len(query), "gallery": len(gallery)})
     return pd.DataFrame(rows)
 
 
-def refusal(table: pd.DataFrame, view: str, task: str) -> str:
+def obstacle(table: pd.DataFrame, view: str, task: str) -> str:
     """Why a view cannot answer a task, in one sentence; empty if it can.
 
     Args:
@@ -118,10 +117,10 @@ def _check(task: str) -> None:
 def _bursts_apart(table: pd.DataFrame, view: str, runs: int, seed: int) -> Iterator[Split]:
     asked = halves(table, view)[1]
     bursts = asked.groupby("identity")["burst"].transform("nunique")
-    if not (bursts > 1).any():
+    if asked.loc[bursts > 1, "subject"].nunique() < 2:
         raise ValueError(
-            f"Task '{BURSTS_APART}' cannot be asked: no test identity of {view!r} has photographs "
-            "of two bursts."
+            f"Task '{BURSTS_APART}' cannot be asked: fewer than two test people of {view!r} have "
+            "photographs of two bursts."
         )
     return _of_other_bursts(monte_carlo(table, view, runs, seed))
 

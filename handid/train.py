@@ -96,6 +96,9 @@ def rate_factor(stage: "Stage", epoch: int) -> float:
         warm = start + (1 - start) * epoch / stage.warmup_epochs
     if stage.schedule == "one_cycle":
         return warm * _one_cycle((epoch + 0.5) / stage.epochs)
+    if stage.schedule == "cosine_from_start" and epoch >= stage.warmup_epochs:
+        falling = (1 + math.cos(math.pi * (epoch + 1) / stage.epochs)) / 2
+        return stage.last_factor + (1 - stage.last_factor) * falling
     if stage.schedule == "cosine":
         done = max(0, epoch - stage.warmup_epochs) / max(1, stage.epochs - stage.warmup_epochs)
         return warm * (1 + math.cos(math.pi * done)) / 2

@@ -132,6 +132,25 @@ def test_blocks_of_queries_change_nothing(world, monkeypatch):
     pd.testing.assert_frame_equal(metric.evaluate(*world).per_query, whole.per_query, rtol=1e-12)
 
 
+def test_many_matches_of_a_query_are_ranked_as_few_are(rng, monkeypatch):
+    query, gallery = rng.normal(size=(40, 3)).round(1), rng.normal(size=(200, 3)).round(1)
+    ids = rng.integers(0, 5, 40), rng.integers(0, 5, 200)  # some 40 matches a query
+    whole = metric.evaluate(query, gallery, *ids)
+    monkeypatch.setattr(metric, "FEW", 1000)
+    pd.testing.assert_frame_equal(
+        metric.evaluate(query, gallery, *ids).per_query, whole.per_query, check_exact=True
+    )
+
+
+@pytest.mark.parametrize("apart", [0, 2e-13, 4e-13, 5e-13, 6e-13, 1e-12, 3e-12])
+def test_a_tie_is_what_numpy_rounds_to_the_same_decimals(apart, rng):
+    of_match = rng.uniform(-1, 1, 2000).round(12) + rng.choice([0, 5e-13, -5e-13], 2000)
+    of_other = of_match - apart
+    bound = metric._least_tie(of_match)
+    is_tie_or_better = of_other.round(metric.DECIMALS) >= of_match.round(metric.DECIMALS)
+    np.testing.assert_array_equal(of_other >= bound, is_tie_or_better)
+
+
 def test_ties_count_against_us():
     gallery = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
     result = metric.evaluate([[5.0, 0.0]], gallery, ["me"], ["me", "you", "she"])

@@ -1,6 +1,7 @@
 """The whole study in its smoke profile, as a user runs it: notebooks, results, reports."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,15 +16,48 @@ ROOT = Path(__file__).resolve().parents[1]
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
+# Python imports a module of this name first, in every process of a run: nothing reaches another
+# machine, and what tries to is written down.
+GUARD = """
+import os, socket, sys
+
+LOCAL = {"", None, "localhost", "127.0.0.1", "::1", "0.0.0.0", socket.gethostname()}
+
+def guard(event, given):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        host = given[1][0] if isinstance(given[1], tuple) else None  # else a file of this machine
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = given[0].decode() if isinstance(given[0], bytes) else given[0]
+    else:
+        return
+    if host not in LOCAL:
+        with open(os.path.join(os.path.dirname(__file__), "tried"), "a") as file:
+            print(event, host, sys.argv, file=file)
+        raise OSError(f"no network: {host}")
+
+sys.addaudithook(guard)
+"""
+
+
+def offline(folder):
+    """The environment of a process that reaches no other machine."""
+    guard = folder / "guard"
+    guard.mkdir(exist_ok=True)
+    (guard / "sitecustomize.py").write_text(GUARD)
+    paths = [str(guard), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 def run(folder, *words):
     command = [sys.executable, "run_notebooks.py", "--profile", "smoke", "--jobs", "2", *words]
     command += ["--reports", str(folder / "reports"), "--work", str(folder / "work")]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    how = {"cwd": ROOT, "capture_output": True, "text": True, "env": offline(folder)}
+    return subprocess.run(command, **how)
 
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    """The finished run's folder."""
+    """The finished run's folder; nothing of the run left the machine."""
     folder = tmp_path_factory.mktemp("smoke")
     done = run(folder)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -33,6 +67,19 @@ def smoke(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reports(smoke):
     return smoke / "reports" / "smoke"
+
+
+def test_nothing_of_the_study_leaves_the_machine(smoke):
+    assert not (smoke / "guard" / "tried").exists()
+
+
+def test_what_would_leave_the_machine_is_noticed(tmp_path):
+    reach = "import socket; socket.create_connection(('example.org', 80))"
+    done = subprocess.run(
+        [sys.executable, "-c", reach], env=offline(tmp_path), capture_output=True, text=True
+    )
+    assert "no network: example.org" in done.stderr
+    assert "example.org" in (tmp_path / "guard" / "tried").read_text()
 
 
 def test_every_notebook_succeeds_and_is_rendered(reports):
@@ -53,6 +100,7 @@ def test_the_results_hold_every_system_and_say_that_they_are_synthetic(reports):
         "CLIP-HandID",
     }
     systems |= {"CLIP-ZS (plain) random_weights", "Raw pixels", "Colour histogram"}
+    systems |= {"Raw pixels, centred", "Light", "Silhouette moments"}
     controls = ("public_code", "zero_token", "random_token", "flip")
     systems |= {f"CLIP-HandID {control}" for control in controls}
     trained = {"CLIP-FT", "CNN baseline", "GPA-Net", "CLIP-ReID", "PromptSG"}
@@ -110,7 +158,8 @@ def test_a_row_names_its_system_task_and_image(reports):
     systems = rows.groupby("method")["system"].unique()
     assert systems["CLIP-HandID zero_token"].tolist() == ["clip_handid_mini:zero_token"]
     assert systems["CLIP-FT untrained"].tolist() == ["clip_ft_mini:untrained"]
-    assert set(rows["task"]) == {"papers"} and set(rows["image"]) == {"whole"}
+    assert set(rows["task"]) == {"papers", "other hand", "other side"}
+    assert {"whole", "hand", "background"} <= set(rows["image"])
 
 
 def test_the_weights_are_named_where_a_network_is_used(reports):

@@ -1,18 +1,25 @@
 """Image encoders, with a text encoder where they have one, built with their weights.
 
-The networks stand in clip.py and imagenet.py, what all of them offer in encoder.py.
+The networks stand in clip.py, imagenet.py and image_only.py, what all of them offer in encoder.py,
+and what names mean in names.py.
 """
+
+from pathlib import Path
 
 import torch
 
-from handid.backbone import clip, imagenet
-from handid.backbone.clip import ARCHITECTURES, Backbone
+from handid.backbone import architectures, image_only, imagenet, names
+from handid.backbone.architectures import ARCHITECTURES
+from handid.backbone.clip import Backbone
+from handid.backbone.clip_weights import check_activation, fetched
 from handid.backbone.encoder import ImageEncoder
+from handid.backbone.image_only import TimmEncoder, load_timm
 from handid.backbone.imagenet import ImageNetBackbone
 from handid.backbone.mini import SHIPPED_FOLDER, save, shipped
+from handid.backbone.names import label, own_weights
 from handid.backbone.positions import doubled
 from handid.backbone.weights import check_fits, read_state, weights_file
-from handid.backbone.words import PROMPT, tokenise
+from handid.backbone.words import PROMPT, Vocabulary, tokenise
 
 __all__ = [
     "ARCHITECTURES",
@@ -21,8 +28,13 @@ __all__ = [
     "Backbone",
     "ImageEncoder",
     "ImageNetBackbone",
+    "TimmEncoder",
+    "Vocabulary",
     "architecture",
     "build",
+    "check_reads",
+    "label",
+    "own_weights",
     "save",
     "shipped",
     "tokenise",
@@ -30,16 +42,35 @@ __all__ = [
 ]
 
 
-def architecture(name: str) -> clip.Architecture | imagenet.Architecture:
-    """The architecture of that name, CLIP's or ImageNet's.
+Architecture = architectures.Architecture | imagenet.Architecture | image_only.Architecture
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of a backbone's name, see names.py.
 
     Raises:
-        ValueError: listing the names that exist.
+        ValueError: with the names nearest to one that does not exist, or an architecture's tags.
     """
-    architectures = {**clip.ARCHITECTURES, **imagenet.ARCHITECTURES}
-    if name not in architectures:
-        raise ValueError(f"Unknown backbone '{name}': choose one of {', '.join(architectures)}.")
-    return architectures[name]
+    names.check(name)
+    head, _ = names.split(name)
+    if head in imagenet.ARCHITECTURES:
+        return imagenet.ARCHITECTURES[head]
+    found = architectures.known(name) or image_only.known(name)
+    assert found is not None  # names.check knows no others
+    return found
+
+
+def check_reads(name: str) -> None:
+    """Refuse a backbone that cannot read a sentence: without text encoder, or without tokenizer.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    shape, (_, weights) = architecture(name), names.split(name)
+    if not isinstance(shape, architectures.Architecture):
+        raise ValueError(f"{label(name)} has no text encoder.")
+    folder = str(Path(weights).parent) if Path(weights).is_file() else ""
+    _ = Vocabulary(shape.model, shape.config["text_cfg"], folder).tokeniser
 
 
 def build(
@@ -49,34 +80,40 @@ def build(
     last_stride: int = 1,
     image_size: int = 0,
     seed: int = 0,
-) -> Backbone | ImageNetBackbone:
+) -> ImageEncoder:
     """A backbone with its weights, in evaluation mode. The global random state stays as it was.
 
     Args:
-        name: a key of ARCHITECTURES, or of imagenet.ARCHITECTURES.
-        weights: "random" (drawn from `seed`); "mini" (this package's own, see MODEL_CARD.md; of the
-            minis only); a name or a file as weights.read_state takes it; or a folder with such a
-            file for each backbone, named ViT-B-16 or RN50.
+        name: see names.py.
+        weights: "" for those that the name carries; or, whatever the name says, "random" (drawn
+            from `seed`), "mini" (this package's own, see MODEL_CARD.md; of the minis only), a name
+            or a file as weights.read_state takes it, or a folder with such a file for each
+            backbone, named ViT-B-16 or RN50.
         last_stride: stride of a ResNet's last layer: 1 as in the papers' fine-tuned models, 2 as
-            OpenAI trained it and as the papers' zero-shot rows keep it.
+            OpenAI trained it and as the papers' zero-shot rows keep it. No choice for others.
         image_size: side of the square input, pixels; 0 for the backbone's own, and nothing else for
             CLIP, whose positions are learned.
         seed: of the random weights.
 
     Raises:
-        ValueError: unknown name or weights, a file that holds another architecture, or another
-            image size than CLIP's own.
+        ValueError: unknown name or weights, a file that holds another architecture or another
+            activation, or another image size than CLIP's own.
     """
-    own_size = architecture(name).image_size
-    if name in clip.ARCHITECTURES and image_size not in (0, own_size):
-        raise ValueError(f"{name} takes images of {own_size} pixels, not {image_size}.")
-    weights = weights_file(name, weights)
+    weights = weights_file(name, weights or own_weights(name))
+    full = f"{names.split(name)[0]}:{weights}"
+    own_size = architecture(full).image_size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if name in imagenet.ARCHITECTURES:
+        if names.split(name)[0] in imagenet.ARCHITECTURES:
             backbone = ImageNetBackbone(name, last_stride, image_size)
+        elif image_only.known(name):
+            return load_timm(full, weights, image_size).eval()
+        elif image_size not in (0, own_size):
+            raise ValueError(f"{name} takes images of {own_size} pixels, not {image_size}.")
         else:
-            backbone = Backbone(name, last_stride)
+            check_activation(name, weights)
+            weights = fetched(name, weights)  # before the network is built, which takes longer
+            backbone = Backbone(full, last_stride, weights)
     if weights != "random":
         _load(backbone, weights, last_stride)
     return backbone.eval()

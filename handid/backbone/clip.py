@@ -1,59 +1,54 @@
 """CLIP's two encoders behind one face: image features at two levels, prompts with a pseudo-token.
 
-The architectures are open_clip's; what the hand papers change in them (RN50's last stride, the
-features they take, a learned vector in the place of a word) stands here. No training, no losses;
-weights.py reads the weights.
+Any model of open_clip. Its image tower stands in towers.py, its text tower in text.py; weights.py
+reads the weights. No training, no losses.
 """
 
-from dataclasses import dataclass
+from copy import deepcopy
+from pathlib import Path
 from typing import Any, cast
 
 import open_clip
-import torch
-from open_clip.modified_resnet import ModifiedResNet
-from open_clip.transformer import VisionTransformer
+from open_clip.coca_model import CoCa
+from open_clip.model import CustomTextCLIP
 from torch import Tensor, nn
 
-from handid.backbone import mini, positions, words
+from handid.backbone import fetch, names
+from handid.backbone.architectures import known
 from handid.backbone.encoder import ImageEncoder
-from handid.backbone.words import PROMPT
+from handid.backbone.text import TextTower
+from handid.backbone.towers import Tower, tower
+from handid.backbone.words import PROMPT, Vocabulary
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """What identifies a CLIP: its open_clip configuration and the family the recipes name."""
+def _network(config: dict[str, Any]) -> nn.Module:
+    """open_clip's model of a configuration, with random weights and no weights fetched for it.
 
-    family: str  # "vit" or "resnet"
-    config: dict[str, Any]
-    openai_tag: str | None = None
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square input, pixels."""
-        return self.config["vision_cfg"]["image_size"]
-
-
-def _open_clip_config(name: str) -> dict[str, Any]:
-    # OpenAI's weights were trained with QuickGELU; open_clip checks that for its own tags only,
-    # never for a local file, so it is forced for every source.
-    config = open_clip.get_model_config(name)
-    if config is None:
-        raise ValueError(f"This version of open_clip has no {name}: install the one required.")
-    return {**config, "quick_gelu": True}
-
-
-ARCHITECTURES = {
-    "ViT-B/16": Architecture("vit", _open_clip_config("ViT-B-16"), "ViT-B-16"),
-    "RN50": Architecture("resnet", _open_clip_config("RN50"), "RN50"),
-    "mini-ViT": Architecture("vit", mini.VIT),
-    "mini-RN": Architecture("resnet", mini.RESNET),
-}
+    Raises:
+        ValueError: one sentence, for a text encoder of Hugging Face's whose configuration is
+            neither here nor to be fetched.
+    """
+    config = deepcopy(config)
+    custom, text = config.pop("custom_text", False), config["text_cfg"]
+    if "hf_model_name" in text:
+        custom, text["hf_model_pretrained"] = True, False
+        try:
+            fetch.check_hub(text["hf_model_name"], ["config.json"])
+        except OSError as error:
+            raise ValueError(
+                f"The text encoder {text['hf_model_name']} cannot be set up "
+                f"({fetch.first_line(error)}): fetch its config.json into Hugging Face's cache on "
+                "a machine with a network, or choose another backbone."
+            ) from None
+    if "multimodal_cfg" in config:
+        return CoCa(**config)
+    return CustomTextCLIP(**config) if custom else _OpenClip(**config)
 
 
 class _OpenClip(open_clip.CLIP):
     """open_clip's CLIP, with the types of its parts, which it does not declare itself."""
 
-    visual: VisionTransformer | ModifiedResNet
+    visual: Any
     transformer: nn.Module
     token_embedding: nn.Embedding
     positional_embedding: nn.Parameter
@@ -66,31 +61,39 @@ class _OpenClip(open_clip.CLIP):
 class Backbone(ImageEncoder):
     """One CLIP: an image encoder that may be trained and a text encoder that is frozen.
 
+    Args:
+        name: a name of a CLIP, see names.py.
+        last_stride: of a ResNet's layer 4.
+        weights: the file that will be read; a tokenizer may stand beside it.
+
     Attributes:
         family: "vit" or "resnet".
         dims: width of each image feature: `feat` (before the projection) and `proj` (after it).
-        token_width: width of a word embedding, which is what a pseudo-token must have.
-        channels: of the map that a ResNet gives; 0 for a ViT, which gives none.
+        token_width: width of a word embedding, which is what a pseudo-token must have; 0 where
+            none can be given.
+        channels: of the map that a convolutional tower gives; 0 for a ViT, which gives none.
         sides: its side in cells, as the only number of a list; empty for a ViT.
     """
 
     clip: _OpenClip
     token_width: int
+    has_text = True
 
-    def __init__(self, name: str, last_stride: int = 1):
+    def __init__(self, name: str, last_stride: int = 1, weights: str = ""):
         super().__init__()
-        shape = ARCHITECTURES[name]
-        self.name, self.family, self.image_size = name, shape.family, shape.image_size
-        self.clip = _OpenClip(**shape.config)
-        if self.family == "resnet" and last_stride == 1:
-            positions.keep_last_resolution(self._resnet)
-        width = shape.config["vision_cfg"]["width"]
-        feat = width if self.family == "vit" else 32 * width
-        self.dims = {"feat": feat, "proj": shape.config["embed_dim"]}
-        self.channels = 0 if self.family == "vit" else feat
-        side = self.image_size // (32 if last_stride == 2 else 16)
-        self.sides = [] if self.family == "vit" else [side]
-        self.token_width = shape.config["text_cfg"]["width"]
+        shape = known(name)
+        assert shape is not None
+        self.name, _ = names.split(name)
+        self.family, self.image_size = shape.family, shape.image_size
+        self.clip = cast(_OpenClip, _network(shape.config))
+        self._tower = tower(self.clip.visual, last_stride)
+        folder = str(Path(weights).parent) if Path(weights).is_file() else ""
+        vocabulary = Vocabulary(shape.model, shape.config["text_cfg"], folder)
+        self._text = TextTower(self.clip, vocabulary, name)
+        self.dims = {"feat": self._tower.feat, "proj": shape.config["embed_dim"]}
+        self.channels = self._tower.channels
+        self.sides = [self.image_size // self._tower.stride] if self.channels else []
+        self.token_width = self._text.token_width
         for parameter in self._text_parameters():
             parameter.requires_grad_(False)
 
@@ -100,12 +103,9 @@ class Backbone(ImageEncoder):
         return self.clip
 
     @property
-    def _vit(self) -> VisionTransformer:
-        return cast(VisionTransformer, self.clip.visual)
-
-    @property
-    def _resnet(self) -> ModifiedResNet:
-        return cast(ModifiedResNet, self.clip.visual)
+    def tower(self) -> Tower:
+        """The image tower."""
+        return self._tower
 
     def _text_parameters(self) -> list[nn.Parameter]:
         image = {id(p) for p in self.clip.visual.parameters()}
@@ -117,10 +117,7 @@ class Backbone(ImageEncoder):
 
     def blocks(self) -> list[nn.Module]:
         """The image encoder's blocks in order: a ViT's transformer blocks, a ResNet's 4 layers."""
-        if self.family == "vit":
-            return list(self._vit.transformer.resblocks)
-        visual = self._resnet
-        return [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
+        return self._tower.blocks()
 
     def text_parameters(self) -> list[nn.Parameter]:
         """The parameters of the text encoder that a method may thaw: all but the table of words.
@@ -128,9 +125,7 @@ class Backbone(ImageEncoder):
         The table stays as it is: a prompt would move its own few rows and weight decay would shrink
         the others.
         """
-        clip = self.clip
-        left_out = {id(clip.token_embedding.weight), id(clip.logit_scale)}
-        return [p for p in self._text_parameters() if id(p) not in left_out]
+        return self._text.parameters_that_learn()
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Image features at the two levels that the hand papers use.
@@ -139,8 +134,10 @@ class Backbone(ImageEncoder):
             images: [B, 3, image_size, image_size], normalised.
 
         Returns:
-            `feat` [B, dims["feat"]]: ViT: CLS after ln_post; ResNet: average of layer 4.
-            `proj` [B, dims["proj"]]: the same CLS projected; ResNet: the attention pool's output.
+            `feat` [B, dims["feat"]]: ViT: CLS after ln_post; ResNet: average of layer 4; others:
+            their own pooling.
+            `proj` [B, dims["proj"]]: the same projected; ResNet: the attention pool's output; a
+            model without a projection (SigLIP): `feat` again.
         """
         levels = self.levels(images)
         return {"feat": levels["feat"], "proj": levels["proj"]}
@@ -153,9 +150,10 @@ class Backbone(ImageEncoder):
 
         Returns:
             `early` [B, E]: ViT: CLS before the last block; ResNet: average of layer 3, which is
-            half as wide as `feat`. Then `feat` and `proj`.
+            half as wide as `feat`; without a CLS token the mean of the places. Then `feat` and
+            `proj`.
         """
-        return self._levels(*self._last_two(images))
+        return self._levels(*self._tower.last_two(images))
 
     def tokens(self, images: Tensor) -> dict[str, Tensor]:
         """The three `levels`, and the features of each place of the image in the joint space.
@@ -171,50 +169,31 @@ class Backbone(ImageEncoder):
         Returns:
             `early`, `feat` and `proj` as `levels` gives them; `patches` [B, N, dims["proj"]], row
             by row from the top left: N is 196 for ViT-B/16 and for RN50 with stride 1.
+
+        Raises:
+            ValueError: for a tower behind whose pooling there are no places (CoCa's).
         """
-        early, last = self._last_two(images)
-        if self.family == "vit":
-            patches = self._projected(self._vit._pool(last)[1])
-        else:
-            patches = positions.values(self._resnet.attnpool, last)
-        return self._levels(early, last) | {"patches": patches}
+        early, last = self._tower.last_two(images)
+        return self._levels(early, last) | {"patches": self._tower.patches(last)}
 
     def _levels(self, early: Tensor, last: Tensor) -> dict[str, Tensor]:
-        if self.family == "vit":
-            feat, _ = self._vit._pool(last)
-            return {"early": early[:, 0], "feat": feat, "proj": self._projected(feat)}
-        averages = {"early": early.mean((2, 3)), "feat": last.mean((2, 3))}
-        return averages | {"proj": positions.pooled(self._resnet.attnpool, last)}
-
-    def _projected(self, features: Tensor) -> Tensor:
-        """A ViT's features [..., width] -> [..., dims["proj"]] in the joint space."""
-        return features @ cast(Tensor, self._vit.proj)
-
-    def _last_two(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The last block's input and output: tokens of a ViT, maps of a ResNet."""
-        *first, last = self.blocks()
-        is_vit = self.family == "vit"
-        x = positions.embedded(self._vit, images) if is_vit else self._resnet.stem(images)
-        for block in first:
-            x = block(x)
-        return x, last(x)
+        feat = self._tower.pooled(last)
+        levels = {"early": self._tower.early(early), "feat": feat}
+        return levels | {"proj": self._tower.projected(last, feat)}
 
     def map(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] -> [B, channels, h, w]: a ResNet's last layer."""
-        grid = self._resnet.stem(images)
-        for layer in self.blocks():
-            grid = layer(grid)
-        return grid
+        """[B, 3, H, W] -> [B, channels, h, w]: a convolutional tower's last layer."""
+        return self._tower.map(images)
 
     def map_parameters(self) -> list[nn.Parameter]:
-        """A ResNet's parameters that `map` depends on: all but those of its attention pool."""
-        pool = {id(parameter) for parameter in self._resnet.attnpool.parameters()}
+        """The image parameters that `map` depends on: all but those of the pooling behind it."""
+        pool = {id(parameter) for parameter in self._tower.pool_parameters()}
         return [p for p in self.image_parameters() if id(p) not in pool]
 
     def encode_prompt(self, pseudo_tokens: Tensor, prompt: str = PROMPT) -> Tensor:
         """Text features of a prompt in which a vector takes the place of one word, or several.
 
-        The vector goes through the whole text encoder, and so does its gradient. The encoder is
+        The vector goes through the whole text encoder, and so does its gradient. CLIP's encoder is
         causal, hence what follows the end token cannot change the feature there: only the prompt's
         own tokens are computed (8 of 77), which gives the same result.
 
@@ -229,32 +208,26 @@ class Backbone(ImageEncoder):
         Raises:
             ValueError: if the prompt has no {} or several.
         """
-        clip = self.clip
         if pseudo_tokens.ndim == 2:
             pseudo_tokens = pseudo_tokens[:, None]
-        numbers, place = words.tokenise_prompt(prompt)
-        embedded = clip.token_embedding(numbers.to(pseudo_tokens.device))
-        embedded = embedded.expand(len(pseudo_tokens), -1, -1)
-        before, after = embedded[:, :place], embedded[:, place + 1 :]
-        x = torch.cat([before, pseudo_tokens.to(before.dtype), after], dim=1)
-        length = x.shape[1]
-        x = x + clip.positional_embedding[:length]
-        x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
-        return clip.ln_final(x[:, -1]) @ clip.text_projection
+        return self._text.prompt(pseudo_tokens, prompt)
 
     def nearest_words(self, vectors: Tensor, top: int = 3) -> list[list[tuple[str, float]]]:
         """For each of [N, token_width] vectors its nearest (word, cosine), see words.nearest."""
-        return words.nearest(vectors, self.clip.token_embedding.weight.detach(), top)
+        return self._text.vocabulary.nearest(vectors, self._text.table().detach(), top)
+
+    def check_text(self) -> None:
+        """Refuse a text encoder in whose sentences no vector can stand, or that nobody can feed.
+
+        Raises:
+            ValueError: one sentence.
+        """
+        self._text.check()
 
     def encode_text(self, texts: list[str]) -> Tensor:
         """[N, dims["proj"]] text features of plain sentences, not normalised."""
-        device = self.clip.positional_embedding.device
-        return self.encode_words(words.tokenise(texts).to(device))
+        return self._text.sentences(texts)
 
     def encode_words(self, numbers: Tensor) -> Tensor:
         """[N, L] token numbers, ended and padded as `tokenise` does -> [N, dims["proj"]]."""
-        clip, length = self.clip, numbers.shape[1]
-        x = clip.token_embedding(numbers) + clip.positional_embedding[:length]
-        x = clip.transformer(x, attn_mask=clip.attn_mask[:length, :length])
-        last = numbers.argmax(dim=1)  # the end token has the largest number
-        return clip.ln_final(x[torch.arange(len(x)), last]) @ clip.text_projection
+        return self._text.words(numbers)

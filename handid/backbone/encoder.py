@@ -4,13 +4,17 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+Colours = tuple[tuple[float, float, float], tuple[float, float, float]]  # mean, deviation: R, G, B
+
 
 class ImageEncoder(nn.Module, ABC):
     """An image encoder that methods may train; CLIP's also encodes text, see clip.Backbone.
 
     Attributes:
         name: of its architecture.
-        family: "vit" or "resnet" (CLIP's) or "cnn" (ImageNet's), by which recipes choose values.
+        family: "vit" or "resnet" (CLIP's and timm's) or "cnn" (ImageNet's), by which recipes choose
+            values.
+        has_text: whether there is a text encoder in the same space.
         image_size: side of the square input, pixels.
         dims: width of each image feature that `forward` returns, by its name.
         channels: of the feature map; 0 for an encoder that has none.
@@ -20,6 +24,7 @@ class ImageEncoder(nn.Module, ABC):
 
     name: str
     family: str
+    has_text: bool = False
     image_size: int
     dims: dict[str, int]
     channels: int

@@ -14,8 +14,10 @@ from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 from torchvision import models
 
-from handid.backbone.encoder import ImageEncoder
+from handid.backbone.encoder import Colours, ImageEncoder
 
+IMAGENET: Colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 LITE0 = "EfficientNet-Lite0"
 
 
@@ -70,6 +72,7 @@ class Architecture:
         classes: how the names of the layer of ImageNet's 1000 classes begin, which is left out.
         rounding: of an odd side that is halved.
         published: name of weights -> torchvision's name of them.
+        colours: mean and standard deviation that the published weights were trained with.
     """
 
     make: Callable[[int], tuple[nn.Module, list[nn.Module]]]
@@ -79,7 +82,10 @@ class Architecture:
     classes: str
     rounding: Callable[[float], int] = math.ceil
     published: dict[str, str] = field(default_factory=dict)
+    colours: Colours = IMAGENET
     family: str = "cnn"
+    code: str = "imagenet.ImageNetBackbone"
+    has_text: bool = False
 
 
 _RESNET50 = {
@@ -94,7 +100,7 @@ ARCHITECTURES = {
     "VGG19-bn": Architecture(
         _vgg19_bn, (128, 256, 512, 512), 4096, 224, "classifier.6.", math.floor, _VGG19_BN
     ),
-    LITE0: Architecture(_lite0, (24, 40, 112, 1280), 1280, 128, "classifier."),
+    LITE0: Architecture(_lite0, (24, 40, 112, 1280), 1280, 128, "classifier.", colours=HALF),
 }
 
 
@@ -114,8 +120,9 @@ class ImageNetBackbone(ImageEncoder):
 
     def __init__(self, name: str, last_stride: int = 1, image_size: int = 0):
         super().__init__()
-        shape = ARCHITECTURES[name]
-        self.name, self.family = name, shape.family
+        self.name = name.partition(":")[0]
+        shape = ARCHITECTURES[self.name]
+        self.family = shape.family
         self.image_size = image_size or shape.image_size
         self.net, self.stages = shape.make(last_stride)
         self.widths, self.channels, self.dims = shape.widths, shape.widths[-1], {"feat": shape.feat}

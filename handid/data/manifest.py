@@ -25,10 +25,10 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
 
     Columns: `path`, below the folder; `subject`, whole numbers (007 is 7) or names; `view`, free
     text, empty throughout where the set has one; and, where wanted, `session` (photographs taken in
-    one go), `role` (`subject`, or `distractor` for people who are only in the gallery) and any
-    metadata. Of a column `accessories` (0 or 1), rows with 1 are left out unless asked for. Links
-    are followed wherever they lead: who makes them has decided so; what a list says, others may
-    have written, so a path of it stays below the folder.
+    one go: the table's `burst`; rows without one share one), `role` (`subject`, or `distractor` for
+    people who are only in the gallery) and any metadata. Of a column `accessories` (0 or 1), rows
+    with 1 are left out unless asked for. Links are followed wherever they lead: who makes them has
+    decided so; what a list says, others may have written, so a path of it stays below the folder.
 
     Args:
         root: the folder of hands.csv.
@@ -60,20 +60,23 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
         subject=rows["subject"].tolist(),
         view=rows["view"].tolist(),
         role=rows["role"].tolist(),
+        burst=pd.factorize(rows["session"], sort=True)[0].tolist() if "session" in rows else 0,
         **{name: _numbers(rows[name]).to_numpy() for name in extra},
     )
     people = table.loc[table["role"] == "subject", "subject"].nunique()
     if people < 2:
-        raise ValueError(f"{path} lists {people} people to be found: two are needed.")
+        raise ValueError(
+            f"{path} lists {people or 'no'} {'person' if people == 1 else 'people'} to be found: "
+            "two are needed."
+        )
     return tables.without_missing(tables.by_name(table), missing)
 
 
 def _checked(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with a view and a role each, every value checked."""
-    if "identity" in rows:
-        raise ValueError(
-            f"{path} has a column 'identity', which is made of subject and view: remove it."
-        )
+    for made, of in (("identity", "subject and view"), ("burst", "session")):
+        if made in rows:
+            raise ValueError(f"{path} has a column '{made}', which is made of {of}: remove it.")
     if "role" not in rows:
         rows["role"] = ROLES[0]
     rows["role"] = rows["role"].replace("", ROLES[0])

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from handid import disk, fingerprint
+from handid.image import cache
 from handid.image.decode import Geometry, decode, fit
 from handid.image.degrade import DEGRADATIONS
 from handid.image.regions import REGIONS
@@ -115,19 +116,16 @@ def code() -> str:
     return fingerprint.code("image.alter.alter", "image.segment.segment", "image.decode.fit")
 
 
-def pixels(
+def fill(
     paths: Sequence[str], folder: str | Path, geometry: Geometry, alterations: Sequence[Alteration]
-) -> dict[Alteration, np.ndarray]:
-    """Altered photographs as arrays, each made once and kept on disk.
+) -> None:
+    """Alter photographs and keep the squares on disk; what is there already is not made again.
 
     Args:
-        paths: N image files; where an alteration needs the hand, all of them trusted.
+        paths: image files; where an alteration needs the hand, all of them trusted.
         folder: the cache's folder.
         geometry: of the squares, see decode.fit.
-        alterations: which.
-
-    Returns:
-        Each alteration's [N, s, s, 3] uint8, in the order of `paths`.
+        alterations: which: each photograph is decoded and segmented once for all of them.
 
     Raises:
         ValueError: naming the first photograph that cannot be altered.
@@ -135,10 +133,20 @@ def pixels(
     """
     folder, key = Path(folder), code()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = list(
-            pool.map(lambda path: _altered(path, folder, geometry, alterations, key), paths)
-        )
-    return {one: np.stack([row[number] for row in rows]) for number, one in enumerate(alterations)}
+        for _ in pool.map(lambda path: _fill(path, folder, geometry, alterations, key), paths):
+            pass
+
+
+def pixels(
+    paths: Sequence[str], folder: str | Path, geometry: Geometry, alteration: Alteration
+) -> np.ndarray:
+    """[N, s, s, 3] uint8: altered photographs, each made once and kept on disk; see `fill`."""
+    fill(paths, folder, geometry, [alteration])
+    folder, key = Path(folder), code()
+    squares = np.empty((len(paths), geometry[1], geometry[1], 3), np.uint8)
+    for row, path in enumerate(paths):
+        squares[row] = _square(path, folder, geometry, alteration, key)
+    return squares
 
 
 def doubts(paths: Sequence[str], folder: str | Path) -> dict[str, str]:
@@ -153,7 +161,7 @@ def doubts(paths: Sequence[str], folder: str | Path) -> dict[str, str]:
     """
     folder, key = Path(folder), code()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        reasons = pool.map(lambda path: _segmented(path, folder, key).reason, paths)
+        reasons = pool.map(lambda path: _reason(path, folder, key), paths)
         return {path: why for path, why in zip(paths, reasons, strict=True) if why}
 
 
@@ -163,32 +171,43 @@ def _file(path: str, folder: Path, *what: object) -> Path:
     return folder / name[:2] / f"{name}.npz"
 
 
-def _altered(
+def _fill(
     path: str, folder: Path, geometry: Geometry, alterations: Sequence[Alteration], key: str
-) -> list[np.ndarray]:
-    """One photograph's squares, those that are not on disk made anew."""
-    files = [_file(path, folder, key, geometry, str(one)) for one in alterations]
-    image: Image.Image | None = None
-    squares = []
-    for file, one in zip(files, alterations, strict=True):
-        square = _read(file)
-        if square is None:
-            image = image or decode(path)
-            found = _segmented(path, folder, key, image) if one.needs_hand else None
-            square = fit(alter(image, one, Path(path).name, found), geometry)
-            with disk.whole(file) as part:
-                np.savez(part, square=square)
-        squares.append(square)
-    return squares
+) -> None:
+    """Make one photograph's squares that are not on disk."""
+    files = {one: _file(path, folder, key, geometry, str(one)) for one in alterations}
+    absent = [one for one, file in files.items() if not file.exists()]
+    if not absent:
+        return
+    image = decode(path)
+    needs_hand = any(one.needs_hand for one in absent)
+    found = _segmented(path, folder, key, image) if needs_hand else None
+    for one in absent:
+        cache.write(files[one], fit(alter(image, one, Path(path).name, found), geometry))
 
 
-def _read(file: Path) -> np.ndarray | None:
-    """A square on disk; None if it is absent or damaged."""
+def _reason(path: str, folder: Path, key: str) -> str:
+    """Why a photograph's segmentation is not to be trusted; reads no more of it than that."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            return stored["square"]
+        with np.load(_file(path, folder, key, "segmentation"), allow_pickle=False) as stored:
+            return str(stored["reason"])
     except (OSError, ValueError, EOFError, KeyError):
-        return None
+        return _segmented(path, folder, key).reason
+
+
+def _square(
+    path: str, folder: Path, geometry: Geometry, alteration: Alteration, key: str
+) -> np.ndarray:
+    """A square on disk; a damaged one is made again."""
+    file = _file(path, folder, key, geometry, str(alteration))
+    square = cache.read(file)
+    if square is None:
+        file.unlink(missing_ok=True)
+        _fill(path, folder, geometry, [alteration], key)
+        square = cache.read(file)
+    if square is None:
+        raise ValueError(f"{path} could not be kept.")
+    return square
 
 
 def _segmented(path: str, folder: Path, key: str, image: Image.Image | None = None) -> Segmentation:
@@ -199,6 +218,6 @@ def _segmented(path: str, folder: Path, key: str, image: Image.Image | None = No
             return Segmentation(stored["hand"], stored["rest"], str(stored["reason"]))
     except (OSError, ValueError, EOFError, KeyError):
         found = segment(image or decode(path))
-        with disk.whole(file) as part:
+        with disk.whole(file, sync=False) as part:
             np.savez_compressed(part, hand=found.hand, rest=found.rest, reason=found.reason)
         return found

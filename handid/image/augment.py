@@ -16,15 +16,21 @@ MEAN_STD = {
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
+Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 _GREY = (0.2989, 0.587, 0.114)  # luma of red, green and blue, as torchvision weighs them
 
 
-def normalise(images: Tensor, mean_std: str, portrait: bool = False) -> Tensor:
-    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 with the named mean and standard deviation.
+def named(colours: Colours) -> str | Colours:
+    """The name of a mean and a standard deviation, where they have one."""
+    return next((name for name, known in MEAN_STD.items() if known == colours), colours)
+
+
+def normalise(images: Tensor, mean_std: str | Colours, portrait: bool = False) -> Tensor:
+    """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 with a mean and a standard deviation.
 
     Args:
         images: squares where they are to become portraits.
-        mean_std: a name of MEAN_STD.
+        mean_std: a name of MEAN_STD, or the two themselves.
         portrait: see `upright`.
     """
     normalised = _standardise(_to_unit(images), mean_std)
@@ -45,8 +51,9 @@ def _to_unit(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).contiguous().float().div_(255)
 
 
-def _standardise(images: Tensor, mean_std: str) -> Tensor:
-    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in MEAN_STD[mean_std])
+def _standardise(images: Tensor, mean_std: str | Colours) -> Tensor:
+    colours = MEAN_STD[mean_std] if isinstance(mean_std, str) else mean_std
+    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in colours)
     return images.sub_(mean).div_(std)
 
 
@@ -62,7 +69,7 @@ class Augmentation:
         jitter: strengths of brightness, contrast and saturation as in torchvision's ColorJitter
             (0.1: a factor between 0.9 and 1.1 per image); their order is drawn once per batch.
         erasing: probability that a rectangle (2 to 33 % of the area) is set to the mean colour.
-        mean_std: a name of MEAN_STD.
+        mean_std: a name of MEAN_STD, or the two themselves.
         portrait: see `upright`.
     """
 
@@ -70,7 +77,7 @@ class Augmentation:
     flip: float = 0.0
     jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
     erasing: float = 0.0
-    mean_std: str = "imagenet"
+    mean_std: str | Colours = "imagenet"
     portrait: bool = False
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -83,30 +90,59 @@ class Augmentation:
         return upright(images) if self.portrait else images
 
     def _cut(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """[B, H, W, 3] -> [B, crop, crop, 3]: a few kernels, whatever the number of images."""
         count, height, width = images.shape[:3]
         if self.crop > min(height, width):
             raise ValueError(f"Cannot cut {self.crop} pixels from images of {height} x {width}.")
-        top = torch.randint(height - self.crop + 1, (count,), generator=generator).tolist()
-        left = torch.randint(width - self.crop + 1, (count,), generator=generator).tolist()
-        mirrored = (torch.rand(count, generator=generator) < self.flip).tolist()
-        out = images.new_empty(count, self.crop, self.crop, 3)
-        for row, (y, x, mirror) in enumerate(zip(top, left, mirrored, strict=True)):
-            piece = images[row, y : y + self.crop, x : x + self.crop]
-            out[row] = piece.flip(1) if mirror else piece
-        return out
+        top = torch.randint(height - self.crop + 1, (count,), generator=generator)
+        left = torch.randint(width - self.crop + 1, (count,), generator=generator)
+        mirrored = torch.rand(count, generator=generator) < self.flip
+        windows = images.unfold(1, self.crop, 1).unfold(2, self.crop, 1)  # all of them, as a view
+        rows = torch.arange(count)
+        cut = windows[*(place.to(images.device) for place in (rows, top, left))].permute(0, 2, 3, 1)
+        mirrored = mirrored.to(images.device)[:, None, None, None]
+        return torch.where(mirrored, cut.flip(2), cut)
 
     def _erase(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        side = images.shape[-1]
-        for image in images:
-            chance, area, shape, y, x = torch.rand(5, generator=generator).tolist()
-            if chance >= self.erasing:
-                continue
-            area, shape = side * side * (0.02 + 0.31 * area), 0.3 * (3.3 / 0.3) ** shape
-            height = min(side, max(1, round((area * shape) ** 0.5)))
-            width = min(side, max(1, round((area / shape) ** 0.5)))
-            top, left = int(y * (side - height + 1)), int(x * (side - width + 1))
-            image[:, top : top + height, left : left + width] = 0
-        return images
+        """[B, 3, S, S] with a rectangle of some of them set to 0, in a few kernels too."""
+        side, count = images.shape[-1], len(images)
+        chance, area, shape, y, x = torch.rand(count, 5, generator=generator).double().T
+        area, shape = side * side * (0.02 + 0.31 * area), 0.3 * (3.3 / 0.3) ** shape
+        erased = chance < self.erasing
+        rows = _span((area * shape).sqrt(), y, side) & erased[:, None]
+        columns = _span((area / shape).sqrt(), x, side)
+        hidden = rows[:, None, :, None] & columns[:, None, None, :]
+        return images.masked_fill_(hidden.to(images.device), 0)
+
+
+def _span(length: Tensor, place: Tensor, side: int) -> Tensor:
+    """[B, side] true along a stretch of each row: its length, and its place from 0 to 1."""
+    length = length.round().clamp(1, side)
+    start = (place * (side - length + 1)).floor()[:, None]
+    along = torch.arange(side)
+    return (along >= start) & (along < start + length[:, None])
+
+
+def on_other_grounds(
+    images: Tensor, covers: Tensor, grounds: Tensor, share: float, generator: torch.Generator
+) -> Tensor:
+    """[B, H, W, 3] uint8: some of the photographs before the background of another.
+
+    A background that differs between two photographs of a hand cannot be learned for the hand.
+
+    Args:
+        images: [B, H, W, 3] uint8.
+        covers: [B, H, W, 1] uint8, 255 where the hand is.
+        grounds: [G, H, W, 3] uint8, photographs without their hands.
+        share: probability of another background, 0 to 1.
+        generator: on the CPU.
+    """
+    chosen = torch.rand(len(images), generator=generator) < share
+    others = torch.randint(len(grounds), (len(images),), generator=generator)
+    cover = covers.float() / 255
+    mixed = images * cover + grounds[others.to(grounds.device)] * (1 - cover)
+    chosen = chosen.to(images.device)[:, None, None, None]
+    return torch.where(chosen, mixed.round().to(torch.uint8), images)
 
 
 def _recolour(
@@ -147,13 +183,13 @@ class Window:
         share: least and largest share of the frame's width, then of its height; ((1, 1), (1, 1))
             squashes the whole frame.
         jitter: see Augmentation.
-        mean_std: a name of MEAN_STD.
+        mean_std: a name of MEAN_STD, or the two themselves.
     """
 
     size: int
     share: tuple[tuple[float, float], tuple[float, float]] = ((0.65, 1.0), (0.75, 1.0))
     jitter: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    mean_std: str = "clip"
+    mean_std: str | Colours = "clip"
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """[B, H, W, 3] uint8 -> [B, 3, size, size] float32, normalised."""

@@ -36,18 +36,19 @@ def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) ->
     except ValueError as error:
         return str(error)
     for geometry, file in absent.items():
-        _write(file, fit(image, geometry))
+        write(file, fit(image, geometry))
     return None
 
 
-def _write(file: Path, square: np.ndarray) -> None:
+def write(file: Path, square: np.ndarray) -> None:
+    """Keep a square, sealed against damage."""
     content = io.BytesIO()
     with disk.whole(file, sync=False) as part:
         np.save(content, square, allow_pickle=False)
         part.write_bytes(content.getvalue() + disk.seal(file.name, content.getbuffer()))
 
 
-def _read(file: Path) -> np.ndarray | None:
+def read(file: Path) -> np.ndarray | None:
     """A square; None where the file is not what was written under its name."""
     try:
         content = file.read_bytes()
@@ -127,11 +128,11 @@ def pixels(
 def _load_pixels(path: str, folder: Path, geometry: Geometry) -> np.ndarray:
     """One photograph's cached pixels; a damaged cache file is written again."""
     file = _cache_file(path, folder, geometry)
-    square = _read(file)
+    square = read(file)
     if square is None:
         file.unlink(missing_ok=True)
         problem = _decode_to_cache(path, folder, [geometry])
-        square = _read(file)
+        square = read(file)
         if square is None:
             raise ValueError(f"{path} {problem or 'could not be kept'}.")
     return square

@@ -40,6 +40,12 @@ class Degradation:
     needs_hand: bool
     apply: Degrade
 
+    def amount(self, severity: float | None) -> float:
+        """How far a severity is from the harmless one; of one without end, 1 / severity."""
+        if severity is None:
+            return 1.0
+        return abs(severity - self.harmless) if np.isfinite(self.harmless) else 1 / severity
+
 
 def _found(found: Segmentation | None) -> Segmentation:
     if found is None:

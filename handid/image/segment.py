@@ -5,11 +5,12 @@ scene and knows no joints; a photograph of anything else is not trusted.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage import color, filters, measure, morphology, segmentation
+from skimage import color, filters, measure, segmentation
 
 Array = np.ndarray
 HEIGHT = 240  # pixels of the copy that is segmented
@@ -43,12 +44,12 @@ class Segmentation:
         """Whether the photograph can be used."""
         return not self.reason
 
-    @property
+    @cached_property
     def breadth(self) -> float:
         """Diameter of the largest circle in the hand, about a palm's breadth, in frame heights."""
         return 2 * float(_depth(self.hand).max()) / len(self.hand)
 
-    @property
+    @cached_property
     def palm(self) -> tuple[float, float]:
         """Row and column of that circle's centre, in frame heights."""
         depth = _depth(self.hand)
@@ -56,9 +57,14 @@ class Segmentation:
         return (float(row) + 0.5) / len(depth), (float(column) + 0.5) / len(depth)
 
 
+def _distance(where: Array) -> Array:
+    """Distance of each pixel to the nearest one that is not there, pixels."""
+    return np.asarray(ndimage.distance_transform_edt(where))
+
+
 def _depth(hand: Array) -> Array:
     """Distance of each pixel of the hand to the outline or the frame's edge, pixels."""
-    return np.asarray(ndimage.distance_transform_edt(np.pad(hand, 1)))[1:-1, 1:-1]
+    return _distance(np.pad(hand, 1))[1:-1, 1:-1]
 
 
 def segment(image: Image.Image) -> Segmentation:
@@ -152,11 +158,11 @@ def _doubt(hand: Array, rest: Array, lab: Array, away: Array) -> str:
     if share > AREAS[1] or max(float(side.mean()) for side in sides) > SIDE:
         return "is nearly all hand"
     reach = HEIGHT // 40
-    around = morphology.dilation(hand | rest, morphology.disk(reach))
+    around = _distance(~(hand | rest)) <= reach
     ground = ~around
     if ground.mean() < 0.1 or float(away[ground].mean()) > ROUGHNESS:
         return "has no plain background"
-    inside = hand & ~morphology.erosion(hand, morphology.disk(reach))
+    inside = hand & (_distance(hand) <= reach)
     outside = around & ~(hand | rest)
     step = np.linalg.norm(lab[inside].mean(0) - lab[outside].mean(0))
     if step < CONTRAST:

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from torch import Tensor, nn
 
-from handid.backbone import ImageEncoder
+from handid.backbone import Backbone, ImageEncoder
 from handid.recipes import Stage
 
 METHODS = {
@@ -20,6 +20,8 @@ METHODS = {
     "clip_pretrain": "ClipPretrain",
     "raw_pixels": "RawPixels",
     "colour_histogram": "ColourHistogram",
+    "light": "Light",
+    "silhouette_moments": "SilhouetteMoments",
     "cnn_baseline": "CnnBaseline",
     "gpa_net": "GpaNet",
     "mba_net": "MbaNet",
@@ -39,8 +41,8 @@ class Method(nn.Module):
     """What the training loop and the evaluation know of a method.
 
     Attributes:
-        needs: what the backbone must give: "" for nothing, "clip" for an image and a text encoder
-            in one space; see CnnMethod for what the methods on feature maps need.
+        needs: what the backbone must give: "" for any image encoder, "clip" for an image and a text
+            encoder in one space; see CnnMethod for what the methods on feature maps need.
         tools: options that it takes besides those of its own signature.
     """
 
@@ -59,6 +61,9 @@ class Method(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """[B, 3, H, W] normalised images -> [B, D] embeddings, not normalised."""
         raise NotImplementedError
+
+    def fold(self) -> None:
+        """Fold what training kept apart into the weights, for embedding only; nothing here."""
 
     def parameter_groups(self, stage: Stage) -> list[dict]:
         """What trains in this stage and at which peak rate, as torch optimisers take it.
@@ -85,8 +90,12 @@ def build(name: str, backbone: ImageEncoder, n_identities: int, **options) -> Me
     if name not in METHODS:
         raise ValueError(f"Unknown method '{name}': choose one of {', '.join(METHODS)}.")
     kind: type[Method] = getattr(import_module(f"handid.method.{name}"), METHODS[name])
-    if kind.needs == "clip" and getattr(backbone, "family", "") == "cnn":
-        raise ValueError(f"Method '{name}' needs a CLIP, and {backbone.name} is none.")
+    if kind.needs == "clip" and not getattr(backbone, "has_text", True):
+        raise ValueError(
+            f"Method '{name}' needs a CLIP, and {backbone.name} is none: it has no text encoder."
+        )
+    if kind.needs == "clip" and isinstance(backbone, Backbone):
+        backbone.check_text()
     parameters = [*inspect.signature(kind).parameters.values()][2:]
     own = [option.name for option in parameters if option.kind is not option.VAR_KEYWORD]
     allowed = own + [tool for tool in kind.tools if tool not in own]

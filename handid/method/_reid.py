@@ -10,6 +10,7 @@ from torch import nn
 from handid.backbone import ImageEncoder
 from handid.method import Method
 from handid.method._head import TOOLS
+from handid.method._lora import add_lora, fold_lora
 from handid.recipes import Rates, Stage
 
 
@@ -19,21 +20,31 @@ class ReidMethod(Method):
     Args:
         backbone: with `image_parameters()` and `blocks()`.
         unfreeze_blocks: last blocks of the image encoder that train; None: all of it.
+        lora_rank: 0, or the rank of LoRA, which then trains in the place of these blocks' weights;
+            the rest of the image encoder is frozen.
     """
 
     tools = TOOLS
     backbone: ImageEncoder
 
-    def __init__(self, backbone: ImageEncoder, unfreeze_blocks: int | None = None):
+    def __init__(
+        self, backbone: ImageEncoder, unfreeze_blocks: int | None = None, lora_rank: int = 0
+    ):
         super().__init__()
-        self.backbone = backbone
+        self.backbone, self.has_lora = backbone, bool(lora_rank)
         unfreeze_last(backbone, unfreeze_blocks)
+        add_lora(backbone, lora_rank, unfreeze_blocks)
 
     def train(self, mode: bool = True) -> "ReidMethod":
         """As torch's; the batch norms of frozen blocks keep their running means."""
         super().train(mode)
         keep_frozen_norms(self)
         return self
+
+    def fold(self) -> None:
+        """Add what LoRA learned to the weights: the same embedding, in less time."""
+        if self.has_lora:
+            fold_lora(self.backbone)
 
     def pretrained(self) -> list[nn.Parameter]:
         """What trains at the backbone's rate, as far as it is not frozen."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from handid.backbone import Backbone
+from handid.backbone import ImageEncoder
 from handid.method._head import IdentityHead, heads_by_name, level_names
 from handid.method._reid import ReidMethod
 
@@ -17,34 +17,35 @@ class ClipFT(ReidMethod):
     the frozen neck bias as in its public code (nathanlem1/CLIP-HandID at 73a60e2).
 
     Args:
-        backbone: a CLIP with `forward` -> {"feat", "proj"}.
+        backbone: with `forward` -> {"feat", "proj"}, or {"feat"} for an encoder without text.
         n_identities: classes.
         heads: "both" levels, or "feat" or "proj" alone; a level without a head is not part of the
-            embedding.
-        unfreeze_blocks: see ReidMethod.
+            embedding. "both" are one level where an encoder has one only.
+        unfreeze_blocks: see ReidMethod, and so is lora_rank.
         tools: of both heads, see IdentityHead.
 
     Raises:
         ValueError: one sentence for unknown heads.
     """
 
-    needs = "clip"
-    backbone: Backbone
-
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: ImageEncoder,
         n_identities: int,
         *,
         heads: str = "both",
         unfreeze_blocks: int | None = None,
+        lora_rank: int = 0,
         **tools,
     ):
-        super().__init__(backbone, unfreeze_blocks)
+        super().__init__(backbone, unfreeze_blocks, lora_rank)
         if heads not in HEADS:
             raise ValueError(f"Unknown heads '{heads}': choose one of {', '.join(HEADS)}.")
+        levels = [level for level in HEADS[heads] if level in backbone.dims]
+        if not levels:
+            raise ValueError(f"{backbone.name} has no level '{heads}': use heads 'feat' or 'both'.")
         self.heads = heads_by_name(
-            {k: IdentityHead(backbone.dims[k], n_identities, **tools) for k in HEADS[heads]}
+            {k: IdentityHead(backbone.dims[k], n_identities, **tools) for k in levels}
         )
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:

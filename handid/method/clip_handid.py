@@ -38,7 +38,7 @@ class ClipHandID(ClipFT):
     Args:
         backbone: a CLIP with `encode_prompt` and `token_width`.
         n_identities: classes.
-        heads: see ClipFT, and so are unfreeze_blocks and tools.
+        heads: see ClipFT, and so are unfreeze_blocks, lora_rank and tools.
         prompts: texts with one {} each for the pseudo-token; several give the mean of their
             features.
         temperature: tau of eq. 6 and 7, > 0.
@@ -51,6 +51,9 @@ class ClipHandID(ClipFT):
     Raises:
         ValueError: one sentence for an option that is unknown or out of range.
     """
+
+    needs = "clip"
+    backbone: Backbone
 
     def __init__(  # noqa: PLR0913 - one argument per hyper-parameter
         self,
@@ -65,10 +68,15 @@ class ClipHandID(ClipFT):
         control: str = "none",
         train_text: bool = False,
         unfreeze_blocks: int | None = None,
+        lora_rank: int = 0,
         **tools,
     ):
         super().__init__(
-            backbone, n_identities, heads=heads, unfreeze_blocks=unfreeze_blocks, **tools
+            *(backbone, n_identities),
+            heads=heads,
+            unfreeze_blocks=unfreeze_blocks,
+            lora_rank=lora_rank,
+            **tools,
         )
         if control not in CONTROLS:
             raise ValueError(f"Unknown control '{control}': choose one of {', '.join(CONTROLS)}.")

@@ -46,7 +46,7 @@ class ClipReID(ReidMethod):
         label_smoothing: of the identity loss and of the image-to-text cross-entropy.
         unit: see IdentityHead, also for triplet_margin and tools; "early" takes only `unit` and
             `triplet_margin`.
-        unfreeze_blocks: see ReidMethod.
+        unfreeze_blocks: see ReidMethod, and so is lora_rank.
         add_text: the embedding is the mean of unit `proj` and the unit constant text, as in
             CLIP-FH's code; with text "constant" only, because any other text gives the identity
             away.
@@ -75,10 +75,11 @@ class ClipReID(ReidMethod):
         unit: bool = False,
         triplet_margin: float | None = 0.3,
         unfreeze_blocks: int | None = None,
+        lora_rank: int = 0,
         add_text: bool = False,
         **tools,
     ):
-        super().__init__(backbone, unfreeze_blocks)
+        super().__init__(backbone, unfreeze_blocks, lora_rank)
         _check(levels, add_text, similarity=similarity, text=text, text_loss=text_loss)
         _check_numbers(tokens, temperature)
         self.levels, self.add_text, self.prompts = tuple(levels), add_text, cleaned(prompts)

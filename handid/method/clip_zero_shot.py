@@ -1,28 +1,29 @@
-"""CLIP zero-shot: the image encoder as it comes. Nothing trains, no text is used."""
+"""Zero-shot: the image encoder as it comes, CLIP's or any other. Nothing trains, no text."""
 
 from torch import Tensor
 
-from handid.backbone import Backbone
+from handid.backbone import ImageEncoder
 from handid.method import Method
 from handid.recipes import Stage
+
+LEVELS = ("feat", "proj")
 
 
 class ClipZeroShot(Method):
     """CLIP's image feature as the embedding (CLIP-HandID, "CLIP-ZS").
 
     Args:
-        backbone: a CLIP with `forward` -> {"feat", "proj"}.
+        backbone: with `forward` -> {"feat", "proj"}, or {"feat"} for an encoder without text.
         n_identities: not used: nothing is trained.
-        level: "proj", the projected feature, as published; or "feat", the one before it.
+        level: "proj", the projected feature, as published; or "feat", the one before it, which is
+            the only one of an encoder without text.
     """
 
-    needs = "clip"
-
-    def __init__(self, backbone: Backbone, n_identities: int, *, level: str = "proj"):
+    def __init__(self, backbone: ImageEncoder, n_identities: int, *, level: str = "proj"):
         super().__init__()
-        if level not in backbone.dims:
-            raise ValueError(f"Unknown level '{level}': use {' or '.join(backbone.dims)}.")
-        self.backbone, self.level = backbone, level
+        if level not in LEVELS:
+            raise ValueError(f"Unknown level '{level}': use {' or '.join(LEVELS)}.")
+        self.backbone, self.level = backbone, level if level in backbone.dims else "feat"
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """No losses: there is nothing to train."""

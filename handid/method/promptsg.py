@@ -47,7 +47,7 @@ class PromptSG(ReidMethod):
         attention_heads: of the interaction module.
         blocks: of self-attention in it.
         context: what these blocks attend to, see Interaction.
-        unfreeze_blocks: see ReidMethod.
+        unfreeze_blocks: see ReidMethod, and so is lora_rank.
         prompts: texts with one {} each for the word; the first one trains, the text features of
             all are averaged at test. A "{view}" that was not filled in is left out.
         fixed_prompt: a sentence without a place for a word.
@@ -84,6 +84,7 @@ class PromptSG(ReidMethod):
         blocks: int = 2,
         context: str = "patches",
         unfreeze_blocks: int | None = None,
+        lora_rank: int = 0,
         prompts: tuple[str, ...] = (PROMPT,),
         fixed_prompt: str = "A photo of a hand",
         test_prompt: str = "composed",
@@ -91,7 +92,7 @@ class PromptSG(ReidMethod):
         control: str = "none",
         **tools,
     ):
-        super().__init__(backbone, unfreeze_blocks)
+        super().__init__(backbone, unfreeze_blocks, lora_rank)
         _check(two_heads, control=control, test_prompt=test_prompt, test_embedding=test_embedding)
         _check_numbers(temperature, triplet_margin, inversion_layers, blocks)
         self.temperature, self.margin, self.unit = temperature, triplet_margin, unit

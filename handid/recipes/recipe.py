@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 UNTRAINED = "untrained"  # in a system's key; see system.py
-# Options that every method that trains takes, whether its recipe names them or not.
+# Options that every method that trains takes, whether its recipe names them or not; lora_rank all
+# of CLIP's methods.
 TOOLS = (
     *("neck", "unit", "label_smoothing", "arcface_scale", "arcface_margin", "triplet_margin"),
     *("centre_rate", "contrastive_temperature", "unfreeze_blocks"),
+    "lora_rank",
 )
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -43,10 +46,11 @@ class Stage(_Strict):
 
     The rate of epoch e (from 0) rises linearly from `warmup_factor` times the peak over
     `warmup_epochs`; with `schedule` "step" it is multiplied by `decay` at each of `milestones`,
-    with "cosine" it falls along half a cosine after the warm-up, with "one_cycle" it rises over the
-    first 30 % of the epochs and falls over the rest. `clip_gradients` is the largest norm of all
-    gradients together, 0 for no limit. `loss_warmup` gives the epochs over which a loss's weight
-    rises linearly. With `encode_once` the image encoder is frozen: each training image is
+    with "cosine" it falls along half a cosine after the warm-up, with "cosine_from_start" along one
+    that began with the first epoch and ends at `last_factor` in the last, with "one_cycle" it rises
+    over the first 30 % of the epochs and falls over the rest. `clip_gradients` is the largest norm
+    of all gradients together, 0 for no limit. `loss_warmup` gives the epochs over which a loss's
+    weight rises linearly. With `encode_once` the image encoder is frozen: each training image is
     encoded once, as at test, and the method gets these features instead of images; nothing is
     validated. `optimiser` "muon" (Jordan et al. 2024) moves the matrices that a method marks, and
     AdamW the rest.
@@ -62,7 +66,8 @@ class Stage(_Strict):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     warmup_factor: Fraction = 0.01
-    schedule: Literal["step", "cosine", "one_cycle"] = "step"
+    schedule: Literal["step", "cosine", "cosine_from_start", "one_cycle"] = "step"
+    last_factor: Fraction = 0.0
     milestones: list[int] = []
     decay: Fraction = 0.5
     clip_gradients: Annotated[float, Field(ge=0)] = 0.0
@@ -90,6 +95,7 @@ class Augment(_Strict):
     flip: Fraction = 0.0
     jitter: tuple[Fraction, Fraction, Fraction] = (0.0, 0.0, 0.0)
     erasing: Fraction = 0.0
+    background: Fraction = 0.0
 
 
 class Recipe(_Strict):
@@ -101,6 +107,10 @@ class Recipe(_Strict):
     `image_size` is the side of the square that the network sees, pixels; 0: the backbone's own;
     with `portrait` the square is squeezed to about 4/7 of its width, for every method that is not
     restricted to squares (MBA-Net and RGA-Net are).
+    `mean_std` "own" are the colours that the backbone's weights were trained with.
+    `image` is what training photographs show, a region of image.regions or all of it. `centred`
+    subtracts the mean of the photographs that are compared from each embedding: for floors, whose
+    cosine is near 1 without it.
     `teacher` is a backbone to learn from, with the weights that ship; only pre-training has one.
     `train_mean_std` normalises training images differently from test images, a mistake that a
     control may repeat; "" for the same.
@@ -117,11 +127,15 @@ class Recipe(_Strict):
     teacher: str = ""
     last_stride: Literal[1, 2] = 1
     image_size: Annotated[int, Field(ge=0)] = 0
-    mean_std: Literal["imagenet", "clip", "half"]
+    mean_std: Literal["imagenet", "clip", "half", "own"] | Colours
     train_mean_std: Literal["", "imagenet", "clip", "half", "none"] = ""
     geometry: Literal["squash", "crop"]
     portrait: bool = False
     flip_average: bool
     select: Literal["best", "last"] = "best"
+    image: Literal["whole", "hand", "silhouette", "hole", "background", "light", "texture"] = (
+        "whole"
+    )
+    centred: bool = False
     augment: Augment = Augment()
     stages: list[Stage]

@@ -15,6 +15,12 @@ from PIL import Image
 
 from handid.report.figures import Drawing
 
+# Beside what is shown, for the runner, which keeps them as files; notebooks show neither.
+PDF, CSV, TEX = (f"application/vnd.handid.{kind}" for kind in ("pdf", "csv", "tex"))
+_TEX_SIGNS = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
 _PIXELS_PER_INCH = 150
 _SHOWN_PER_INCH = 96
 
@@ -29,8 +35,9 @@ def figure(drawing: Drawing, *, name: str, caption: str) -> None:
     """
     width = round(drawing.figure.get_figwidth() * _SHOWN_PER_INCH)
     png = base64.b64encode(_as_png(drawing.figure)).decode()
+    pdf = base64.b64encode(_as_pdf(drawing.figure)).decode()
     display(
-        {"image/png": png, "text/plain": drawing.words},
+        {"image/png": png, "text/plain": drawing.words, PDF: pdf},
         raw=True,
         metadata={
             "image/png": {"width": width, "alt": drawing.words},
@@ -50,20 +57,38 @@ def _as_png(figure: Figure) -> bytes:
     return small.getvalue()
 
 
+def _as_pdf(figure: Figure) -> bytes:
+    """Lines and letters as such, for a paper; no time of writing, so that equal runs are equal."""
+    file = io.BytesIO()
+    figure.savefig(file, format="pdf", dpi=_PIXELS_PER_INCH, metadata={"CreationDate": None})
+    return file.getvalue()
+
+
 def say(text: str) -> None:
-    """Show Markdown, for sentences whose numbers are computed."""
-    display(Markdown(text))
+    """Show Markdown, for sentences whose numbers are computed; nothing in it is read as HTML."""
+    display(Markdown(text.replace("<", "&lt;")))
 
 
 def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:
     """Show a table with rounded numbers and its caption above; no cell is read as markup."""
     say(f"**{caption}**")
-    frame = frame.reset_index(drop=True).rename(columns=lambda name: html.escape(str(name)))
-    words = frame.select_dtypes(exclude="number").columns
-    shown = frame.style.format(precision=digits, na_rep="–", thousands=",", escape="html").hide(
+    frame = frame.reset_index(drop=True)
+    named = frame.rename(columns=lambda name: html.escape(str(name)))
+    words = named.select_dtypes(exclude="number").columns
+    shown = named.style.format(precision=digits, na_rep="–", thousands=",", escape="html").hide(
         axis="index"
     )
-    display(shown.set_properties(subset=words, **{"text-align": "left"}))
+    shown = shown.set_properties(subset=words, **{"text-align": "left"})
+    content = {"text/html": shown.to_html(), "text/plain": frame.to_string(index=False)}
+    content |= {CSV: frame.to_csv(index=False), TEX: _as_tex(frame, caption, digits)}
+    display(content, raw=True)
+
+
+def _as_tex(frame: pd.DataFrame, caption: str, digits: int) -> str:
+    """A table for LaTeX, with booktabs; neither a cell nor the caption is read as a command."""
+    style = frame.style.format(precision=digits, na_rep="--", escape="latex").hide(axis="index")
+    style = style.format_index(escape="latex", axis="columns")
+    return style.to_latex(hrules=True, caption=caption.translate(_TEX_SIGNS), position="t")
 
 
 def explorer(

@@ -36,7 +36,8 @@ class Score:
     """What an experiment reached on one target.
 
     Attributes:
-        rows: one tidy row per metric, with COLUMNS; value, low, high in percent.
+        rows: one tidy row per metric, with COLUMNS; value, low, high in percent. Those of a score
+            made in this run also say with `mirror` whether the mirror image's embedding was added.
         per_query: one row per query and run: run, path, subject, identity, first_hit, ap.
         cmc: [G] mean over the runs, fractions.
     """

@@ -15,7 +15,7 @@ from handid.runner.manifest import Manifest
 from handid.runner.page import Pages, duration
 from handid.runner.plan import Plan, Task
 from handid.runner.process import Running
-from handid.runner.refusal import Refused
+from handid.runner.refusal import Refused, lines
 
 ENDINGS = {"killed": "was killed", "blocked": "was blocked", "interrupted": "was interrupted"}
 MARK = "papermill-error-cell-tag"
@@ -172,7 +172,7 @@ class Batch:
         """
         kept, log = self.plan.reports / f"{stem}.ipynb", self.plan.reports / f"{stem}.log"
         text = self.plan.mask(log.read_text(encoding="utf-8", errors="replace"))
-        log.write_text(text, encoding="utf-8")
+        log.write_text(lines(text), encoding="utf-8")  # no name in it moves a cursor
         try:
             document = notebook.read(live.scratch / "out.ipynb")
         except (Refused, OSError):  # an earlier run's outputs must not stand under this run's name
@@ -235,7 +235,8 @@ def queue(plan: Plan) -> list[str]:
 def set_damaged_aside(trainings: Path) -> None:
     """Rename the folders of trainings whose products are damaged, so that they are made anew."""
     for products in sorted(trainings.glob(f"*/{disk.PRODUCTS}")):
-        if disk.damaged_product(products.parent):
+        is_aside = products.parent.name.endswith(disk.DAMAGED)
+        if not is_aside and disk.damaged_product(products.parent):
             say(f"{products.parent.name} is damaged: {disk.set_aside(products.parent).name}")
 
 
@@ -249,7 +250,7 @@ def without_papermill(document: notebook.Document) -> notebook.Document:
 
 def say(line: str) -> None:
     """Print a line of progress, over the live line if there is one."""
-    print(("\r\033[K" if sys.stderr.isatty() else "") + line, flush=True)
+    print(("\r\033[K" if sys.stderr.isatty() else "") + lines(line), flush=True)
 
 
 def summary(plan: Plan, run: Manifest) -> list[str]:

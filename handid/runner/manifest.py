@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "manifest.json"
 MANY_FILES = 20  # more new files than this in one folder are named by their folder
+KINDS = ("figures", "tables")  # folders of a report, with what is ready for a paper
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # begins what a spreadsheet would compute
 NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?")
 MEMORY = (
@@ -221,7 +222,7 @@ def marks(stem: str, record: Record, reports: Path, work: Path) -> dict[str, Any
     names = [name for name in names if name.split("/")[0] not in ("experiments", "synthetic")]
     files = {f"work/{name}": work / name for name in names}
     pages = [reports / f"{stem}.html", reports / f"{stem}.ipynb"]
-    pages += sorted((reports / "figures").glob(f"{stem}_*.png"))
+    pages += sorted(path for kind in KINDS for path in (reports / kind).glob(f"{stem}_*"))
     files |= {f"reports/{path.relative_to(reports)}": path for path in pages}
     return {
         name: {"status": list(fingerprint.status(path)), **disk.mark(path)}
@@ -264,7 +265,7 @@ def join_results(folder: Path, path: Path) -> list[str]:
         try:
             with table.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file, restkey="", strict=True)
-                own = [{name: _cell(row[name]) for name in row} for row in reader]
+                own = [{name: cell(row[name]) for name in row} for row in reader]
             if not reader.fieldnames or any("" in row or None in row.values() for row in own):
                 raise ValueError("rows of another length than the head")
         except (ValueError, csv.Error, TypeError, AttributeError):
@@ -284,7 +285,7 @@ def join_results(folder: Path, path: Path) -> list[str]:
     return damaged
 
 
-def _cell(text: Any) -> Any:
+def cell(text: Any) -> Any:
     """A cell that a spreadsheet shows and does not compute."""
     if isinstance(text, str) and text.startswith(FORMULA) and not NUMBER.fullmatch(text):
         return f"'{text}"

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from handid.runner.plain import read_yaml
 from handid.runner.refusal import Refused, short
 
 DATA = "data"  # the parameter of data sets: name -> folder, "synthetic", or "" for none
@@ -65,37 +64,6 @@ class Value(NamedTuple):
 
 
 # --- reading -----------------------------------------------------------------------------------
-
-
-class _Plain(yaml.SafeLoader):
-    """YAML for plain values alone: no Python objects, and nothing that refers to another value."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse `*name`: a few of them name a value of any size, or one that holds itself."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("a value cannot refer to another one")
-        return super().compose_node(parent, index)
-
-
-def read_yaml(text: str) -> Any:
-    """The value of a text in YAML; profiles and --set are read by this alone.
-
-    Raises:
-        ValueError: if it is none; says why, in a few words.
-    """
-    try:
-        return yaml.load(text, _Plain)
-    except yaml.MarkedYAMLError as error:
-        reason = f"{error.problem}{_line(error)}"
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError) as error:
-        reason = str(error) or type(error).__name__
-    except RecursionError:
-        reason = "it is nested too deeply"
-    raise ValueError(short(" ".join(reason.split())))
-
-
-def _line(error: yaml.MarkedYAMLError) -> str:
-    return f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
 
 
 def path_of(text: str) -> Path | None:
@@ -172,8 +140,10 @@ def read_set(item: str) -> tuple[str, Value]:
         raise Refused(f"{origin}: {shown} is not a YAML value; quote it ({error})") from error
     if name == DATA and isinstance(value, Mapping):
         value = {key: located(folder) for key, folder in value.items()}
-    elif name.endswith("weights"):
-        value = located(value)
+    elif name.endswith("weights") or (isinstance(value, str) and os.sep in value):
+        value = located(value)  # weights, or the folder of a model in the place of a recipe
+    elif name.endswith("backbones") and isinstance(value, list):
+        value = [_with_file(backbone) for backbone in value]
     return name, Value(value, origin)
 
 
@@ -215,6 +185,12 @@ def located(value: Any) -> Any:
     if path and (path.is_file() or (path.is_dir() and os.sep in value)):
         return str(path.resolve())
     return value
+
+
+def _with_file(backbone: Any) -> Any:
+    """A backbone whose weights are an existing file, NAME:PATH, with that path made absolute."""
+    name, colon, path = backbone.rpartition(":") if isinstance(backbone, str) else ("", "", "")
+    return f"{name}:{located(path)}" if colon else backbone
 
 
 # --- checking and merging -----------------------------------------------------------------------
@@ -284,9 +260,13 @@ def inputs(parameters: Mapping[str, Any]) -> dict[str, str]:
     """What a notebook's parameters say of folders of photographs and of files of weights.
 
     Returns:
-        Parameter, or `data NAME` for a data set -> its text, which may also be a plain word.
+        Parameter, `data NAME` for a data set, or a backbone that is written NAME:WEIGHTS -> its
+        text, which may also be a plain word.
     """
     texts = {name: value for name, value in parameters.items() if name.endswith("weights")}
+    for name, value in parameters.items():
+        if name.endswith("backbones") and isinstance(value, list):
+            texts |= {text: text.rpartition(":")[2] for text in map(str, value) if ":" in text}
     data = parameters.get(DATA)
     if isinstance(data, Mapping):
         texts |= {f"{DATA} {name}": value for name, value in data.items()}

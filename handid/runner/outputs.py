@@ -4,7 +4,9 @@ It reads no file and writes none.
 """
 
 import base64
+import csv
 import html
+import io
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from handid.runner.manifest import cell as safe_cell
 from handid.runner.notebook import Document, has_number, numbered, tags
 from handid.runner.safe import as_uri, clean, formula, markdown, plain, shrink
 
@@ -27,6 +30,11 @@ SHOWN_FIRST = (
     "text/latex",
     "text/plain",
 )
+KEPT = {  # kinds of report.display that are kept as files -> their ending
+    "application/vnd.handid.pdf": "pdf",
+    "application/vnd.handid.csv": "csv",
+    "application/vnd.handid.tex": "tex",
+}
 Output = dict[str, Any]
 
 
@@ -61,10 +69,60 @@ def figures(document: Document) -> list[Figure]:
     pictures: list[Figure] = []
     for output in (output for cell in document["cells"] for output in cell.get("outputs", [])):
         if "image/png" in output.get("data", {}):
-            name = re.sub(r"[^\w-]+", "-", _note(output, "name")) or str(len(pictures) + 1)
+            name = _name(output, len(pictures) + 1)
             data = base64.b64decode(output["data"]["image/png"])
             pictures.append(Figure(name, data, _note(output, "alt")))
     return pictures
+
+
+def files(document: Document) -> dict[str, bytes]:
+    """What is kept beside a page, ready for a paper: figures/NAME.pdf, tables/NUMBER.csv and .tex.
+
+    Every name begins with its folder; tables are numbered from 1.
+    """
+    kept: dict[str, bytes] = {}
+    tables = 0
+    for output in (output for cell in document["cells"] for output in cell.get("outputs", [])):
+        data = output.get("data", {})
+        tables += "application/vnd.handid.csv" in data
+        for kind, ending in KEPT.items():
+            if kind not in data:
+                continue
+            if ending == "pdf":
+                name = f"figures/{_name(output, len(kept) + 1)}"
+                kept[f"{name}.pdf"] = base64.b64decode(data[kind])
+            else:
+                text = data[kind] if ending == "tex" else _without_formulas(data[kind])
+                kept[f"tables/{tables}.{ending}"] = text.encode()
+    return kept
+
+
+def _without_formulas(table: str) -> str:
+    """A table in CSV whose cells a spreadsheet shows and does not compute."""
+    text = io.StringIO()
+    rows = csv.reader(io.StringIO(table))
+    csv.writer(text, lineterminator="\n").writerows(map(safe_cell, row) for row in rows)
+    return text.getvalue()
+
+
+def answer(document: Document) -> str:
+    """The first sentence of a notebook's answer, in Markdown: of its last cell that says any."""
+    for cell in reversed(document["cells"]):
+        said = [o["data"]["text/markdown"] for o in cell.get("outputs", []) if _is_said(o)]
+        if said:
+            text = " ".join("".join(said[0]).split())
+            bold = re.match(r"\*\*.+?\*\*(?=\W|$)[.:]?", text)
+            return bold[0] if bold else re.split(r"(?<=[.!?])\s+(?=[A-Z*])", text)[0]
+    return ""
+
+
+def _is_said(output: Output) -> bool:
+    return "text/markdown" in output.get("data", {})
+
+
+def _name(output: Output, number: int) -> str:
+    """A figure's name as part of a file's name, or its number."""
+    return re.sub(r"[^\w-]+", "-", _note(output, "name")) or str(number)
 
 
 def _note(output: Output, name: str, kind: str = "image/png") -> str:

@@ -4,7 +4,7 @@ No page holds a script or asks the network for anything; a Content-Security-Poli
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import jinja2
 
 from handid import disk, fingerprint
 from handid.runner import notebook, outputs, safe
+from handid.runner.manifest import KINDS
 from handid.runner.notebook import Document, Notebook
 from handid.runner.refusal import Refused
 
@@ -96,7 +97,7 @@ class Pages:
         document, stems = self._document(stem, record), list(self._notebooks)
         title, position = outputs.heading(document, stem)[0], stems.index(stem)
         if record.get("state") == "succeeded":
-            self._write_figures(stem, outputs.figures(document))
+            self._write_files(stem, document)
         return self._write(
             f"{stem}.html",
             "page.html.j2",
@@ -111,7 +112,7 @@ class Pages:
         )
 
     def index(self, manifest: dict[str, Any]) -> Path:
-        """Write the page that lists all notebooks with their state and first figure.
+        """Write the page that lists all notebooks: state, question, answer, first figure.
 
         Args:
             manifest: the run's manifest.
@@ -125,6 +126,8 @@ class Pages:
             document = self._document(stem, record)
             title, question = outputs.heading(document, stem)
             row = {"stem": stem, "title": title, "question": safe.markdown(question)}
+            if record.get("state") == "succeeded":
+                row["answer"] = safe.markdown(outputs.answer(document))
             for figure in outputs.figures(document)[:1]:
                 row["thumbnail"] = safe.as_uri("webp", safe.shrink(figure.data, THUMBNAIL_PIXELS))
                 row["alt"] = figure.alt or f"First figure of “{title}”"
@@ -137,6 +140,7 @@ class Pages:
             counts=[(state, counts[state]) for state in MARKS if counts[state]],
             manifest=manifest,
             has_results=(self._folder / "results.csv").exists(),
+            kinds=[kind for kind in KINDS if (self._folder / kind).is_dir()],
         )
 
     def _document(self, stem: str, record: dict[str, Any]) -> Document:
@@ -166,12 +170,14 @@ class Pages:
             part.write_text(page, encoding="utf-8")
         return self._folder / name
 
-    def _write_figures(self, stem: str, figures: Iterable[outputs.Figure]) -> None:
-        """Write pictures as <stem>_<name or number>.png and drop those of its earlier run."""
-        files = {f"{stem}_{figure.name}.png": figure.data for figure in figures}
-        for old in (self._folder / "figures").glob(f"{stem}_*.png"):
-            if old.name not in files:
+    def _write_files(self, stem: str, document: Document) -> None:
+        """Write figures and tables as <stem>_<name or number>; drop those of its earlier run."""
+        files = {f"figures/{f.name}.png": f.data for f in outputs.figures(document)}
+        files |= outputs.files(document)
+        named = {name.replace("/", f"/{stem}_"): data for name, data in files.items()}
+        for old in (path for kind in KINDS for path in self._folder.glob(f"{kind}/{stem}_*")):
+            if f"{old.parent.name}/{old.name}" not in named:
                 old.unlink()
-        for name, data in files.items():
-            with disk.whole(self._folder / "figures" / name) as part:
+        for name, data in named.items():
+            with disk.whole(self._folder / name) as part:
                 part.write_bytes(data)

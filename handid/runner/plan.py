@@ -25,9 +25,9 @@ from handid.runner.options import (
     inputs,
     merged,
     path_of,
-    read_yaml,
     same_name,
 )
+from handid.runner.plain import read_yaml
 from handid.runner.privacy import Mask, absolute_paths
 from handid.runner.refusal import Refused, close, short
 
@@ -37,6 +37,7 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     description: str
+    shares: str = ""  # profile in whose folder of products this one works too
     notebooks: Literal["all"] | list[str] = "all"
     required_data: list[str] = []  # data sets that must not stay empty
     parameters: dict[str, Any] = {}
@@ -74,7 +75,7 @@ class Plan:
         options: the command line.
         profile: the profile that it names.
         reports: folder of the profile's report.
-        work: folder of what the profile's notebooks compute.
+        work: folder of what the profile's notebooks compute, perhaps another profile's.
         notebooks: the profile's notebooks in reading order, by name.
         records: what the manifest says of earlier runs, by name.
         mask: shortens paths in what is published.
@@ -96,7 +97,9 @@ class Plan:
         everything = notebook.read_all(folder)
         self.profile = read_profile(folder, options.profile)
         self.reports = options.reports.resolve() / options.profile
-        self.work = options.work.resolve() / options.profile
+        if self.profile.shares:
+            read_profile(folder, self.profile.shares)  # refuses what is none
+        self.work = options.work.resolve() / (self.profile.shares or options.profile)
         names = everything if self.profile.notebooks == "all" else self.profile.notebooks
         stems = sorted({notebook.find(name, everything) for name in names})
         self.notebooks = {stem: everything[stem] for stem in stems}
@@ -105,7 +108,9 @@ class Plan:
         self._place = functools.cache(fingerprint.place)  # notebooks share folders of photographs
         selected = {notebook.find(name, self.notebooks) for name in options.only}
         injected = self._injected(selected or set(self.notebooks))
-        self.mask = Mask([folder, self.reports, self.work, *absolute_paths(injected)])
+        photographs = absolute_paths([values.get(DATA, {}) for values in injected.values()])
+        own = [folder, self.reports, self.work, *absolute_paths(injected)]
+        self.mask = Mask(own, photographs)
         self.tasks: dict[str, Task] = {}
         for stem in injected:
             self.tasks[stem] = self._task(self.notebooks[stem], injected[stem])
@@ -153,10 +158,10 @@ class Plan:
                 check_data(content, value.origin, book.path.parent, self.work)
                 content = merged(injected.get(DATA, book.defaults[DATA]), content)
             injected[name] = content
-        self._require_data(book.defaults | injected)
+        self._require_data(book.stem, book.defaults | injected)
         return injected
 
-    def _require_data(self, parameters: dict[str, Any]) -> None:
+    def _require_data(self, stem: str, parameters: dict[str, Any]) -> None:
         """Look for the data sets that the profile requires.
 
         Raises:
@@ -167,9 +172,11 @@ class Plan:
             return
         for name in self.profile.required_data:
             if targets.named(name, parameters) and not data.get(same_name(name, data)):
+                places = " and ".join(targets.lists(parameters))
+                other = f", name a set of yours in {places} (--set)" if places else ""
                 raise Refused(
-                    f"profile {self.options.profile} needs the data set {name}; "
-                    f"give it with --data {name}=FOLDER"
+                    f"profile {self.options.profile} needs the data set {name}; give it with "
+                    f"--data {name}=FOLDER{other}, or leave {stem} out with --only"
                 )
 
     def _task(self, book: Notebook, injected: dict[str, Any]) -> Task:

@@ -17,10 +17,12 @@ COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")  # ends in a letter: a path may follow 
 class Mask:
     """Shortens this machine's paths: to repository-relative ones, to ~, or to their last name."""
 
-    def __init__(self, paths: Iterable[str | Path]):
+    def __init__(self, paths: Iterable[str | Path], photographs: Iterable[str | Path] = ()):
         """Collect the paths to shorten.
 
         Args:
+            photographs: absolute paths of folders of photographs. Of what lies in them the file's
+                own name is kept alone: folders may be named after people.
             paths: absolute paths of reports, data folders and weights. The repository, the home
                 folder, the folder of temporary files and Python's own are shortened always.
         """
@@ -34,6 +36,13 @@ class Mask:
         for nothing in ("/", "~", ""):
             short.pop(nothing, None)
         self._rules: list[tuple[re.Pattern[str], str]] = []
+        places = {p: Path(given).name for given in photographs for p in _spellings(given)}
+        for path in sorted(places, key=len, reverse=True):
+            # Folders in between end at a slash and hold no sign that parts names in a message.
+            between = r"(?:(?<=/)[^/\n;,:'\"]+/)*"
+            for pattern, slash in ((rf"/{between}", "/"), (r"(?![\w-])", "")):
+                shown = f"…/{places[path]}{slash}".replace("\\", r"\\")
+                self._rules.append((re.compile(re.escape(path) + pattern), shown))
         for path in sorted(short, key=len, reverse=True):
             # A long path is shortened whatever stands before it, such as the n of a written \\n.
             start = r"(?<!\w)" if len(Path(path).parts) < 3 else ""
@@ -57,10 +66,17 @@ class Mask:
         return text
 
 
+def _spellings(path: str | Path) -> set[str]:
+    """A path as it is given and as it really is; none for the root of everything."""
+    return {str(path), os.path.realpath(path)} - {"/"}
+
+
 def absolute_paths(content: Any) -> Iterator[str]:
-    """All texts in nested lists and mappings that are absolute paths."""
-    if isinstance(content, str) and os.path.isabs(content):
-        yield content
+    """All texts in nested lists and mappings that are absolute paths, or end in one (NAME:PATH)."""
+    if isinstance(content, str):
+        path = content if os.path.isabs(content) else content.rpartition(":")[2]
+        if os.path.isabs(path):
+            yield path
     elif isinstance(content, Mapping):
         for value in content.values():
             yield from absolute_paths(value)

@@ -1,16 +1,29 @@
 """How the front door refuses: one sentence that says what is wrong and what to do about it."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 LONGEST_VALUE = 80  # characters of a value that a refusal repeats
+LONGEST_NAME = 200  # of a name or a path
+LONGEST_SENTENCE = 600
+# What is repeated in a sentence: a quoted text, or anything without a blank.
+_LONG = re.compile(rf"'[^']{{{LONGEST_NAME},}}'|\"[^\"]{{{LONGEST_NAME},}}\"|\S{{{LONGEST_NAME},}}")
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Refused(Exception):
-    """The request cannot be run; the message says why and what to change, in printable text."""
+    """The request cannot be run; the message says why and what to change.
+
+    Whatever it repeats, it is one printable line of readable length: names and paths keep their
+    beginning and their end, and so does a sentence that is still too long.
+    """
 
     def __init__(self, message: str):
-        super().__init__(printable(message))
+        text = _LONG.sub(lambda match: _cut(match[0], LONGEST_VALUE), printable(message))
+        super().__init__(_cut(text, LONGEST_SENTENCE))
 
 
 def printable(text: str) -> str:
@@ -18,6 +31,20 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def lines(text: str) -> str:
+    """The same of several lines; colours, and all but the last state of a bar, are left out."""
+    shown = [line.rstrip("\r").rpartition("\r")[2] for line in COLOUR.sub("", text).split("\n")]
+    return "\n".join(printable(line.expandtabs()) for line in shown)
+
+
+def _cut(text: str, longest: int) -> str:
+    """A text without its middle, if it is too long."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
 
 
 def short(value: object) -> str:

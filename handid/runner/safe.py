@@ -15,6 +15,8 @@ import mistune
 from bleach.css_sanitizer import CSSSanitizer
 from PIL import Image
 
+from handid.runner.refusal import lines
+
 LONGEST_TEXT = 20_000  # characters of one printed output
 TAGS = set(
     """a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption
@@ -26,7 +28,6 @@ PROPERTIES = ("background-color", "color", "font-style", "font-weight", "height"
 PROPERTIES += ("text-decoration", "vertical-align", "white-space", "width")
 REMOVED = re.compile(r"<(script|style|iframe|object|template|noscript)\b.*?</\1\s*>", re.S | re.I)
 STYLER = re.compile(r"<style[^>]*>\s*((?:#T_[^<{}@\\]+\{[^<{}@\\]*\}\s*)+)</style>")
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def allowed(tag: str, name: str, value: str) -> bool:
@@ -119,8 +120,7 @@ def markdown(text: str) -> str:
 
 def plain(text: str) -> str:
     """Printed text without terminal codes; of a progress bar only its last state; shortened."""
-    lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in ANSI.sub("", text).split("\n")]
-    text = "\n".join(lines)
+    text = lines(text)
     if len(text) > LONGEST_TEXT:
         hidden = len(text) - LONGEST_TEXT
         text = text[:LONGEST_TEXT] + f"\n… {hidden} more characters in the notebook"

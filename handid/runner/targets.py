@@ -13,7 +13,7 @@ def named(data_set: str, parameters: Mapping[str, Any]) -> bool:
         data_set: its name.
         parameters: of the notebook; lists whose name ends with "targets" hold targets.
     """
-    texts = [text for name in _lists(parameters) for text in parameters[name]]
+    texts = [text for name in lists(parameters) for text in parameters[name]]
     return not texts or any(f"{text} ".startswith(f"{data_set} ") for text in texts)
 
 
@@ -30,13 +30,13 @@ def refuse_idle(data_sets: Iterable[str], notebooks: Iterable[Mapping[str, Any]]
     notebooks = [parameters for parameters in notebooks if "data" in parameters]
     for name in data_sets:
         if notebooks and not any(named(name, parameters) for parameters in notebooks):
-            places = sorted({place for parameters in notebooks for place in _lists(parameters)})
+            places = sorted({place for parameters in notebooks for place in lists(parameters)})
             raise Refused(
                 f"--data {name}: no target names it; add --set '{places[-1]}=[\"{name}\"]', or "
                 f'"{name} VIEW" where it has several views (notebooks have {", ".join(places)})'
             )
 
 
-def _lists(parameters: Mapping[str, Any]) -> list[str]:
+def lists(parameters: Mapping[str, Any]) -> list[str]:
     """Names of the parameters that hold targets."""
     return [n for n, value in parameters.items() if n.endswith("targets") and type(value) is list]

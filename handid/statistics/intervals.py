@@ -86,7 +86,7 @@ def _studentised(
         squares = times @ residual**2 - 2 * shift * (times @ (residual * counts))
         squares += shift**2 * (times @ counts**2)
         errors = np.sqrt(factor * np.maximum(squares, 0)) / size
-        known = errors > 1e-9 * error  # a draw of people who are all alike has no error
+        known = errors > 1e-6 * error  # a draw of people who are all alike has no error
         quantiles = np.quantile(shift[known] / errors[known], [1 - tail, tail])
     low, high = mean - quantiles * error
     return float(low), float(high)

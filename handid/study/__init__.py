@@ -1,6 +1,8 @@
 """What notebooks call: a Study, and what stands beside it."""
 
+from handid.study import audit, degraded
 from handid.study.study import Study, preface
+from handid.study.survey import Survey, survey
 from handid.study.words import histories
 
-__all__ = ["Study", "histories", "preface"]
+__all__ = ["Study", "Survey", "audit", "degraded", "histories", "preface", "survey"]

@@ -1,9 +1,10 @@
 """A study's photographs altered on purpose: their pixels, and which of them must be left out."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
+import pandas as pd
 
 from handid.image import alter
 from handid.image.alter import WHOLE, Alteration
@@ -12,6 +13,7 @@ from handid.protocol import Split
 from handid.study.photographs import Photographs
 
 _FOLDER = "altered"
+_AGAINST = " against "
 
 
 def pixels(
@@ -27,12 +29,92 @@ def pixels(
     """
     if image == WHOLE:
         return photographs.pixels(paths, geometry)
-    wanted = Alteration.parse(image)
-    return alter.pixels(list(paths), _folder(photographs), geometry, [wanted])[wanted]
+    return alter.pixels(list(paths), _folder(photographs), geometry, Alteration.parse(image))
+
+
+def fill(paths: Mapping[str, Iterable[str]], photographs: Photographs, geometry: Geometry) -> None:
+    """Make photographs as several images ask for them, each decoded and segmented once.
+
+    Args:
+        paths: image -> the files that it is made of.
+        photographs: of the study.
+        geometry: see image.decode.fit.
+    """
+    wanted: dict[str, list[Alteration]] = {}
+    for image in paths.keys() - {WHOLE}:
+        for path in paths[image]:
+            wanted.setdefault(path, []).append(Alteration.parse(image))
+    alike: dict[frozenset[Alteration], list[str]] = {}
+    for path in sorted(wanted):
+        alike.setdefault(frozenset(wanted[path]), []).append(path)
+    for alterations, files in alike.items():
+        alter.fill(files, _folder(photographs), geometry, list(alterations))
+
+
+def sides(image: str) -> tuple[str, str]:
+    """What is made of queries and of the gallery: "blur 4", or "blur 4 against whole".
+
+    Raises:
+        ValueError: one sentence, if one of them is unknown.
+    """
+    query, _, gallery = image.partition(_AGAINST)
+    both = query, gallery or query
+    return str(Alteration.parse(both[0])), str(Alteration.parse(both[1]))
+
+
+def needs_hand(images: Iterable[str]) -> bool:
+    """Whether some of the images can only be made where the segmentation is trusted."""
+    return any(Alteration.parse(side).needs_hand for image in images for side in sides(image))
+
+
+def doubts(splits: Iterable[Split], photographs: Photographs) -> dict[str, str]:
+    """Photographs of splits whose hand cannot be told from the background: path -> why."""
+    paths = {path for split in splits for rows in split for path in rows["path"]}
+    return alter.doubts(sorted(paths), _folder(photographs))
+
+
+def kept(rows: pd.DataFrame, photographs: Photographs, image: str) -> pd.DataFrame:
+    """Rows of a table of which `image` can be made; a warning says how many are left out.
+
+    Raises:
+        ValueError: one sentence, if none is left.
+    """
+    if not needs_hand([image]):
+        return rows
+    doubted = alter.doubts(list(rows["path"]), _folder(photographs))
+    left = rows[~rows["path"].isin(set(doubted))]
+    sentence = f"{len(doubted)} of {len(rows)} photographs have no '{image}' to train on"
+    if left.empty:
+        raise ValueError(f"{sentence}.")
+    if doubted:
+        warnings.warn(f"{sentence}: they are left out.", stacklevel=4)
+    return left
+
+
+def grounds(
+    rows: pd.DataFrame, photographs: Photographs, geometry: Geometry
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the hands are, and the backgrounds without them.
+
+    Args:
+        rows: N photographs.
+        photographs: of the study.
+        geometry: see image.decode.fit.
+
+    Returns:
+        [N, s, s, 1] uint8, 255 on the hand, and all over where it cannot be told from the
+        background; and [G, s, s, 3] uint8 of the G photographs where it can.
+    """
+    trusted = kept(rows, photographs, "background")
+    covers = np.full((len(rows), geometry[1], geometry[1], 1), 255, np.uint8)
+    there = rows["path"].isin(trusted["path"]).to_numpy()
+    outlines = pixels(trusted["path"], photographs, geometry, "silhouette")
+    covers[there] = 255 - outlines[..., :1]
+    return covers, pixels(trusted["path"], photographs, geometry, "background")
 
 
 def trusted(
-    splits: Iterable[Split], match: str, photographs: Photographs, image: str
+    splits: Iterable[Split], match: str, photographs: Photographs, images: Collection[str]
 ) -> list[Split]:
     """Splits without photographs whose hand cannot be told from the background, if that matters.
 
@@ -42,29 +124,26 @@ def trusted(
         splits: query and gallery of each run.
         match: column that query and mate have in common.
         photographs: of the study.
-        image: what is made of the photographs.
+        images: what is made of the photographs: whatever cannot be used for one of them is used
+            for none, so that all answer the same queries.
 
     Raises:
-        ValueError: one sentence, if the image is unknown or no query is left in some run.
+        ValueError: one sentence, if an image is unknown or no query is left in some run.
     """
     splits = list(splits)
-    if not Alteration.parse(image).needs_hand:
+    if not needs_hand(images):
         return splits
-    paths = {path for split in splits for rows in split for path in rows["path"]}
-    doubts = alter.doubts(sorted(paths), _folder(photographs))
-    if not doubts:
+    doubted = doubts(splits, photographs)
+    if not doubted:
         return splits
-    warnings.warn(
-        f"{len(doubts)} of {len(paths)} photographs are left out of '{image}': the hand cannot be "
-        f"told from the background (the first {next(iter(doubts.values()))}).",
-        stacklevel=4,
+    left = list(_without(splits, set(doubted), match))
+    sentence = (
+        f"{len(doubted)} photographs are left out of '{', '.join(images)}': the hand cannot be "
+        f"told from the background (the first {next(iter(doubted.values()))})"
     )
-    left = list(_without(splits, set(doubts), match))
     if any(query.empty for query, _ in left):
-        raise ValueError(
-            f"No query is left for '{image}': the hand can be told from the background in "
-            f"{len(paths) - len(doubts)} of {len(paths)} photographs."
-        )
+        raise ValueError(f"{sentence}; no query is left.")
+    warnings.warn(f"{sentence}.", stacklevel=4)
     return left
 
 

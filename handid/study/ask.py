@@ -47,7 +47,7 @@ def of_every_set(
     plain = {"flip_average": False}
     asked = [
         experiments.one(system, name, target, changes=plain)
-        for target, name in product(targets, photographs.settings.backbones)
+        for target, name in product(targets, readers(photographs.settings.backbones))
     ]
     return answers(asked, questions, photographs, engine)
 
@@ -94,6 +94,21 @@ def answers(
     return pd.concat(parts[1:] or parts, ignore_index=True)[COLUMNS]
 
 
+def readers(backbones: Iterable[str]) -> list[str]:
+    """Those of some backbones that can read a sentence here; a warning names the others."""
+    silent, able = {}, []
+    for name in backbones:
+        try:
+            backbone.check_reads(name)
+            able.append(name)
+        except ValueError as error:
+            silent[backbone.label(name)] = str(error)
+    if silent:
+        reasons = " ".join(dict.fromkeys(silent.values()))
+        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=5)
+    return able
+
+
 def _answers(
     experiment: Experiment,
     table: pd.DataFrame,
@@ -107,7 +122,7 @@ def _answers(
     network = networks.load(experiment, engine.device)
     assert isinstance(network.backbone, backbone.Backbone)  # a zero-shot method needs a CLIP
     embeddings = networks.embed_rows(experiment, table, photographs, engine)
-    about = {"backbone": experiment.backbone, "weights": Path(experiment.weights).name}
+    about = {"backbone": experiment.backbone_label, "weights": Path(experiment.weights).name}
     parts = []
     for question, rows in asked:
         texts = _text_features(network.backbone, list(question.answers.values()))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from handid import protocol
+from handid import tasks as every_task
 from handid.data import check
 from handid.study.photographs import Photographs
 
@@ -33,6 +34,17 @@ def counts(name: str, photographs: Photographs) -> pd.DataFrame:
             | {"queries": len(query), "gallery": len(gallery)}
         )
     return pd.DataFrame(rows)
+
+
+def tasks(name: str, photographs: Photographs) -> pd.DataFrame:
+    """A row per view of a data set and task that it can be asked, see handid.tasks.counts."""
+    table = photographs.table(name)
+    parts = [
+        every_task.counts(table, view).assign(set=name, view=view)
+        for view in photographs.views(name)
+    ]
+    rows = pd.concat(parts, ignore_index=True)
+    return rows[["set", "view", *rows.columns.drop(["set", "view"])]]
 
 
 def images_per_person(name: str, photographs: Photographs) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def material(
     extra = table[(table["role"] == "distractor") & (table["view"] == view)]
     failed = _failed(experiment, photographs, tests)
     names = protocol.in_order(table["subject"])
-    embedded = partial(_parts, experiment, photographs, engine, names)
+    embedded = partial(_parts, networks.Embedder(experiment, photographs, engine), names)
     if mirrored:
         asked, new, others = embedded([tests, held_out, extra])
         searched, known = embedded([searched, known], mirrored=True)
@@ -106,7 +106,7 @@ def refusal(experiment: Experiment, task: str, photographs: Photographs) -> str:
         ValueError: one sentence, if the task is unknown.
     """
     table, view = photographs.table(experiment.target.set), photographs.view(experiment.target)
-    sentence = tasks.refusal(table, view, task)
+    sentence = tasks.obstacle(table, view, task)
     if sentence or task != tasks.BURSTS_APART:
         return sentence
     tests = photographs.halves(experiment.target)[1]
@@ -235,18 +235,11 @@ def _failed(experiment: Experiment, photographs: Photographs, tests: pd.DataFram
 
 
 def _parts(
-    experiment: Experiment,
-    photographs: Photographs,
-    engine: Engine,
-    names: list,
-    parts: list[pd.DataFrame],
-    *,
-    mirrored: bool = False,
+    embed: networks.Embedder, names: list, parts: list[pd.DataFrame], *, mirrored: bool = False
 ) -> list[Part]:
     """Several parts' photographs, embedded in one go."""
     ordered = [_in_order(rows) for rows in parts]
-    rows = pd.concat(ordered)
-    vectors = _unit(networks.embed_rows(experiment, rows, photographs, engine, mirrored=mirrored))
+    vectors = _unit(embed(pd.concat(ordered), mirrored=mirrored))
     ends = np.cumsum([len(part) for part in ordered])[:-1]
     return [
         Part(own, _codes(part, names), part["burst"].to_numpy())

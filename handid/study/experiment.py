@@ -13,13 +13,17 @@ from handid.data.sets import NAMELESS, Target
 from handid.recipes import Recipe, System
 
 # Tables of what there is to choose from: a new entry changes nothing that was chosen before.
-REGISTRIES = ("method.METHODS", "backbone.clip.ARCHITECTURES", "backbone.imagenet.ARCHITECTURES")
+REGISTRIES = ("method.METHODS", "backbone.architectures.ARCHITECTURES")
+REGISTRIES += ("backbone.imagenet.ARCHITECTURES",)
+_ENCODERS = ("clip.Backbone", "imagenet.ImageNetBackbone", "image_only.TimmEncoder")
 _HEAD = "method._head.IdentityHead"
 # What turns a target into pixels; the rest of Photographs only shows or lists.
 _PHOTOGRAPHS = (
     *("study.photographs.Photographs.pixels", "study.photographs.Photographs.halves"),
     "study.experiment.Experiment.image_size",
 )
+# What alters photographs; a training on photographs as they are does not use it.
+_ALTERATIONS = ("image.alter.pixels", "image.alter.doubts", "image.alter.Alteration")
 _FILE = "experiment.json"
 
 
@@ -31,7 +35,7 @@ class Experiment:
         system: recipe, control, trained or not.
         title: what a reader calls it.
         recipe: every value of the training and the test.
-        backbone: name of the image encoder.
+        backbone: name of the image encoder, with its weights where the name carries them.
         weights: what it starts from: a name, or a file.
         target: whose training people it learned from.
         view: of the target, in words.
@@ -52,6 +56,11 @@ class Experiment:
     seed: int
     folder: Path
     code: str
+
+    @property
+    def backbone_label(self) -> str:
+        """What tables call the backbone: its name, of a file of weights only the last part."""
+        return backbone.label(self.backbone)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -141,9 +150,8 @@ def training_entries(recipe: Recipe, backbone_name: str) -> tuple[str, ...]:
 
 def stops(backbone_name: str) -> tuple[str, ...]:
     """What is not followed: tables, and the encoders of the other kind."""
-    family = backbone.architecture(backbone_name).family
-    other = "clip.Backbone" if family == "cnn" else "imagenet.ImageNetBackbone"
-    return (*REGISTRIES, f"backbone.{other}")
+    own = backbone.architecture(backbone_name).code
+    return (*REGISTRIES, *(f"backbone.{other}" for other in _ENCODERS if other != own))
 
 
 def training_code(recipe: Recipe, backbone_name: str, package: Path = fingerprint.PACKAGE) -> str:
@@ -154,9 +162,14 @@ def training_code(recipe: Recipe, backbone_name: str, package: Path = fingerprin
     stop = stops(backbone_name)
     entries = training_entries(recipe, backbone_name)
     unused = [loss for tool, loss in method.TOOL_LOSSES.items() if not _is_on(recipe, tool)]
+    stop = stop if _alters(recipe) else (*stop, *_ALTERATIONS)
     parts = [fingerprint.code(*entries, stop=(*stop, _HEAD), package=package)]
     parts.append(fingerprint.code(_HEAD, stop=(*stop, *unused), package=package))
     return fingerprint.digest(parts)
+
+
+def _alters(recipe: Recipe) -> bool:
+    return recipe.image != "whole" or recipe.augment.background > 0
 
 
 def _is_on(recipe: Recipe, tool: str) -> bool:

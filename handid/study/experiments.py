@@ -10,8 +10,9 @@ import torch
 
 from handid import backbone, fingerprint, method, recipes, train
 from handid.data.sets import Target
+from handid.image import augment
 from handid.recipes import Recipe, System
-from handid.study import network, training
+from handid.study import model, network, training
 from handid.study.experiment import (
     Experiment,
     architecture_key,
@@ -51,7 +52,8 @@ class Experiments:
 
         Args:
             system: recipe and control; an untrained one is the method before its first step: same
-                embedding, same images, new layers as the seed draws them.
+                embedding, same images, new layers as the seed draws them. The folder of an exported
+                model in the recipe's place brings its own backbone, seed and values.
             backbone_name: of an image encoder.
             target: a view of a data set.
             seed: of new layers, order and augmentation.
@@ -60,17 +62,20 @@ class Experiments:
         Raises:
             ValueError: one sentence for whatever is unknown or does not fit.
         """
-        plan = self._plan(system, backbone_name, changes)
         place = self.photographs.target(target)
+        if model.is_model(system.recipe):
+            return model.opened(system.recipe, place, self.photographs.view(place))
+        plan = self._plan(system, backbone_name, changes)
         key = self._key(plan, backbone_name, place, seed)
-        name = f"{system.recipe} {backbone_name} {place} {seed}".replace("/", "")
+        label = backbone.label(backbone_name)
+        name = f"{system.recipe} {label} {place} {seed}".replace("/", "").replace(":", "-")
         folder = f"{'-'.join(name.split())}-{fingerprint.digest(key)}"
         experiment = Experiment(
             system,
             plan.title,
             plan,
             backbone_name,
-            self._weights(plan),
+            self._weights(plan, backbone_name),
             place,
             self.photographs.view(place),
             int(self.photographs.halves(place)[0]["identity"].nunique()),
@@ -104,6 +109,11 @@ class Experiments:
         """
         experiments = []
         for recipe, control in product(names, controls):
+            if model.is_model(recipe):  # it brings its backbone and seed, and has no controls
+                own = System(recipe), self.settings.backbones[0]
+                targets = self.photographs.targets if not control else ()
+                experiments += [self.one(*own, target) for target in targets]
+                continue
             system = System(recipe, control, trained)
             plan = self._plan(system, self.settings.backbones[0], changes)
             if control and self._is_no_control(plan, recipe, changes):
@@ -136,9 +146,12 @@ class Experiments:
         """
         encoder = cache(backbone.build)  # many recipes share one
         for name, recipe, control in product(self.settings.backbones, names, ("", *controls)):
+            if model.is_model(recipe):
+                model.opened(recipe)
+                continue
             plan = self._plan(System(recipe, control), name, changes)
             shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
-            base = encoder(name, self._weights(plan), **shape)
+            base = encoder(name, self._weights(plan, name), **shape)
             built = method.build(plan.method, base, 2, **plan.options)
             side = plan.image_size or backbone.architecture(name).image_size
             black = network.prepared(plan)(torch.zeros(1, side, side, 3, dtype=torch.uint8))
@@ -149,17 +162,16 @@ class Experiments:
         self, plan: Recipe, backbone_name: str, target: Target, seed: int
     ) -> dict[str, object]:
         """Everything that decides what a training gives."""
-        weights = backbone.weights_file(backbone_name, self._weights(plan))
+        weights = backbone.weights_file(backbone_name, self._weights(plan, backbone_name))
         trains = bool(plan.stages)
-        table = self.photographs.table(target.set)
         return {
             "recipe": plan.model_dump(exclude=_NAMES),
-            "backbone": backbone_name,
+            "backbone": backbone.label(backbone_name),
             "architecture": architecture_key(backbone_name),
             "weights": weights_key(weights),
             "target": target.set,
             "view": self.photographs.view(target),
-            "data": fingerprint.table(table) if trains else "",
+            "data": self.photographs.key(target.set) if trains else "",
             "seed": seed,
             "precision": self.settings.precision,
             "threads": self._threads() if trains else 0,
@@ -172,18 +184,24 @@ class Experiments:
 
     def _plan(self, system: System, backbone_name: str, changes: dict | None) -> Recipe:
         """The values of a system's recipe; of an untrained one without its stages."""
-        family = backbone.architecture(backbone_name).family
-        plan = recipes.load(system.recipe, family, changes, system.control)
+        shape = backbone.architecture(backbone_name)
+        plan = recipes.load(system.recipe, shape.family, changes, system.control)
+        if plan.mean_std == "own":
+            plan = plan.model_copy(update={"mean_std": augment.named(shape.colours)})
         untrained = {"stages": [], "title": f"{plan.title} untrained"}
         return plan if system.trained else plan.model_copy(update=untrained)
 
-    def _weights(self, plan: Recipe) -> str:
+    def _weights(self, plan: Recipe, backbone_name: str) -> str:
         """The weights that a recipe starts from: the study's, or random ones as a control."""
-        return "random" if plan.weights == "random" else self.settings.weights
+        if plan.weights == "random":
+            return "random"
+        return self.settings.weights or backbone.own_weights(backbone_name)
 
     def _is_no_control(self, control: Recipe, recipe: str, changes: dict | None) -> bool:
         """Whether a control of other weights has, in this study, those of the recipe itself."""
-        plain = self._plan(System(recipe), self.settings.backbones[0], changes)
-        if control.weights == plain.weights or self._weights(control) != self._weights(plain):
+        names = self.settings.backbones
+        plain = self._plan(System(recipe), names[0], changes)
+        differ = any(self._weights(control, n) != self._weights(plain, n) for n in names)
+        if control.weights == plain.weights or differ:
             return False
         return control.model_copy(update={"title": plain.title, "weights": plain.weights}) == plain

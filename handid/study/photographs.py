@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +29,13 @@ class Photographs:
         self.sets = {name: DataSet(name, source) for name, source in settings.data.items()}
         self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
         self._drawn: set[str] = set()  # sets whose drawings were looked at
+        self.said: set[str] = set()  # warnings; studies made of one another share them
+
+    def _warn(self, sentence: str) -> None:
+        """Warn once."""
+        if sentence not in self.said:
+            self.said.add(sentence)
+            warnings.warn(sentence, stacklevel=5)
 
     # --- targets ------------------------------------------------------------------------------
 
@@ -46,19 +54,14 @@ class Photographs:
             way = f"Give it with --data {absent[0].set}=PATH."
             if len(absent) == len(targets):
                 raise ValueError(f"{sentence}. {way}")
-            warnings.warn(
-                f"{sentence}: left out of every table and figure. {way}",
-                stacklevel=4,
-            )
+            self._warn(f"{sentence}: left out of every table and figure. {way}")
         there = [target for target in targets if target not in absent]
         obstacles = {target: self._obstacle(target) for target in there}
         hindered = [f"'{target}' ({why})" for target, why in obstacles.items() if why]
         if len(hindered) == len(there):
             raise ValueError(f"No target can be trained and tested: {'; '.join(hindered)}.")
         if hindered:
-            warnings.warn(
-                f"Left out of every table and figure: {'; '.join(hindered)}.", stacklevel=4
-            )
+            self._warn(f"Left out of every table and figure: {'; '.join(hindered)}.")
         return [target for target in there if not obstacles[target]]
 
     def _obstacle(self, target: Target) -> str:
@@ -138,7 +141,29 @@ class Photographs:
         if not known.source:
             raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
         root = self._draw(name) if known.synthetic else Path(known.source)
-        return data.read(root, accessories=accessories, missing=self.settings.missing)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            table = data.read(root, accessories=accessories, missing=self.settings.missing)
+        for one in heard:
+            self._warn(str(one.message))
+        return table
+
+    def key(self, name: str) -> str:
+        """A digest of a data set: who, what, and what each photograph's file holds."""
+        table = self.table(name)
+        return fingerprint.table(table, self._contents(list(table["path"])))
+
+    def _contents(self, paths: list[str]) -> list[str]:
+        """SHA-256 of each file, read once while neither its size nor a time of it changes."""
+        file = self.work / "cache" / "contents.json"
+        known, status = disk.read_json(file), {p: [*fingerprint.status(p)] for p in paths}
+        absent = [p for p in paths if not _is_of(known.get(p), status[p])]
+        if absent:
+            with ThreadPoolExecutor() as pool:
+                digests = pool.map(fingerprint.file, absent)
+                known |= {p: [*status[p], one] for p, one in zip(absent, digests, strict=True)}
+            disk.write_json(file, known)
+        return [known[path][-1] for path in paths]
 
     def halves(self, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Rows that train and rows that test, see protocol.halves."""
@@ -170,8 +195,6 @@ class Photographs:
                     synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
                 else:
                     synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
-                files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
-                disk.write_products(root, files)
             self._drawn.add(name)
         return root
 
@@ -189,7 +212,7 @@ class Photographs:
         sentence = cache.describe(bad, len(table))
         if self.settings.missing == "error":
             raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
-        warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=4)
+        self._warn(f"{sentence}: left out, because missing is 'skip'.")
         return table[~table["path"].isin(bad)].reset_index(drop=True)
 
     # --- pixels -------------------------------------------------------------------------------
@@ -197,6 +220,10 @@ class Photographs:
     @property
     def _cache(self) -> Path:
         return self.work / "cache" / "pixels"
+
+    def unreadable(self, paths: Iterable[str]) -> dict[str, str]:
+        """Files that do not decode -> why, in a phrase."""
+        return cache.fill(list(paths), self._cache, [("squash", 128)], progress=False)
 
     def pixels(self, paths: Iterable[str], geometry: decode.Geometry) -> np.ndarray:
         """[N, s, s, 3] uint8 of photographs, see image.cache.pixels."""
@@ -210,6 +237,11 @@ class Photographs:
         if not show:
             return [np.full((size, size, 3), GREY, dtype=np.uint8)] * len(paths)
         return list(self.pixels(paths, ("squash", size)))
+
+
+def _is_of(known: object, status: list[int]) -> bool:
+    """Whether what was noted of a file's content is of the file as it is."""
+    return isinstance(known, list) and known[:-1] == status and isinstance(known[-1], str)
 
 
 def training_side(image_size: int) -> int:

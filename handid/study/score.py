@@ -1,8 +1,7 @@
 """From an experiment to its figures on a target's test people, every image embedded once."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,13 @@ from handid.study.photographs import Photographs, positions
 from handid.train import Engine
 
 Splits = list[tuple[pd.DataFrame, pd.DataFrame]]
+
+
+class _Side(NamedTuple):
+    """What is made of photographs before they are embedded."""
+
+    image: str
+    mirrored: bool
 
 
 class Ranking(NamedTuple):
@@ -56,67 +62,120 @@ def score(
         photographs: of the study.
         engine: device and precision.
         task: which query is to find which photograph, a key of tasks.TASKS.
-        image: what is made of the photographs, see image.alter.Alteration.
+        image: what is made of the photographs, see image.alter.Alteration; "A against B" for
+            queries and gallery that differ.
 
     Raises:
         ValueError: one sentence, if the task or image is unknown or this set cannot show it.
     """
-    table, splits = photographs.table(target.set), _splits(target, photographs, task, image)
-    about = _about(experiment, target, splits) | {"synthetic": photographs.is_synthetic(target)}
-    about |= {"task": task, "image": image}
-    embed = partial(_embeddings, experiment, table, photographs, engine, image)
-    query_vectors, gallery_vectors = _vectors(embed, splits, tasks.TASKS[task].mirrored)
-    match = tasks.TASKS[task].match
-    parts, curves = [], []
-    for run, (query, gallery) in enumerate(splits):
-        result = metric.evaluate(
-            query_vectors[positions(table, query)],
-            gallery_vectors[positions(table, gallery)],
-            query[match],
-            gallery[match],
-        )
-        asked = query[["path", "subject"]].reset_index(drop=True).assign(run=run)
-        parts.append(pd.concat([asked, result.per_query], axis=1))
-        curves.append(result.cmc)
-    per_query = pd.concat(parts, ignore_index=True)
-    return Score(_rows(about, per_query), per_query, np.mean(curves, axis=0))
-
-
-def _splits(target: Target, photographs: Photographs, task: str, image: str) -> Splits:
-    """Query and gallery of each run, without photographs that `image` cannot be made of."""
     view, runs = photographs.view(target), photographs.settings.runs
     drawn = tasks.draws(photographs.table(target.set), view, task, runs)
-    return altered.trusted(drawn, tasks.TASKS[task].match, photographs, image)
+    splits = altered.trusted(drawn, tasks.TASKS[task].match, photographs, [image])
+    (one,) = Scorer(experiment, target, photographs, engine)({task: splits}, image)
+    return one
 
 
-def _vectors(
-    embed: Callable[..., np.ndarray], splits: Splits, mirrored: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings of a table's rows as queries and as gallery: the same if nothing is mirrored."""
-    queries, galleries = ([split[part] for split in splits] for part in (0, 1))
-    if not mirrored:
-        both = embed([*queries, *galleries])
-        return both, both
-    return embed(queries), embed(galleries, mirrored=True)
+class Scorer:
+    """Scores of an experiment on a target, its network loaded once.
+
+    Args:
+        experiment: what to evaluate.
+        target: whose test people.
+        photographs: of the study.
+        engine: device and precision.
+    """
+
+    def __init__(
+        self, experiment: Experiment, target: Target, photographs: Photographs, engine: Engine
+    ):
+        self.experiment, self.target = experiment, target
+        self.table = photographs.table(target.set)
+        self.synthetic = photographs.is_synthetic(target)
+        self._embed = networks.Embedder(experiment, photographs, engine)
+
+    def __call__(self, splits: Mapping[str, Splits], image: str) -> list[Score]:
+        """The score in each of several tasks, every photograph embedded once.
+
+        Args:
+            splits: of each task, query and gallery of each run.
+            image: what is made of the photographs, see altered.sides.
+        """
+        sides = self.sides(splits, image)
+        parts: dict[_Side, list[pd.DataFrame]] = {}
+        for task, pair in sides.items():
+            for number, side in enumerate(pair):
+                parts.setdefault(side, []).extend(split[number] for split in splits[task])
+        vectors = {side: self.embeddings(rows, side) for side, rows in parts.items()}
+        return [
+            self._score(splits[task], task, image, [vectors[side] for side in pair])
+            for task, pair in sides.items()
+        ]
+
+    def fill(self, splits: Mapping[str, Splits], images: Iterable[str]) -> None:
+        """Make the altered photographs that `images` will ask for, each decoded once."""
+        paths: dict[str, set[str]] = {}
+        for image in images:
+            for task, pair in self.sides(splits, image).items():
+                for number, side in enumerate(pair):
+                    shown = (path for split in splits[task] for path in split[number]["path"])
+                    paths.setdefault(side.image, set()).update(shown)
+        self._embed.fill(paths)
+
+    def sides(self, tasks_: Iterable[str], image: str) -> dict[str, tuple[_Side, _Side]]:
+        """What is made of each task's queries, and of its gallery."""
+        query, gallery = altered.sides(image)
+        return {
+            task: (_Side(query, False), _Side(gallery, tasks.TASKS[task].mirrored))
+            for task in tasks_
+        }
+
+    def embeddings(self, parts: Sequence[pd.DataFrame], side: _Side) -> np.ndarray:
+        """[rows of the table, D]; rows in no part are NaN, so that a slip shows at once."""
+        used = sorted({i for rows in parts for i in positions(self.table, rows)})
+        part = self._embed(self.table.iloc[used], side.image, mirrored=side.mirrored)
+        embeddings = np.full((len(self.table), part.shape[1]), np.nan, dtype=np.float32)
+        embeddings[used] = part
+        return embeddings
+
+    def _score(self, splits: Splits, task: str, image: str, vectors: Sequence[np.ndarray]) -> Score:
+        about = _about(self.experiment, self.target, splits) | {"synthetic": self.synthetic}
+        about |= {"task": task, "image": image, "mirror": self.experiment.recipe.flip_average}
+        match = tasks.TASKS[task].match
+        asked, searched = self._centred(splits, vectors)
+        parts, curves = [], []
+        for run, (query, gallery) in enumerate(splits):
+            result = metric.evaluate(
+                asked[positions(self.table, query)],
+                searched[positions(self.table, gallery)],
+                query[match],
+                gallery[match],
+            )
+            lines = query[["path", "subject"]].reset_index(drop=True).assign(run=run)
+            parts.append(pd.concat([lines, result.per_query], axis=1))
+            curves.append(result.cmc)
+        per_query = pd.concat(parts, ignore_index=True)
+        return Score(_rows(about, per_query), per_query, _mean_curve(curves))
+
+    def _centred(self, splits: Splits, vectors: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Queries and gallery, each minus its mean, where the recipe asks for it.
+
+        Where both are made alike, their mean is one.
+        """
+        if not self.experiment.recipe.centred:
+            return list(vectors)
+        used = [
+            sorted({i for split in splits for i in positions(self.table, split[part])})
+            for part in (0, 1)
+        ]
+        if vectors[0] is vectors[1]:
+            used = [sorted({*used[0], *used[1]})] * 2
+        return [v - v[rows].mean(axis=0) for v, rows in zip(vectors, used, strict=True)]
 
 
-def _embeddings(  # noqa: PLR0913 - what is embedded, by what, and how
-    experiment: Experiment,
-    table: pd.DataFrame,
-    photographs: Photographs,
-    engine: Engine,
-    image: str,
-    parts: Sequence[pd.DataFrame],
-    *,
-    mirrored: bool = False,
-) -> np.ndarray:
-    """[rows of the table, D]; rows that are in no part are NaN, so that a slip shows at once."""
-    used = sorted({i for rows in parts for i in positions(table, rows)})
-    rows = table.iloc[used]
-    part = networks.embed_rows(experiment, rows, photographs, engine, image, mirrored=mirrored)
-    embeddings = np.full((len(table), part.shape[1]), np.nan, dtype=np.float32)
-    embeddings[used] = part
-    return embeddings
+def _mean_curve(curves: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of CMCs; a gallery that lacks photographs ends earlier, with every query found."""
+    longest = max(map(len, curves))
+    return np.mean([np.pad(one, (0, longest - len(one)), mode="edge") for one in curves], axis=0)
 
 
 def _about(experiment: Experiment, target: Target, splits: Splits) -> dict[str, object]:
@@ -125,7 +184,7 @@ def _about(experiment: Experiment, target: Target, splits: Splits) -> dict[str, 
     return {
         "system": experiment.system.key,
         "method": experiment.title,
-        "backbone": experiment.backbone,
+        "backbone": experiment.backbone_label,
         "train_set": str(experiment.target),
         "test_set": str(target),
         "n_queries": len(query),
@@ -145,7 +204,7 @@ def _rows(about: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
         low, high = statistics.interval(values[name], people)
         figures = {"value": values[name].mean(), "low": low, "high": high}
         rows.append({**about, "metric": name, **{k: 100 * v for k, v in figures.items()}})
-    return pd.DataFrame(rows)[COLUMNS]
+    return pd.DataFrame(rows)[[*COLUMNS, "mirror"]]
 
 
 def pairs(
@@ -184,9 +243,9 @@ def _warn_of_shared_people(photographs: Photographs) -> None:
 def ranking(experiment: Experiment, photographs: Photographs, engine: Engine) -> Ranking:
     """The first run of the experiment's own target, ranked."""
     table = photographs.table(experiment.target.set)
-    splits = list(photographs.splits(experiment.target, 1))
-    embeddings = _embeddings(experiment, table, photographs, engine, WHOLE, splits[0])
-    query, gallery = splits[0]
+    query, gallery = next(photographs.splits(experiment.target, 1))
+    scorer = Scorer(experiment, experiment.target, photographs, engine)
+    embeddings = scorer.embeddings([query, gallery], _Side(WHOLE, mirrored=False))
     best, similarity = metric.ranking(
         embeddings[positions(table, query)],
         embeddings[positions(table, gallery)],

@@ -32,7 +32,8 @@ class Settings(BaseModel):
         bursts: into how many each synthetic person's photographs of a view are divided; 0 for none.
         targets: what is trained and tested on, "NAME view", or "NAME" for a set of one view.
         backbones: names of image encoders.
-        weights: of the backbones: a name, a file, or a folder with a file per backbone.
+        weights: "" for those that each backbone's name carries; or for all of them a name, a file,
+            or a folder with a file per backbone.
         runs: Monte Carlo draws of query and gallery.
         seeds: one training each.
         device: as torch names it, or "auto".
@@ -50,7 +51,7 @@ class Settings(BaseModel):
     bursts: Annotated[int, Field(ge=0)] = 0
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
-    weights: str = "mini"
+    weights: str = ""
     runs: Count = 10
     seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
@@ -74,6 +75,14 @@ def checked(**parameters: object) -> Settings:
         raise ValueError(f"Parameter '{name}': {first['msg']}.") from None
     for name in settings.backbones:
         backbone.architecture(name)
+        if not settings.weights:
+            backbone.own_weights(name)
+    labels = [backbone.label(name) for name in settings.backbones]
+    twice = sorted({name for name in labels if labels.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"Two backbones would both be called {twice[0]}: rename a file of weights."
+        )
     _check_data(settings.data)
     return settings
 
@@ -107,7 +116,7 @@ def _located(name: str, value: object) -> object:
         return str(located(value))
     if name == "data" and isinstance(value, dict):
         return {key: _folder(text) for key, text in value.items()}
-    if name == "weights" and isinstance(value, str) and located(value).exists():
+    if name == "weights" and isinstance(value, str) and value and located(value).exists():
         return str(located(value))
     return value
 

@@ -5,21 +5,20 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from handid import method, protocol, saliency, train
+from handid import protocol, train
 from handid.data.sets import Target
-from handid.evidence.record import Record
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.report.worth import Worth
-from handid.study import ask, audit, look, network, score, settings, texts, words, worth
+from handid.study import ask, audit, look, score, settings, size, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
+from handid.study.looks import Looks
 from handid.study.photographs import Photographs
 from handid.synthetic import caption
 
 
-class Study:
+class Study(Looks):
     """Photographs, backbones and products of one run of the study.
 
     Args:
@@ -41,7 +40,9 @@ class Study:
 
     def having(self, **parameters: object) -> "Study":
         """The same study with other values of some parameters."""
-        return Study(**self.settings.model_dump() | parameters)
+        study = Study(**self.settings.model_dump() | parameters)
+        study.photographs.said = self.photographs.said  # what both would warn of is said once
+        return study
 
     # --- data ---------------------------------------------------------------------------------
 
@@ -113,13 +114,7 @@ class Study:
     def experiments(
         self, *names: str, controls: Sequence[str] = ("",), changes: dict | None = None
     ) -> list[Experiment]:
-        """Recipes, with each of some controls, on every target, backbone and seed.
-
-        Args:
-            names: recipes.
-            controls: of each of them; "" is the recipe as it is.
-            changes: recipe values to replace.
-        """
+        """Recipes, with controls, on every target, backbone and seed, see Experiments.all."""
         return self._experiments.all(*names, controls=controls, changes=changes)
 
     def untrained(self, *names: str, changes: dict | None = None) -> list[Experiment]:
@@ -160,47 +155,9 @@ class Study:
         """Write all scores' rows and CMC curves as the notebook's results; return the rows."""
         return rows.write(scores, self.settings.work, notebook)
 
-    # --- what a match is worth ----------------------------------------------------------------
-
-    def worth(
-        self, experiments: Sequence[Experiment], tasks: Iterable[str], set_to: float
-    ) -> list[Worth]:
-        """What a match is worth with each experiment, by task that its target can show.
-
-        Args:
-            experiments: each is tested on its own target; seeds of one are put together.
-            tasks: keys of tasks.TASKS; a warning says which a target cannot show.
-            set_to: false match rate and FPIR to which development people set the thresholds.
-        """
-        return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
-
-    def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
-        """The calibration kept with an experiment, made first if need be, see worth.calibration."""
-        return worth.calibration(experiment, task, self.photographs, self.engine)
-
-    # --- a closer look ------------------------------------------------------------------------
-
-    def load(self, experiment: Experiment) -> method.Method:
-        """The experiment's method with its weights, on the study's device."""
-        return network.load(experiment, self.engine.device)
-
-    def matches(
-        self, experiment: Experiment, *, queries: int = 6, top: int = 5, show: bool = True
-    ) -> look.Matches:
-        """Some queries with their best matches, see look.matches."""
-        how = {"queries": queries, "top": top, "show": show}
-        return look.matches(experiment, self.photographs, self.engine, **how)
-
-    def similarity_maps(
-        self, experiment: Experiment, *, queries: int = 4, orders: int = 19, show: bool = True
-    ) -> saliency.Maps:
-        """Where similarities come from, see look.similarity_maps."""
-        how = {"queries": queries, "orders": orders, "show": show}
-        return look.similarity_maps(experiment, self.photographs, self.engine, **how)
-
-    def texts(self, experiment: Experiment, shown: int = 4, top: int = 3) -> texts.Texts:
-        """What a text branch learned of its training people, see texts.texts_of."""
-        return texts.texts_of(experiment, self.photographs, self.engine, shown=shown, top=top)
+    def sizes(self, experiments: Iterable[Experiment]) -> pd.DataFrame:
+        """What their networks cost, see size.sizes."""
+        return size.sizes(experiments, self.photographs, self.engine)
 
     def ask(
         self,

@@ -12,6 +12,7 @@ from torch import Tensor
 from handid import checkpoint, disk, embed, method, metric, protocol, train
 from handid.image import augment, sampler
 from handid.recipes import Stage
+from handid.study import altered
 from handid.study import network as networks
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
@@ -31,6 +32,7 @@ def train_experiment(
     if checkpoint.is_finished(experiment.folder):
         return
     trains, _ = photographs.halves(experiment.target)
+    trains = altered.kept(trains, photographs, experiment.recipe.image)
     rows, held_out = protocol.validation(trains, experiment.seed)
     codes = pd.factorize(rows["identity"], sort=True)[0]
     torch.manual_seed(experiment.seed)
@@ -73,8 +75,13 @@ class _Batches:
         recipe, size = experiment.recipe, experiment.image_size
         self.codes, self.device = codes, engine.device
         side = round(size * recipe.augment.resize)
-        source = photographs.pixels(rows["path"], (recipe.geometry, side))
+        shape = recipe.geometry, side
+        source = altered.pixels(rows["path"], photographs, shape, recipe.image)
         self.images = torch.from_numpy(source).to(engine.device)
+        self.other_grounds = recipe.augment.background
+        if self.other_grounds:
+            pair = altered.grounds(rows, photographs, shape)
+            self.covers, self.grounds = (torch.from_numpy(p).to(engine.device) for p in pair)
         self.labels = torch.from_numpy(codes).to(engine.device)
         mean_std, extra = recipe.train_mean_std or recipe.mean_std, recipe.augment
         self.augment = augment.Augmentation(
@@ -82,7 +89,7 @@ class _Batches:
         )
 
         def features(_stage_name: str) -> Tensor:
-            pictures = networks.images(experiment, rows, photographs)
+            pictures = networks.images(experiment, rows, photographs, recipe.image)
             return _features(experiment, network, pictures, mean_std, engine)
 
         self.features = cache(features)
@@ -94,14 +101,22 @@ class _Batches:
             if stage.encode_once:
                 yield self.features(stage.name)[chosen], self.labels[chosen]
             else:
-                yield self.augment(self.images[chosen], generator), self.labels[chosen]
+                yield self._augmented(chosen, generator), self.labels[chosen]
+
+    def _augmented(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        images = self.images[chosen]
+        if self.other_grounds:
+            images = augment.on_other_grounds(
+                images, self.covers[chosen], self.grounds, self.other_grounds, generator
+            )
+        return self.augment(images, generator)
 
 
 def _features(
     experiment: Experiment,
     network: method.Method,
     pictures: np.ndarray,
-    mean_std: str,
+    mean_std: str | augment.Colours,
     engine: train.Engine,
 ) -> Tensor:
     """[N, dims["proj"]] image features of pictures as they are, on the device."""
@@ -127,7 +142,10 @@ def _validation(
     if held_out.empty:
         return None
     first = rows.groupby("identity", sort=True).head(1)
-    query, gallery = (networks.images(experiment, part, photographs) for part in (held_out, first))
+    query, gallery = (
+        networks.images(experiment, part, photographs, experiment.recipe.image)
+        for part in (held_out, first)
+    )
 
     def validate(network: method.Method) -> float:
         asked, searched = (

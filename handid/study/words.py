@@ -1,10 +1,12 @@
 """What a study says of itself: its name in titles, and what a run stands on."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from handid import backbone
 from handid.data.sets import Target, label
 from handid.study import machine
 from handid.study.experiment import Experiment
@@ -27,7 +29,7 @@ def title(experiment: Experiment, photographs: Photographs) -> str:
     several = len(photographs.settings.seeds) > 1
     seed = f", seed {experiment.seed}" if several else ""
     where = photographs.label(experiment.target)
-    return f"{where}: {experiment.title}, {experiment.backbone}{seed}"
+    return f"{where}: {experiment.title}, {experiment.backbone_label}{seed}"
 
 
 def preface(sets: Iterable[str], photographs: Photographs, device: str) -> str:
@@ -39,24 +41,38 @@ def preface(sets: Iterable[str], photographs: Photographs, device: str) -> str:
         if not photographs.sets[name].synthetic:
             kind = "real photographs"
         lines.append(f"- {name}: {len(table):,} {kind} of {table['subject'].nunique()} people")
-    lines.append(f"- {', '.join(settings.backbones)}: {_about_weights(settings)}")
+    lines += _about_backbones(settings)
     environment = machine.environment(device)
     lines.append("- " + ", ".join(f"{key} {value}" for key, value in environment.items()))
     return "\n".join(lines)
 
 
-def _about_weights(settings: Settings) -> str:
-    if settings.weights == "random":
+def _about_backbones(settings: Settings) -> list[str]:
+    """A line per kind of weights, with the backbones that start from them."""
+    by_weights: dict[str, list[str]] = {}
+    for name in settings.backbones:
+        weights = settings.weights or backbone.own_weights(name)
+        by_weights.setdefault(weights, []).append(plain(backbone.label(name)))
+    return [f"- {', '.join(names)}: {_about(weights)}" for weights, names in by_weights.items()]
+
+
+def _about(weights: str) -> str:
+    if weights == "random":
         return (
             "**random weights**. What is called zero-shot below is an untrained network's floor, "
             "not what a pre-trained CLIP can do."
         )
-    if settings.weights == "mini":
+    if weights == "mini":
         return (
             "**this package's own small CLIP**, pre-trained on captioned synthetic hands of people "
             "who are not in this study (see MODEL_CARD.md); not OpenAI's."
         )
-    return f"weights `{Path(settings.weights).name}`"
+    return f"weights {plain(Path(weights).name)}"
+
+
+def plain(name: str) -> str:
+    """A name that anybody may have chosen, as Markdown shows it: no sign in it means anything."""
+    return re.sub(r"([\\`*_{}\[\]()<>#|~$&!])", r"\\\1", " ".join(name.split()))
 
 
 def histories(experiments: Iterable[Experiment]) -> dict[str, pd.DataFrame]:
@@ -64,7 +80,7 @@ def histories(experiments: Iterable[Experiment]) -> dict[str, pd.DataFrame]:
     experiments = list(experiments)
     fields = [
         name
-        for name in ("title", "backbone", "target", "seed")
+        for name in ("title", "backbone_label", "target", "seed")
         if name == "title" or len({getattr(one, name) for one in experiments}) > 1
     ]
     return {", ".join(str(getattr(e, name)) for name in fields): e.history for e in experiments}

@@ -6,6 +6,8 @@ import glob
 import os
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -182,6 +184,8 @@ def _complete_or_nothing(root: Path) -> Iterator[Path]:
         _sweep(root)
         draft.mkdir(mode=0o700)
         yield draft
+        files = sorted(str(p.relative_to(draft)) for p in draft.rglob("*") if p.is_file())
+        disk.write_products(draft, files)
         os.sync()  # the photographs are on the disk before their folder has its name
         os.replace(draft, root)
     except Exception as error:
@@ -223,13 +227,25 @@ def _results(tasks: list[_Task], workers: int) -> Iterator[dict[str, dict]]:
         return
     # Forked workers need no importable __main__: notebooks and piped scripts work too.
     context = get_context("fork" if sys.platform == "linux" else None)
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    how = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    with ProcessPoolExecutor(workers, mp_context=context, **how) as pool:
         futures = [pool.submit(_write_person, task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """Let this worker end when its parent is killed: it would wait for tasks for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _write_person(task: _Task) -> dict[str, dict]:

@@ -71,7 +71,7 @@ def test_a_prompt_without_one_place_is_refused(minis, prompt):
         minis["mini-ViT"].encode_prompt(torch.zeros(1, 128), prompt)
 
 
-def test_quick_gelu_is_on_in_every_architecture_and_changes_the_features():
+def test_quick_gelu_is_on_in_the_papers_architectures_and_the_minis_and_changes_the_features():
     for name in backbone.ARCHITECTURES:
         assert backbone.architecture(name).config["quick_gelu"] is True
     net = backbone.build("mini-ViT")

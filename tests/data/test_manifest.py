@@ -55,6 +55,7 @@ def test_sessions_roles_and_metadata_are_kept_and_numbers_are_numbers(write):
     assert by_path["subject"].tolist() == [7, 7, 12, 13]
     assert by_path["role"].tolist() == ["subject"] * 3 + ["distractor"]
     assert by_path["session"].tolist() == ["s1", "s2", "s1", "s1"]
+    assert by_path["burst"].tolist() == [0, 1, 0, 0]  # what was taken in one go
     assert by_path["age"].tolist() == [30, 31, 40, 50] and by_path["age"].dtype == "int64"
     assert by_path["skin color"].tolist() == ["light", "dark", "", "light"]
     assert by_path["weight"].isna().tolist() == [False, True, False, False]
@@ -124,6 +125,10 @@ def test_a_path_that_leaves_its_folder_is_refused(write, path):
         (as_list("a//1.jpg,cat,left"), "lists a/1.jpg twice"),
         (as_list("c.jpg,ann left,hand", "d.jpg,ann,left hand"), "'ann left hand' is of two people"),
         (as_list(header=START.replace("\n", ",identity\n")), "column 'identity', which is made of"),
+        (
+            as_list(header=START.replace("\n", ",burst\n")),
+            "column 'burst', which is made of session",
+        ),
         (as_list("c.jpg,c,left,boss", header=START.replace("\n", ",role\n")), "role is 'boss'"),
         (
             as_list("c.jpg,ann,up,distractor", header=START.replace("\n", ",role\n")),
@@ -131,7 +136,7 @@ def test_a_path_that_leaves_its_folder_is_refused(write, path):
         ),
         (as_list(header=START.replace("\n", ",accessories\n")), "accessories is '' in data row 1"),
         (as_list("a/9.jpg,<b>,left"), "The subject '<b>' cannot be shown in titles"),
-        (as_list(lines=LINES[:2]), "lists 1 people to be found: two are needed"),
+        (as_list(lines=LINES[:2]), "lists 1 person to be found: two are needed"),
         (START, "lists no image"),
         ("", "is not a readable CSV file: it is empty"),
         ("\0" + START, "save it as text in UTF-8"),

@@ -71,15 +71,43 @@ def test_the_hand_of_what_shows_none_cannot_be_altered(drawn):
 def test_pixels_are_altered_before_they_are_resized_and_kept(drawn, tmp_path, monkeypatch):
     both = [Alteration.parse("blur 4"), Alteration.parse("silhouette")]
     shape = ("squash", 32)
-    made = alter.pixels(drawn[:2], tmp_path / "cache", shape, both)
+    made = {one: alter.pixels(drawn[:2], tmp_path / "cache", shape, one) for one in both}
     for number, path in enumerate(drawn[:2]):
         image = decode(path)
         for one in both:
             expected = fit(alter.alter(image, one, f"{number}.png", segment(image)), shape)
             assert np.array_equal(made[one][number], expected)
     monkeypatch.setattr(alter, "alter", None)  # nothing is made twice
-    again = alter.pixels(drawn[1::-1], tmp_path / "cache", shape, both)
-    assert np.array_equal(again[both[0]], made[both[0]][::-1])
+    again = alter.pixels(drawn[1::-1], tmp_path / "cache", shape, both[0])
+    assert np.array_equal(again, made[both[0]][::-1])
+
+
+def test_a_photograph_is_decoded_and_segmented_once_for_all_its_images(
+    drawn, tmp_path, monkeypatch
+):
+    counts = {"decode": 0, "segment": 0}
+    for name in counts:
+        inner = getattr(alter, name)
+
+        def count(*given, _name=name, _inner=inner):
+            counts[_name] += 1
+            return _inner(*given)
+
+        monkeypatch.setattr(alter, name, count)
+    images = [Alteration.parse(text) for text in ("hand", "hole", "blur 4", "jpeg 20")]
+    alter.fill(drawn[:2], tmp_path / "cache", ("squash", 32), images)
+    assert counts == {"decode": 2, "segment": 2}
+    for one in images:
+        alter.pixels(drawn[:2], tmp_path / "cache", ("squash", 32), one)
+    assert counts == {"decode": 2, "segment": 2}
+
+
+def test_a_damaged_square_is_made_again(drawn, tmp_path):
+    one, shape = Alteration.parse("grey"), ("squash", 32)
+    first = alter.pixels(drawn[:1], tmp_path / "cache", shape, one)
+    (file,) = (tmp_path / "cache").rglob("*.npz")
+    file.write_bytes(file.read_bytes()[:-40])
+    assert np.array_equal(alter.pixels(drawn[:1], tmp_path / "cache", shape, one), first)
 
 
 def test_doubts_name_the_photographs_without_a_hand(drawn, tmp_path):

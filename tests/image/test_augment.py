@@ -122,3 +122,15 @@ def test_windows_repeat_with_their_generator(rng):
     images, window = frames(rng), augment.Window(24, jitter=(0.1, 0.1, 0.1))
     one, two, three = (window(images, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
     assert torch.equal(one, two) and not torch.allclose(one, three)
+
+
+def test_other_grounds_change_what_is_no_hand_in_the_asked_share(rng):
+    images, grounds = batch(rng, count=200, side=8), torch.full((3, 8, 8, 3), 9, dtype=torch.uint8)
+    covers = torch.zeros(200, 8, 8, 1, dtype=torch.uint8)
+    covers[:, 2:6, 2:6] = 255
+    mixed = augment.on_other_grounds(images, covers, grounds, 0.5, generator())
+    assert torch.equal(mixed[:, 2:6, 2:6], images[:, 2:6, 2:6])
+    changed = (mixed != images).any(dim=(1, 2, 3))
+    assert 70 < int(changed.sum()) < 130
+    assert (mixed[changed][:, 0, 0] == 9).all()
+    assert torch.equal(augment.on_other_grounds(images, covers, grounds, 0.0, generator()), images)

@@ -344,7 +344,15 @@ def test_clip_reid_holds_the_published_values(family, epochs, rate, weight):
     assert (words.learning_rate.new, image.learning_rate.backbone) == (3.5e-4, rate)
     assert (image.batch_size, image.sampler, image.images_per_identity) == (64, "balanced", 4)
     assert image.loss_weights == {"identity_feat": weight, "identity_proj": weight}
-    assert train.rate_factor(words, 4) == 1 and train.rate_factor(words, words.epochs - 1) < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate"), [(1, 7.8e-5), (5, 3.485e-4), (60, 1.755e-4), (120, 1e-6)]
+)
+def test_the_words_are_learned_at_the_rates_of_the_code(epoch, rate):
+    words = recipes.load("clip_reid", "vit").stages[0]
+    actual = words.learning_rate.new * train.rate_factor(words, epoch - 1)
+    assert actual == pytest.approx(rate, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["clip_reid", *VERSIONS])

@@ -52,11 +52,27 @@ def test_an_unknown_option_is_refused_with_the_known_ones():
 
 @pytest.mark.parametrize(
     "name",
-    ["clip_zero_shot", "clip_ft", "clip_handid", "clip_reid", "promptsg", "clip_pretrain"],
+    ["clip_handid", "clip_reid", "promptsg", "clip_pretrain"],
 )
 def test_what_needs_a_clip_is_refused_on_an_imagenet_encoder(name, encoder):
     with pytest.raises(ValueError, match=f"'{name}' needs a CLIP, and EfficientNet-Lite0 is none"):
         method.build(name, encoder(), 2)
+
+
+@pytest.mark.parametrize("name", ["clip_zero_shot", "clip_ft", "raw_pixels", "colour_histogram"])
+def test_what_uses_no_text_takes_an_encoder_without(name, encoder, batch):
+    net = method.build(name, encoder(size=128), 2).eval()
+    with torch.inference_mode():
+        embeddings = net.embed(batch()[0])
+    assert embeddings.isfinite().all()
+    assert name not in ("clip_zero_shot", "clip_ft") or embeddings.shape == (6, 1280)
+
+
+def test_a_level_that_an_encoder_does_not_have_is_refused(encoder):
+    with pytest.raises(ValueError, match="has no level 'proj': use heads 'feat'"):
+        method.build("clip_ft", encoder(), 2, heads="proj")
+    with pytest.raises(ValueError, match="Unknown level 'early': use feat or proj"):
+        method.build("clip_zero_shot", encoder(), 2, level="early")
 
 
 # --- the doors ------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def groups(net, name):
 
 
 def test_every_tool_may_be_changed_in_every_recipe():
-    assert {*recipes.TOOLS} == {*_head.TOOLS, "unfreeze_blocks"}
+    assert {*recipes.TOOLS} == {*_head.TOOLS, "unfreeze_blocks", "lora_rank"}
     assert recipe("clip_ft", arcface_scale=20.0).options["arcface_scale"] == 20.0
     with pytest.raises(ValueError, match="did you mean 'arcface_scale'"):
         recipe("clip_ft", arcface_scales=20.0)

@@ -60,6 +60,7 @@ def test_the_published_recipes_hold_the_published_values(name, family, batch_siz
         "schedule": "step",
         "milestones": [40, 60],
         "decay": 0.5,
+        "last_factor": 0.0,
         "clip_gradients": 0.0,
         "loss_weights": {},
         "loss_warmup": {},
@@ -126,7 +127,7 @@ def test_the_two_zero_shot_recipes_differ_in_their_geometry_alone():
     published, squash = (recipes.load(f"clip_zero_shot{end}", "vit") for end in ("", "_squash"))
     assert (published.geometry, squash.geometry) == ("crop", "squash")
     assert but(published, "name", "title", "geometry") == but(squash, "name", "title", "geometry")
-    assert published.stages == [] and published.last_stride == 2 and published.mean_std == "clip"
+    assert published.stages == [] and published.last_stride == 2 and published.mean_std == "own"
 
 
 @pytest.mark.parametrize("name", ["raw_pixels", "colour_histogram"])
@@ -394,7 +395,7 @@ def flat(recipe):
 
 @pytest.mark.parametrize(
     ("family", "stage", "first", "full"),
-    [("vit", 0, 7.8e-5, 3.5e-4), ("vit", 1, 9.5e-7, 5e-6), ("resnet", 1, 3.815e-5, 3.5e-4)],
+    [("vit", 0, 7.8e-5, 3.485e-4), ("vit", 1, 9.5e-7, 5e-6), ("resnet", 1, 3.815e-5, 3.5e-4)],
 )
 def test_clip_reids_schedule_counts_epochs_from_one_as_its_code(family, stage, first, full):
     plan = recipes.load("clip_reid", family).stages[stage]

@@ -37,7 +37,9 @@ def test_a_figure_becomes_one_picture_with_its_words_and_then_its_caption(shown)
     picture = Image.open(io.BytesIO(base64.b64decode(content["image/png"])))
     assert picture.format == "PNG" and picture.size == (600, 300)  # 150 pixels per inch
     assert np.asarray(picture.convert("RGB"))[0, 0].tolist() == [255, 255, 255]
-    assert set(content) == {"image/png", "text/plain"}
+    assert set(content) == {"image/png", "text/plain", display.PDF}
+    pdf = base64.b64decode(content[display.PDF])
+    assert pdf.startswith(b"%PDF-") and b"CreationDate" not in pdf
     assert content["text/plain"] == "A line that rises."
     assert how["raw"] is True
     assert how["metadata"]["image/png"] == {"width": 384, "alt": "A line that rises."}
@@ -56,24 +58,40 @@ def test_a_sentence_is_markdown(shown):
     assert texts(shown) == ["**95.7 %** of queries"]
 
 
+def test_nothing_in_a_sentence_is_read_as_html(shown):
+    display.say("<img src=x onerror=alert(1)> has p < 0.05")
+    assert texts(shown) == ["&lt;img src=x onerror=alert(1)> has p &lt; 0.05"]
+
+
 def test_a_table_has_its_caption_above_rounded_numbers_and_no_index(shown):
     frame = pd.DataFrame(
         {"set": ["11k"], "rank-1": [95.678], "queries": [1992]}, index=["first query"]
     )
     display.table(frame, caption="All systems")
-    (caption, _), (styled, _) = shown
-    html = styled.to_html()
+    (caption, _), (content, _) = shown
+    html = content["text/html"]
     assert caption.data == "**All systems**"
     assert ">95.7<" in html and "95.67" not in html
     assert ">1,992<" in html
     assert "first query" not in html and "row_heading" not in html
 
 
+def test_a_table_is_there_for_a_paper_too_whole_as_csv_and_rounded_as_latex(shown):
+    frame = pd.DataFrame({"set_1": ["a & b", "c"], "rank-1, %": [95.678, np.nan]})
+    display.table(frame, caption="All {systems}, 95 %")
+    content = shown[1][0]
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(content[display.CSV])), frame)
+    lines = content[display.TEX].splitlines()
+    assert lines[1] == r"\caption{All \{systems\}, 95 \%}"
+    assert r"set\_1 & rank-1, \% \\" in lines and r"\toprule" in lines and r"\bottomrule" in lines
+    assert r"a \& b & 95.7 \\" in lines and r"c & -- \\" in lines
+
+
 def test_a_table_shows_what_is_absent_as_a_dash_and_takes_repeated_rows(shown):
     part = pd.DataFrame({"view": ["dorsal"], "queries": [917.0]})
     frame = pd.concat([part, part.assign(queries=np.nan)])  # index 0 twice
     display.table(frame, caption="c", digits=0)
-    html = shown[1][0].to_html()
+    html = shown[1][0]["text/html"]
     assert ">917<" in html and ">–<" in html and "nan" not in html
 
 
@@ -118,5 +136,5 @@ def test_the_explorer_redraws_when_another_query_is_chosen(explorer):
 def test_no_cell_and_no_name_of_a_column_is_markup(shown):
     evil = "<img src=x onerror=alert(2)>.jpg"
     display.table(pd.DataFrame({"path": [evil], evil: [1.0]}), caption="Files.")
-    html = shown[-1][0].to_html()
+    html = shown[-1][0]["text/html"]
     assert "<img" not in html and html.count("&lt;img src=x onerror=alert(2)&gt;.jpg") == 2

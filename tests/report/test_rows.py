@@ -130,7 +130,7 @@ def test_a_write_that_fails_halfway_keeps_the_old_file(tmp_path, monkeypatch, sy
 def test_the_published_figures_are_all_there():
     papers = rows.published()
     what = ["system", "source", "table", "method", "backbone", "train_set", "test_set"]
-    assert list(papers) == [*what, "metric", "value", "ap_definition", "note"]
+    assert list(papers) == [*what, "metric", "value", "ap_definition", "note", "n_gallery"]
     assert len(papers) == 386 and papers["system"].notna().all()
     assert not papers.duplicated([*what, "metric", "ap_definition", "note"]).any()
 

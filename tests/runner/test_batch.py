@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from handid import disk
 from handid.runner import batch, page
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -275,3 +276,17 @@ def test_ctrl_c_stops_everything(stopped, alive):
     assert stopped.house.manifest()["state"] == "interrupted"
     assert stopped.house.cause("01_sleeper") == "cell 2: stopped by Ctrl-C"
     assert stopped.house.listed()["01_sleeper"] == "stale (interrupted)"
+
+
+def test_force_sets_only_damaged_trainings_aside(tmp_path):
+    for name in ("sound", "damaged", "cut"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "history.csv").write_text("epoch\n0\n")
+        disk.write_products(tmp_path / name, ["history.csv"])
+    (tmp_path / "damaged/history.csv").write_text("epoch\n1\n")
+    (tmp_path / "cut" / disk.PRODUCTS).write_text("{")
+    (tmp_path / "running").mkdir()  # not finished: it goes on where it stopped
+    for _ in range(2):
+        batch.set_damaged_aside(tmp_path)
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {"sound", "running", "damaged.damaged", "cut.damaged"}

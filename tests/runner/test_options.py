@@ -29,6 +29,11 @@ def test_a_path_is_the_command_lines_and_a_name_stays_a_name(here):
         "data={11k: synthetic}": {"11k": "synthetic"},
         "weights=mini": "mini",
         "title=w.pt": "w.pt",
+        "backbones=[ViT-B-16:w.pt, RN50, ViT-B-32:openai]": [
+            f"ViT-B-16:{here / 'w.pt'}",
+            "RN50",
+            "ViT-B-32:openai",
+        ],
     }.items():
         assert options.read_set(item)[1] == Value(value, f"--set {item}")
     assert options.existing_weights(str(here / "w.pt")) == str(here / "w.pt")
@@ -147,9 +152,11 @@ def test_inputs_are_data_sets_and_weights():
         "cnn_weights": "",
         "work": "/w",
         "seeds": [0],
+        "cnn_backbones": ["RN50", "timm:resnet50:/w.pt"],
     }
     assert options.inputs(parameters) == {
         "weights": "mini",
+        "timm:resnet50:/w.pt": "/w.pt",
         "data 11k": "/a",
         "data x": "synthetic",
     }

@@ -106,3 +106,36 @@ def test_a_figure_has_a_name_and_a_description(metadata, name, alt):
     (cell,) = outputs.cells(notebook, "T")
     default = "Figure 1 of the notebook “T”; it has no description."
     assert f'<figure><img alt="{alt or default}" src="data:image/png;base64,{png}">' in cell["html"]
+
+
+# --- what is kept for a paper, and the answer ---------------------------------------------------
+
+
+def test_figures_and_tables_are_kept_as_files_and_no_cell_computes():
+    pdf = base64.b64encode(b"%PDF-1").decode()
+    drawn = display({"name": "rank 1"}, **{"image/png": "", "application/vnd.handid.pdf": pdf})
+    tables = [
+        display(**{"application/vnd.handid.csv": text, "application/vnd.handid.tex": "\\hline"})
+        for text in ("a,b\n1,=SUM(A1)\n", "c\n-2.5\n")
+    ]
+    assert outputs.files(document(drawn, *tables)) == {
+        "figures/rank-1.pdf": b"%PDF-1",
+        "tables/1.csv": b"a,b\n1,'=SUM(A1)\n",
+        "tables/1.tex": b"\\hline",
+        "tables/2.csv": b"c\n-2.5\n",
+        "tables/2.tex": b"\\hline",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (["**No: it adds 1.2 points** (rank-1), unclear."], "**No: it adds 1.2 points**"),
+        (["Yes, by 3.4 points. The rest is long."], "Yes, by 3.4 points."),
+        (["First. A", "Second. B"], "First."),
+        ([], ""),
+    ],
+)
+def test_the_answer_is_the_first_sentence_of_the_last_cell_that_speaks(said, answer):
+    shown = [display(**{"text/markdown": text}) for text in said]
+    assert outputs.answer(document(*shown, stream("printed"))) == answer

@@ -2,13 +2,16 @@
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import yaml
 
 from handid import fingerprint
 from handid.runner.manifest import Manifest
 from handid.runner.refusal import Refused
 
+ROOT = Path(__file__).resolve().parents[2]
 DATA = 'data = {"11k": "", "HD": ""}  # folders'
 
 
@@ -138,6 +141,31 @@ def test_a_set_of_ones_own_must_be_in_a_target_and_spares_what_the_profile_requi
         toys.plan(*own, "--data", f"11k={tmp_path}")
     plan = toys.plan(*own, "--set", "targets=[mine left]")
     assert plan.tasks["00_x"].injected["data"] == {"11k": "", "HD": "", "mine": str(tmp_path)}
+
+
+def test_a_profile_may_work_in_the_folder_of_another_and_reports_in_its_own(toys):
+    toys.notebook("00_x", "x = 1")
+    toys.profile("description: x\nshares: demo\n", "first")
+    plan = toys.plan("--profile", "first")
+    assert plan.work == toys.plan("--profile", "demo").work
+    assert plan.reports.name == "first"
+    toys.profile("description: x\nshares: ../none\n", "lost")
+    with pytest.raises(Refused, match="no profile '../none'"):
+        toys.plan("--profile", "lost")
+
+
+def test_what_a_lab_wants_first_trains_what_the_papers_profile_trains():
+    first, paper = (
+        yaml.safe_load((ROOT / f"notebooks/profiles/{name}.yaml").read_text())
+        for name in ("table1", "paper")
+    )
+    fewer = {"controls", "cnn_recipes"}  # lists, of which the first profile runs a part
+    for name, value in first["parameters"].items():
+        if name in fewer:
+            assert {*value} <= {*paper["parameters"][name]}
+        else:
+            assert value == paper["parameters"][name], name
+    assert first["shares"] == "paper"
 
 
 def test_the_commands_value_comes_after_the_profiles_and_the_notebooks_own(toys, work_line):

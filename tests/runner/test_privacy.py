@@ -30,6 +30,20 @@ def test_paths_become_short(mask, tmp_path):
     assert sys.prefix not in mask(f"{sys.prefix}/bin/python")
 
 
+def test_folders_inside_a_data_set_are_left_out_for_they_may_name_people(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    mask = privacy.Mask([tmp_path / "case 7/hands"], [tmp_path / "case 7/hands"])
+    root = f"{tmp_path}/case 7/hands"
+    for text, shown in {
+        f"{root}/Ann Smith/left/1.jpg is empty": "…/hands/1.jpg is empty",
+        f"({root}/ann/1.jpg, {root}/ben/2.jpg)": "(…/hands/1.jpg, …/hands/2.jpg)",
+        f"{root}: laid out": "…/hands: laid out",
+        f"'{root}'": "'…/hands'",
+        f"{root}-2/a": "~/case 7/hands-2/a",
+    }.items():
+        assert mask(text) == shown
+
+
 def test_a_path_after_a_colour_code_becomes_short(mask):
     text = f"\x1b[0;32m{privacy.REPOSITORY}/handid/disk.py\x1b[0m:\x1b[1m/srv/disk/hands\x1b[0m"
     assert mask(text) == "\x1b[0;32mhandid/disk.py\x1b[0m:\x1b[1m…/hands\x1b[0m"
@@ -44,6 +58,8 @@ def test_lists_and_mappings_are_masked_and_pictures_are_not(mask):
 def test_absolute_paths_are_found_at_any_depth():
     content = {"work": "/w", "data": {"11k": "/a", "HD": ""}, "seeds": [0, "/b"], "name": "x/y"}
     assert list(privacy.absolute_paths(content)) == ["/w", "/a", "/b"]
+    backbones = ["ViT-B-16:/c/w.pt", "timm:resnet50:/d.pth", "ViT-B-32:openai", "RN50"]
+    assert list(privacy.absolute_paths({"backbones": backbones})) == ["/c/w.pt", "/d.pth"]
 
 
 @pytest.mark.parametrize(

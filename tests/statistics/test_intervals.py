@@ -232,3 +232,10 @@ def test_a_balanced_accuracy_of_nonsense_is_refused(arguments, message):
         statistics.balanced_accuracy(*arguments)
     with pytest.raises(ValueError, match="level=95"):
         statistics.balanced_accuracy([1, 0], [0, 1], [1, 2], 95)
+
+
+def test_one_person_who_differs_does_not_break_the_interval():
+    people = np.repeat(np.arange(45), 5)
+    people = people[:-2]  # not all have equally many
+    low, high = statistics.interval(np.where(people == 3, -1.0, 0.0), people, kind="difference")
+    assert -1 < low < 0 <= high < 0.1

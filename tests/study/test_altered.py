@@ -23,13 +23,13 @@ def test_what_cannot_be_segmented_is_left_out_with_its_mates_and_counted(spoilt,
         altered.alter, "doubts", lambda asked, folder: {p: "is dark" for p in asked if p in paths}
     )
     splits = list(protocol.monte_carlo(lab.table("11k"), "dorsal right", runs=2))
-    with pytest.warns(UserWarning, match=f"{len(paths)} of .* left out of 'hand'.*is dark"):
-        left = altered.trusted(splits, "identity", lab.photographs, "hand")
+    with pytest.warns(UserWarning, match=f"{len(paths)} .* left out of 'hand'.*is dark"):
+        left = altered.trusted(splits, "identity", lab.photographs, ["hand"])
     for query, gallery in left:
         assert not query.empty and not gallery.empty
         assert not {*query["path"], *gallery["path"]} & set(paths)
         assert query["identity"].isin(gallery["identity"]).all()
-    assert altered.trusted(splits, "identity", lab.photographs, "jpeg 20") == splits
+    assert altered.trusted(splits, "identity", lab.photographs, ["jpeg 20"]) == splits
 
 
 def test_nothing_left_is_one_sentence(spoilt, monkeypatch):
@@ -38,8 +38,8 @@ def test_nothing_left_is_one_sentence(spoilt, monkeypatch):
         altered.alter, "doubts", lambda asked, folder: dict.fromkeys(asked, "is dark")
     )
     splits = list(protocol.monte_carlo(lab.table("11k"), "dorsal right", runs=1))
-    with pytest.warns(UserWarning), pytest.raises(ValueError, match="No query is left for 'hole'"):
-        altered.trusted(splits, "identity", lab.photographs, "hole")
+    with pytest.raises(ValueError, match="left out of 'hole'.*no query is left"):
+        altered.trusted(splits, "identity", lab.photographs, ["hole"])
 
 
 def test_the_whole_photograph_comes_from_the_cache_of_pixels(lab):

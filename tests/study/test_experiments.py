@@ -1,6 +1,8 @@
 """Which experiments a study has, when two are the same training, and what is refused before one."""
 
 import json
+import os
+import shutil
 import warnings
 
 import pytest
@@ -53,13 +55,33 @@ def test_seed_recipe_and_data_each_make_another_experiment(
 
 def test_a_changed_photograph_trains_again(open_study, make_11k, tmp_path, no_training):
     root = make_11k(tmp_path / "11k")
-    folders = set()
-    for _ in range(2):
+
+    def folder():
         study = open_study(tmp_path / "work", data={"11k": str(root)})
-        folders.add(study.experiment("clip_ft_mini", "mini-ViT", TARGET).folder)
-        photograph = next((root / "Hands").glob("*.jpg"))
-        photograph.write_bytes(photograph.read_bytes() + b"\0")
+        return study.experiment("clip_ft_mini", "mini-ViT", TARGET).folder
+
+    folders = [folder()]
+    photograph = next((root / "Hands").glob("*.jpg"))
+    content, before = photograph.read_bytes(), photograph.stat()
+    for end in (b"\0", b"\1"):  # of another size; then replaced, with the size and date of before
+        photograph.write_bytes(content + end)
+        os.utime(photograph, ns=(before.st_atime_ns, before.st_mtime_ns))
+        folders.append(folder())
+    assert len(set(folders)) == 3
+    photograph.write_bytes(content)
+    root = shutil.copytree(root, tmp_path / "copied")
+    assert folder() == folders[0]  # whenever and wherever it was written
+
+
+def test_another_number_of_threads_is_another_training(lab, no_training, monkeypatch):
+    folders = set()
+    for threads in (1, 2):
+        monkeypatch.setattr(experiments.torch, "get_num_threads", lambda n=threads: n)
+        folders.add(lab.experiment("clip_ft_mini", "mini-ViT", TARGET).folder)
     assert len(folders) == 2
+    untrained = lab.experiment("clip_zero_shot", "mini-ViT", TARGET).folder
+    monkeypatch.setattr(experiments.torch, "get_num_threads", lambda: 3)
+    assert lab.experiment("clip_zero_shot", "mini-ViT", TARGET).folder == untrained
 
 
 def test_changed_code_trains_again(lab, tuned, no_training, monkeypatch):

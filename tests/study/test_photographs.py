@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from handid import protocol
+from handid import disk, protocol
 from handid.data.sets import Target
 from handid.image import cache
 from handid.study import photographs
@@ -97,6 +97,7 @@ def test_other_numbers_of_people_are_another_drawing(lab, monkeypatch, tmp_path)
     def write(root, subjects, images, bursts):
         drawn.append((root.name, subjects, images, bursts))
         root.mkdir()
+        disk.write_products(root, [])
 
     monkeypatch.setattr(photographs.synthetic, "write_11k", write)
     for people, images, bursts in ((4, 3, 0), (5, 3, 0), (4, 2, 0), (4, 3, 0), (4, 3, 2)):

@@ -40,7 +40,7 @@ def test_a_score_is_the_plain_loop_over_runs_and_queries(lab, tuned, tuned_score
     assert values["rank1"] == pytest.approx(100 * np.mean(np.array(first_hits) == 1))
     assert values["mAP"] == pytest.approx(100 * np.mean(1 / np.array(first_hits)))
     assert tuned_score.cmc[0] == pytest.approx(values["rank1"] / 100)
-    assert list(tuned_score.rows.columns) == COLUMNS
+    assert list(tuned_score.rows.columns) == [*COLUMNS, "mirror"]
 
 
 def test_the_interval_holds_the_value_and_resamples_people(tuned_score):
@@ -253,3 +253,8 @@ def test_bursts_that_the_renderer_made_are_told_apart(lab):
     experiment = leaky.experiment("raw_pixels", "mini-ViT", TARGET)
     apart = leaky.score(experiment, task="bursts apart").rows.iloc[0]
     assert apart["task"] == "bursts apart" and apart["n_subjects"] == 2
+
+
+def test_galleries_of_several_lengths_have_one_mean_curve():
+    curve = score._mean_curve([np.array([0.5, 1.0]), np.array([0.0, 0.5, 1.0])])
+    assert curve.tolist() == [0.25, 0.75, 1.0]

@@ -19,7 +19,6 @@ from handid.study import settings
         ({"missing": "ignore"}, "Parameter 'missing': Input should be 'error' or 'skip'"),
         ({"data": "synthetic"}, "Parameter 'data': Input should be a valid dictionary"),
         ({"data": {"11k": None}}, "Parameter 'data.11k': Input should be a valid string"),
-        ({"backbones": ["mini-ViT", "ViT-L"]}, "Unknown backbone 'ViT-L'"),
         (
             {"data": {"m": "synthetic"}},
             "Data set 'm' cannot be 'synthetic': the package draws 11k and",
@@ -34,6 +33,10 @@ from handid.study import settings
         ),
         ({"data": {"my set": "/a"}}, "Data set 'my set': a plain name has letters, digits"),
         ({"data": {"": "/a"}}, "Data set '': a plain name has letters, digits"),
+        ({"backbones": ["mini-ViT", "ViT-L"]}, "Unknown backbone 'ViT-L': did you mean ViT-L-1"),
+        ({"backbones": ["ViT-B-32:laion"]}, "ViT-B-32 has no weights 'laion': .*laion2b_s34b_b79k"),
+        ({"backbones": ["ViT-B-32"]}, "'ViT-B-32' does not say which weights: .*ViT-B-32:random"),
+        ({"backbones": ["RN50", "RN50"]}, "Two backbones would both be called RN50"),
         ({"work": 3}, "Parameter 'work': Input should be a valid string"),
     ],
 )
@@ -48,7 +51,7 @@ def test_only_the_folder_of_products_has_no_default():
         settings.checked()
     plain = settings.checked(work="w")
     assert plain.data == {"11k": "synthetic", "HD": ""} and plain.targets == ["11k dorsal right"]
-    assert (plain.backbones, plain.weights, plain.runs) == (["mini-ViT"], "mini", 10)
+    assert (plain.backbones, plain.weights, plain.runs) == (["mini-ViT"], "", 10)
 
 
 def test_settings_are_what_they_were_given_and_do_not_change():
@@ -79,6 +82,12 @@ def test_relative_paths_count_from_the_notebooks_wherever_they_run(monkeypatch, 
     assert made.data == {"11k": str(repository / "notebooks" / "photos"), "HD": "synthetic"}
     monkeypatch.setenv("HANDID_NOTEBOOKS", "/elsewhere/books")  # as the runner says
     assert settings.checked(work="../runs").work == "/elsewhere/runs"
+    assert settings.checked(work="../runs", weights="").weights == ""  # those in the names
+
+
+def test_no_weights_are_no_folder():
+    """As every notebook passes them: each backbone's own, and not the folder of the notebooks."""
+    assert settings.checked(work="w", weights="").weights == ""
 
 
 def test_in_jupyterlab_they_count_from_the_folder_that_it_works_in(monkeypatch, tmp_path):

@@ -1,11 +1,14 @@
 """What a study says of itself: synthetic or real, random or not, and nothing twice."""
 
 import getpass
+import html
 import platform
+import re
 
+import mistune
 import pandas as pd
 
-from handid.study import histories, machine, preface
+from handid.study import histories, machine, preface, words
 
 TARGET, ONE_EPOCH = "11k dorsal right", {"epochs": 1}
 
@@ -38,7 +41,7 @@ def test_the_preface_counts_real_photographs_and_people(open_study, make_11k, tm
     study = open_study(tmp_path / "work", data={"11k": str(root)}, weights=str(tmp_path / "a.pt"))
     words = study.preface()
     assert "- 11k: 32 real photographs of 4 people" in words and "synthetic" not in words
-    assert "- mini-ViT: weights `a.pt`" in words and str(tmp_path) not in words
+    assert "- mini-ViT: weights a.pt" in words and str(tmp_path) not in words
 
 
 def test_two_studies_say_once_what_they_have_in_common(lab):
@@ -51,6 +54,15 @@ def test_the_preface_says_whose_the_small_clips_weights_are(lab):
     words = lab.having(weights="mini").preface()
     assert "this package's own small CLIP" in words and "not OpenAI's" in words
     assert "people who are not in this study" in words and "random" not in words
+
+
+def test_the_preface_names_the_weights_of_each_backbone(lab):
+    backbones = ["mini-ViT", "ViT-B-32:laion2b_s34b_b79k", "mini-RN", "ViT-S-16:random"]
+    lines = lab.having(backbones=backbones, weights="").preface().splitlines()
+    assert any(line.startswith("- mini-ViT, mini-RN: **this package's own") for line in lines)
+    tag = r"laion2b\_s34b\_b79k"
+    assert f"- ViT-B-32:{tag}: weights {tag}" in lines
+    assert any(line.startswith("- ViT-S-16:random: **random weights**") for line in lines)
 
 
 def test_the_machine_is_told_without_its_or_the_users_name(lab):
@@ -72,3 +84,10 @@ def test_histories_are_named_by_what_differs(lab, tuned, no_training):
         "CLIP-FT, 11k palmar left, 0",
         "CLIP-FT, 11k palmar left, 1",
     ]
+
+
+def test_a_files_name_is_no_markdown():
+    name = "[a](http://b) `c` __d__ ![e](f) <i> *g* ~~h~~ &lt; $i$.pt"
+    page = str(mistune.create_markdown(escape=False, plugins=["strikethrough"])(words.plain(name)))
+    assert re.findall(r"<\w+", page) == ["<p"]
+    assert html.unescape(page) == f"<p>{name}</p>\n"

@@ -2,12 +2,17 @@
 
 import errno
 import hashlib
+import subprocess
+import sys
+import time
 from collections import Counter
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
+from handid import disk
 from handid.synthetic import VIEWS, folder, person, photograph, write_11k, write_hd
 
 SMALL = {"subjects": 3, "images": 3, "size": 64, "progress": False}
@@ -158,6 +163,20 @@ def test_the_drafts_of_killed_processes_are_removed_and_the_set_is_its_owners(tm
     root = write_11k(tmp_path / "11k", workers=1, **SMALL)
     assert {path.name for path in tmp_path.iterdir()} == {"11k", ".11k.partial-1"}  # 1 lives
     assert root.stat().st_mode & 0o777 == 0o700
+    assert disk.damaged_product(root) == ""  # the list is there as soon as the set has its name
+
+
+@pytest.mark.slow
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    draw = f"write_11k({str(tmp_path / '11k')!r}, subjects=200, images=6, workers=2)"
+    code = f"from handid.synthetic import write_11k; {draw}"
+    parent = psutil.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    while len(workers := parent.children()) < 2:
+        assert parent.poll() is None
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
 
 
 def test_a_full_disk_in_a_worker_is_told_in_one_sentence(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Arrays and tables -> figures with their words. Nothing is measured, saved or shown here."""
 
-from handid.report.figures.curves import cmc, loss_parts, training
+from handid.report.figures.candidates import candidates
+from handid.report.figures.curves import cmc, decline, loss_parts, training
 from handid.report.figures.evidence import (
     det,
     entropy,
@@ -11,22 +12,25 @@ from handid.report.figures.evidence import (
     tippett,
 )
 from handid.report.figures.intervals import differences, questions, scores
-from handid.report.figures.matrices import confusion, grids, similarities
+from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person
 from handid.report.figures.pictures import contact_sheet, retrieval, similarity_maps
 from handid.report.figures.style import Drawing
 
 __all__ = [
+    "candidates",
     "Drawing",
     "by_person",
     "cmc",
     "confusion",
     "contact_sheet",
+    "decline",
     "det",
     "differences",
     "entropy",
     "grids",
     "group_errors",
+    "heat_maps",
     "images_per_person",
     "loss_parts",
     "open_set",

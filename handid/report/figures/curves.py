@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from handid.report.figures.style import Drawing, canvas, dash, drawing, styled, titled
+from handid.report.figures.style import WIDTH, Drawing, canvas, dash, drawing, styled, titled
 from handid.report.rows import Score, labels
 
 _MOST = 8  # curves of stored ones in one figure
@@ -138,6 +139,64 @@ def _by_stage(history: pd.DataFrame) -> pd.DataFrame:
         for name in names
     }
     return pd.DataFrame(parts).dropna(axis=1, how="all")
+
+
+@styled
+def decline(
+    curves: pd.DataFrame, pictures: Sequence[np.ndarray], title: str, hidden: bool = False
+) -> Drawing:
+    """Rank-1 by the severity of one degradation, a photograph of each severity above.
+
+    Args:
+        curves: rows of handid.report.decline.curves of one kind and one test set.
+        pictures: [H, W, 3] uint8, as it is and at each severity.
+        title: of the figure; says which set it is, and if that is synthetic.
+        hidden: whether grey squares stand in the photographs' place.
+    """
+    sides = list(dict.fromkeys(curves["degraded"]))
+    figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
+    ((above,), (below,)) = figure.subfigures(2, 1, squeeze=False, height_ratios=(2, 5))
+    ticks = curves.drop_duplicates("amount").sort_values("amount")
+    names = [_severity(row) for _, row in ticks.iterrows()]
+    for axis, picture, name in zip(
+        above.subplots(1, len(pictures), squeeze=False).flat, pictures, names, strict=True
+    ):
+        axis.imshow(picture)
+        axis.set_axis_off()
+        axis.set_title(name, fontsize=8, fontweight="normal", loc="center", pad=3)
+    axes = below.subplots(1, len(sides), squeeze=False, sharey=True)[0]
+    for axis, side in zip(axes, sides, strict=True):
+        _decline(axis, curves[curves["degraded"] == side])
+        axis.set_xticks(ticks["amount"], names, rotation=30, fontsize=8)
+        axis.set_title(f"degraded: {side}", fontweight="normal", fontsize=9.5)
+    unit = curves["unit"].iloc[0]
+    axes[0].set(ylabel="rank-1, %", ylim=(0, 102), xlabel=unit or None)
+    below.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    titled(figure, title)
+    words = "; ".join(
+        f"{label}, {side}: "
+        + ", ".join(f"{_severity(r)} {r['value']:.0f} %" for _, r in p.iterrows())
+        for (label, side), p in curves.groupby(["label", "degraded"], sort=False)
+    )
+    unseen = " The photographs are hidden: grey squares stand in their place." if hidden else ""
+    return drawing(
+        figure, title, f"Rank-1 by severity{f' ({unit})' if unit else ''}: {words}.{unseen}"
+    )
+
+
+def _severity(row: pd.Series) -> str:
+    """A severity as its tick says it."""
+    if not row["amount"]:
+        return "as it is"
+    return f"{row['severity']:g}" if row["unit"] else str(row["kind"])
+
+
+def _decline(axis: Axes, curves: pd.DataFrame) -> None:
+    for number, (label, line) in enumerate(curves.groupby("label", sort=False)):
+        axis.plot(line["amount"], line["value"], "o", ms=3, color=dash(number)["color"])
+        axis.plot(line["amount"], line["value"], lw=1.8, label=label, **dash(number))
+        bounds = line["amount"], line["low"].astype(float), line["high"].astype(float)
+        axis.fill_between(*bounds, color=dash(number)["color"], alpha=0.12, lw=0)
 
 
 def _by_epoch(axis: Axes) -> None:

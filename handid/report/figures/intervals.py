@@ -36,7 +36,8 @@ def scores(
         axis.annotate(f"{value:.1f}", place, (6, -3), textcoords="offset points")
     if len(marks):
         y = marks["label"].map(height_of)
-        axis.plot(marks["value"], y, "D", mfc="white", color=WRONG, label="published", ms=6)
+        mark = {"mfc": "white", "color": WRONG, "label": "published, on its own gallery", "ms": 6}
+        axis.plot(marks["value"], y, "D", **mark)
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     axis.set_yticks([-i for i in range(len(labels))], labels)
     axis.set(

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from handid.report.figures.style import Drawing, canvas, drawing, styled, titled
+from handid.report.figures.style import WIDTH, Drawing, canvas, drawing, styled, titled
 
 
 @styled
@@ -83,6 +84,41 @@ def grids(tables: dict[str, pd.DataFrame], title: str) -> Drawing:
     titled(figure, title)
     words = " ".join(f"{name}: {_grid_in_words(table)}." for name, table in tables.items())
     return drawing(figure, title, words)
+
+
+@styled
+def heat_maps(
+    tables: dict[str, pd.DataFrame], marks: dict[str, pd.DataFrame], title: str
+) -> Drawing:
+    """Percentages of systems (rows) by image (columns), one panel below the other, on one scale.
+
+    Args:
+        tables: a panel's title -> [rows, columns] percent; NaN for what was not measured.
+        marks: the same panels, whether a figure is bold.
+        title: of the figure; names the metric, and says if the set is synthetic.
+    """
+    lines = [len(table) + 2 for table in tables.values()]
+    figure = Figure(figsize=(WIDTH, 0.6 + 0.25 * sum(lines)), layout="constrained")
+    axes = figure.subplots(len(tables), 1, squeeze=False, height_ratios=lines)[:, 0]
+    for axis, (name, table) in zip(axes, tables.items(), strict=True):
+        axis.imshow(table, cmap="Blues", vmin=0, vmax=170, aspect="auto")  # light: readable
+        for (row, column), value in np.ndenumerate(table.to_numpy()):
+            weight = "bold" if marks[name].iloc[row, column] else "normal"
+            text = "–" if np.isnan(value) else f"{value:.0f}"
+            axis.text(column, row, text, ha="center", va="center", weight=weight)
+        _names(axis, table)
+        axis.set_title(name, fontweight="normal", fontsize=9.5)
+    titled(figure, title)
+    words = " ".join(f"{name}: {_rows_in_words(table)}." for name, table in tables.items())
+    return drawing(figure, title, words)
+
+
+def _rows_in_words(table: pd.DataFrame) -> str:
+    """All figures, row by row."""
+    return "; ".join(
+        f"{name} " + ", ".join(f"{image} {value:.0f} %" for image, value in row.dropna().items())
+        for name, row in table.iterrows()
+    )
 
 
 def _names(axis: Axes, table: pd.DataFrame) -> None:

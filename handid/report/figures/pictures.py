@@ -34,7 +34,7 @@ _ORDERS = {
     "untrained": "an untrained network's map",
     "random": "chance: mean and range of draws",
 }
-_HIDDEN = " The photographs are hidden: grey squares stand in their place."
+HIDDEN = " The photographs are hidden: grey squares stand in their place."
 
 
 class _Pair(Protocol):
@@ -97,7 +97,7 @@ def contact_sheet(
     counts = pd.Series([str(label) for label in labels]).value_counts(sort=False)
     named = ", ".join(str(label) if n == 1 else f"{n} {label}" for label, n in counts.items())
     words = f"{len(pictures)} photographs of hands, {columns} in each row: {named}."
-    return drawing(figure, title, f"{words}{_HIDDEN if hidden else ''}")
+    return drawing(figure, title, f"{words}{HIDDEN if hidden else ''}")
 
 
 @styled
@@ -118,10 +118,10 @@ def retrieval(
     width = 1 + max(len(row) for row in matches)
     figure, axes = canvas(1.62 * len(queries) + 0.5, len(queries), width)
     for row, (query, answers) in enumerate(zip(queries, matches, strict=True)):
-        _picture(axes[row, 0], query, "query", _QUERY)
+        framed(axes[row, 0], query, "query", _QUERY)
         for column, (picture, right, similarity) in enumerate(answers, start=1):
             mark, colour = ("✓ right", RIGHT) if right else ("✗ wrong", WRONG)
-            _picture(axes[row, column], picture, f"{mark}  {similarity:.2f}", colour)
+            framed(axes[row, column], picture, f"{mark}  {similarity:.2f}", colour)
         for axis in axes[row, len(answers) + 1 :]:
             axis.set_axis_off()
     titled(figure, title)
@@ -134,10 +134,11 @@ def retrieval(
         f"{len(matches)} queries with their best matches, {right} of them right at rank 1. "
         f"By rank, with cosine similarity: {'; '.join(lines)}."
     )
-    return drawing(figure, title, f"{words}{_HIDDEN if hidden else ''}")
+    return drawing(figure, title, f"{words}{HIDDEN if hidden else ''}")
 
 
-def _picture(axis: Axes, picture: np.ndarray, text: str, colour: str) -> None:
+def framed(axis: Axes, picture: np.ndarray, text: str, colour: str) -> None:
+    """Draw a picture in a frame of a colour, with a text above it."""
     axis.imshow(picture)
     axis.set(xticks=[], yticks=[])
     axis.grid(False)
@@ -171,7 +172,7 @@ def similarity_maps(maps: _Maps, title: str) -> Drawing:
     _deletion(panel.subplots(), maps.curves)
     titled(figure, title)
     hidden = all(np.ptp(picture) == 0 for picture in maps.queries)
-    return drawing(figure, title, f"{_maps_in_words(maps)}{_HIDDEN if hidden else ''}")
+    return drawing(figure, title, f"{_maps_in_words(maps)}{HIDDEN if hidden else ''}")
 
 
 def _map_row(
@@ -180,7 +181,7 @@ def _map_row(
     """A query, its map and its match's, on one scale: pairs differ too much for a common one."""
     costs = float(np.max(pair.query_map))
     top = max(1e-9, costs, float(np.max(pair.match_map)))
-    _picture(row[0], query, "query", _FRAME)
+    framed(row[0], query, "query", _FRAME)
     _laid_over(row[1], query, pair.query_map, top, f"hiding costs up to {costs:.2f}")
     _laid_over(row[2], match, pair.match_map, top, label)
     for axis in row:
@@ -191,7 +192,7 @@ def _laid_over(axis: Axes, picture: np.ndarray, values: np.ndarray, top: float, 
     """The picture in grey below a map: clear where nothing is lost, dark where `top` is."""
     height, width = picture.shape[:2]
     grey = picture.mean(2, keepdims=True).astype(np.uint8)
-    _picture(axis, np.repeat(grey, 3, axis=2), text, _FRAME)
+    framed(axis, np.repeat(grey, 3, axis=2), text, _FRAME)
     area = (-0.5, width - 0.5, height - 0.5, -0.5)  # a cell of the map covers its pixels
     axis.imshow(values, cmap=_SHADES, vmin=0, vmax=top, interpolation="bicubic", extent=area)
 

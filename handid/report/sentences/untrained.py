@@ -44,8 +44,38 @@ def zero_shot(rows: pd.DataFrame, margins: pd.DataFrame, asked: pd.DataFrame, wh
         f"{start}: {first['method']} on {where}; guessing is right in {tables.chance(ours)}. "
         "Nothing was trained."
     )
-    parts = [answer, level(rows, where), floors(margins, f"{first['method']} minus each floor")]
+    parts = [
+        answer,
+        *best_backbone(shown),
+        level(rows, where),
+        floors(margins, f"{first['method']} minus each floor"),
+    ]
     return "\n\n".join([*parts, questions(asked)])
+
+
+def best_backbone(shown: pd.DataFrame) -> list[str]:
+    """Which of several backbones knows hands best, on each test set; nothing for a single one.
+
+    Args:
+        shown: a row per test set and backbone of one system, as rows.labelled gives them.
+    """
+    lines = []
+    for test, part in shown.groupby("test_set", sort=False):
+        ranked = part.sort_values("value", ascending=False, kind="stable")
+        if len(ranked) < 2:
+            continue
+        best, second = ranked.iloc[0], ranked.iloc[1]
+        apart = (
+            "their intervals do not overlap"
+            if best["low"] > second["high"]
+            else ("their intervals overlap, so these people do not settle the order")
+        )
+        lines.append(
+            f"**Of {len(ranked)} backbones {best['backbone']} knows hands best** ({test}): "
+            f"{best['value']:.1f} %{range_of(best)}, then {second['backbone']} with "
+            f"{second['value']:.1f} %{range_of(second)}; {apart}."
+        )
+    return lines
 
 
 def level(rows: pd.DataFrame, where: str) -> str:

@@ -1,5 +1,6 @@
 """Tidy rows -> the tables of a report. They arrange and name; nothing is measured here."""
 
+from handid.report.tables.decline import losses, orders
 from handid.report.tables.evidence import (
     by_place,
     decisions,
@@ -29,6 +30,9 @@ from handid.report.tables.scores import (
     where,
     wide,
 )
+from handid.report.tables.search import candidates
+from handid.report.tables.sizes import backbones, trained
+from handid.report.tables.survival import survival, survival_grids
 from handid.report.tables.words import (
     confusions,
     nearest_words,
@@ -37,7 +41,9 @@ from handid.report.tables.words import (
 )
 
 __all__ = [
+    "candidates",
     "PUBLISHED_COUNTS",
+    "backbones",
     "beside_counts",
     "beside_published",
     "by_place",
@@ -47,9 +53,11 @@ __all__ = [
     "decisions",
     "deletion",
     "draws",
+    "losses",
     "group_ratios",
     "mean_deletion",
     "nearest_words",
+    "orders",
     "of_controls",
     "parts_grid",
     "parts_of",
@@ -59,7 +67,10 @@ __all__ = [
     "scores_by_target",
     "setting",
     "setting_of",
+    "trained",
     "validation",
+    "survival",
+    "survival_grids",
     "validation_beside_test",
     "where",
     "wide",

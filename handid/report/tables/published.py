@@ -15,6 +15,7 @@ _COUNTERPART = {"mini-ViT": "ViT-B/16", "mini-RN": "RN50", "EfficientNet-Lite0":
 # Where two sources print the same system, the first that does is shown. A source's single draws
 # are left out beside its mean.
 _SOURCES = ("CLIP-HandID paper", "GPA-Net paper", "CLIP-FH dissertation")
+_ABOUT = ("gallery, published", "published for")
 # CLIP-HandID, section III-A (the same in GPA-Net and MBA-Net): the complete real sets.
 PUBLISHED_COUNTS = pd.DataFrame(
     [
@@ -37,20 +38,39 @@ def _of_system(papers: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
     ]
 
 
-def _published_mean(papers: pd.DataFrame, row: pd.Series) -> pd.Series | None:
-    """The published figure of a row's system, sets and metric; of several sources the first."""
-    same = _of_system(papers, row)
+def _theirs(papers: pd.DataFrame, head: pd.Series) -> pd.DataFrame:
+    """What one source printed of a row's system, and sets: a row per metric of ours, its index.
+
+    Of several sources the first in order, whole: no line mixes two protocols. Where a source prints
+    rank-1 and one definition of mAP, the other one follows, for one gallery photograph is right:
+    trapezoid = (standard + rank-1) / 2. It is marked in the column `derived`.
+
+    Args:
+        papers: published figures.
+        head: any row of ours.
+    """
+    same = _of_system(papers, head)
     same = same[
-        (same["train_set"] == row["train_set"])
-        & (same["metric"] == row["metric"].removesuffix("_trapezoid"))
+        (same["train_set"] == head["train_set"])
         & ~same["note"].astype(str).str.startswith("split ")
         & same["source"].isin(_SOURCES)
     ]
-    if row["metric"].startswith("mAP"):
-        definition = "trapezoid" if row["metric"].endswith("trapezoid") else "standard"
-        same = same[same["ap_definition"] == definition]
-    places = same["source"].map(_SOURCES.index).sort_values(kind="stable")
-    return same.loc[places.index[0]] if len(places) else None
+    first = min(same["source"], key=_SOURCES.index, default="")
+    trapezoid = same["ap_definition"] == "trapezoid"
+    same = same.assign(
+        metric=same["metric"].mask(trapezoid, same["metric"] + "_trapezoid"), derived=False
+    )
+    printed = same[same["source"] == first].drop_duplicates("metric").set_index("metric")
+    names = set(printed.index)
+    if "rank1" not in names or len(names & {"mAP", "mAP_trapezoid"}) != 1:
+        return printed
+    rank1 = printed.loc["rank1", "value"]
+    if "mAP" in names:
+        other, value = "mAP_trapezoid", (printed.loc["mAP", "value"] + rank1) / 2
+    else:
+        other, value = "mAP", 2 * printed.loc["mAP_trapezoid", "value"] - rank1
+    derived = printed.loc[["rank1"]].assign(value=value, derived=True).rename({"rank1": other})
+    return pd.concat([printed, derived])
 
 
 def beside_published(
@@ -58,7 +78,8 @@ def beside_published(
 ) -> pd.DataFrame:
     """Ours and the paper's, one row per system; empty where nothing was published.
 
-    A backbone or test set that is the same in every row is left out: `setting` says it.
+    A backbone or test set that is the same in every row is left out: `setting` says it. The numbers
+    of gallery photographs stand beside each other: the fewer, the easier.
 
     Args:
         rows: tidy rows.
@@ -66,20 +87,20 @@ def beside_published(
         papers: published figures; all of them if None.
     """
     papers, means = _known(papers), mean_over_seeds(rows)
-    theirs = [_published_mean(papers, row) for _, row in means.iterrows()]
-    printed = {m for m, row in zip(means["metric"], theirs, strict=True) if row is not None}
+    groups = [group for _, group in means.groupby(WHAT, sort=False)]
+    theirs = [_theirs(papers, group.iloc[0]) for group in groups]
+    printed = {metric for part in theirs for metric in part.index}
     shown = [m for m in METRIC_NAMES if m in set(means["metric"])]
     shown = [m for m in shown if m in MAIN or (further and m in printed)]
-    means["theirs"] = pd.Series(theirs, index=means.index, dtype=object)
-    groups = means.groupby(WHAT, sort=False)
-    table = pd.DataFrame([_line(group, shown) for _, group in groups])
+    pairs = zip(groups, theirs, strict=True)
+    table = pd.DataFrame([_line(group, part, shown) for group, part in pairs])
     same = [c for c in ("backbone", "test set") if table[c].nunique() == 1]
     same += ["train set"] if (table["train set"] == table["test set"]).all() else []
     return table.loc[:, (table != "").any()].drop(columns=same)
 
 
-def _line(system: pd.DataFrame, shown: list[str]) -> dict[str, str]:
-    """One row of `beside_published`, from a system's rows, one per metric."""
+def _line(system: pd.DataFrame, theirs: pd.DataFrame, shown: list[str]) -> dict[str, str]:
+    """One row of `beside_published`, from a system's rows, one per metric, and one source's."""
     head, by_metric = system.iloc[0], {row["metric"]: row for _, row in system.iterrows()}
     line = {
         "method": head["method"],
@@ -88,23 +109,31 @@ def _line(system: pd.DataFrame, shown: list[str]) -> dict[str, str]:
         "test set": label(head["test_set"], head["synthetic"]),
     }
     for metric in shown:
-        theirs = by_metric[metric]["theirs"]
         line[METRIC_NAMES[metric]] = with_interval(by_metric[metric])
-        value = "" if theirs is None else f"{theirs['value']:.2f}"
-        line[f"{METRIC_NAMES[metric]}, published"] = value
-    sources = [
-        f"{row['backbone']}, real {row['test_set']} ({row['source']})"
-        for row in system["theirs"]
-        if row is not None
-    ]
-    return line | {"published for": "; ".join(dict.fromkeys(sources))}
+        line[f"{METRIC_NAMES[metric]}, published"] = _printed(theirs, metric)
+    if theirs.empty:
+        return line | {"gallery": f"{head['n_gallery']:,}"} | dict.fromkeys(_ABOUT, "")
+    first = theirs.iloc[0]
+    where = f"{first['backbone']}, real {first['test_set']} ({first['source']})"
+    sizes = f"{head['n_gallery']:,}", f"{first['n_gallery']:,}"
+    return line | dict(zip(("gallery", *_ABOUT), (*sizes, where), strict=True))
+
+
+def _printed(theirs: pd.DataFrame, metric: str) -> str:
+    if metric not in theirs.index:
+        return ""
+    figure = theirs.loc[metric].to_dict()
+    return f"{figure['value']:.2f}{' (derived)' if figure['derived'] else ''}"
 
 
 def published_for(shown: pd.DataFrame, papers: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The published figures of labelled rows: columns label, value."""
-    papers = _known(papers)
-    pairs = [(row["label"], _published_mean(papers, row)) for _, row in shown.iterrows()]
-    marks = [{"label": name, "value": row["value"]} for name, row in pairs if row is not None]
+    """The published figures of labelled rows: columns label, value; none that is derived."""
+    papers, marks = _known(papers), []
+    for _, row in shown.iterrows():
+        theirs = _theirs(papers, row)
+        theirs = theirs[theirs["derived"].eq(False)]
+        if row["metric"] in theirs.index:
+            marks.append({"label": row["label"], "value": theirs.loc[row["metric"], "value"]})
     return pd.DataFrame(marks, columns=["label", "value"])
 
 

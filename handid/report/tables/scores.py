@@ -41,11 +41,26 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def setting(rows: pd.DataFrame) -> str:
-    """What is the same in every row of a table, in words: backbone, queries, people, gallery."""
+    """What is the same in every row of a table, in words: backbone, queries, people, gallery.
+
+    And which rows add the embedding of the mirror image at test, where the rows say so.
+    """
     means = mean_over_seeds(rows)
     same = {c: means[c].iloc[0] for c in ("backbone", *_COUNTS) if means[c].nunique() == 1}
     words = [str(same[c]) if c == "backbone" else f"{same[c]:,} {_COUNTS[c]}" for c in same]
+    words += _mirrors(rows)
     return re.sub(r"\b1 seeds", "1 seed", ", ".join(words))
+
+
+def _mirrors(rows: pd.DataFrame) -> list[str]:
+    """Who sees the mirror image too: a comparison of those who do and do not is of two things."""
+    if "mirror" not in rows or rows["mirror"].isna().any():
+        return []
+    added = rows["mirror"].astype(bool)
+    if added.all() or not added.any():
+        return [f"mirror images added at test: {'all' if added.all() else 'none'}"]
+    names = ", ".join(rows.loc[added, "method"].unique())
+    return [f"mirror images added at test by {names} alone"]
 
 
 def chance(rows: pd.DataFrame) -> str:
@@ -90,8 +105,8 @@ def validation_beside_test(experiments: Iterable, scores: Iterable[Score]) -> pd
     """The mAP of each training's kept epoch on held-out photographs, beside that of test people.
 
     Args:
-        experiments: with system, title, backbone, target, seed, recipe and history, as study has
-            them.
+        experiments: with system, title, backbone_label, target, seed, recipe and history, as study
+            has them.
         scores: of them on their own targets, among others.
     """
     rows = pd.concat([score.rows for score in scores])
@@ -103,12 +118,12 @@ def validation_beside_test(experiments: Iterable, scores: Iterable[Score]) -> pd
         best = experiment.recipe.select == "best"
         kept = validation.max() if best else validation.iloc[-1:].max()  # NaN: none held out
         target = str(experiment.target)
-        key = [experiment.system.key, experiment.backbone, target, target, experiment.seed]
+        key = [experiment.system.key, experiment.backbone_label, target, target, experiment.seed]
         test = tests[(tests[keys] == key).all(axis=1)].iloc[0]
         lines.append(
             {
                 "method": experiment.title,
-                "backbone": experiment.backbone,
+                "backbone": experiment.backbone_label,
                 "train set": target,
                 "seed": experiment.seed,
                 "validation, held-out photographs": "none" if isnan(kept) else f"{100 * kept:.1f}",

@@ -59,11 +59,14 @@ def confusions(answers: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
 def nearest_words(texts: Iterable) -> pd.DataFrame:
     """The vocabulary's nearest words, one row per identity, which is numbered, not named.
 
+    The numbers follow the words, not the names: in another study they are other people's.
+
     Args:
         texts: each with `nearest`: method, identity, word (its place) and nearest.
     """
     table = pd.concat([text.nearest for text in texts], ignore_index=True)
-    numbers = pd.factorize(table["identity"], sort=True)[0] + 1
+    words = table.sort_values(["nearest", "identity"])["identity"].unique()
+    numbers = [list(words).index(identity) + 1 for identity in table["identity"]]
     table["identity"] = [f"person {number}" for number in numbers]
     table["word"] = "word " + table["word"].astype(str)
     wide = table.pivot(index=["method", "identity"], columns="word", values="nearest")

@@ -78,6 +78,28 @@ def grid():
 
 
 @pytest.fixture
+def heat():
+    """Two systems on two images in one task, one of them not measured on one."""
+    table = pd.DataFrame([[50.0, np.nan], [3.0, 1.0]], index=["A", "B"], columns=["whole", "hole"])
+    return {"papers": table}, {"papers": table > 20}
+
+
+@pytest.fixture
+def decline():
+    """A system under one severity of blur, query only and both."""
+    rows = [
+        ("query only", 0.0, 60.0),
+        ("query only", 2.0, 40.0),
+        ("query and gallery", 0.0, 60.0),
+        ("query and gallery", 2.0, 50.0),
+    ]
+    table = pd.DataFrame(rows, columns=["degraded", "amount", "value"])
+    about = {"label": "CLIP-FT", "kind": "blur", "unit": "pixels"}
+    figures = {"low": table["value"] - 5, "high": table["value"] + 5, "severity": table["amount"]}
+    return table.assign(**about, **figures)
+
+
+@pytest.fixture
 def curves(row, tidy):
     """curves({method: [G] fractions}, **other): a list of Scores."""
 
@@ -181,6 +203,8 @@ def cases(request, picture, curves):
         "questions": (figures.questions, given("questions")),
         "confusion": (figures.confusion, given("confusion")),
         "similarities": (figures.similarities, np.eye(5)),
+        "heat_maps": (figures.heat_maps, *given("heat")),
+        "decline": (figures.decline, given("decline"), [picture(9), picture(3)]),
         "grids": (figures.grids, {"ours": given("grid"), "published": given("grid") + 40}),
         "cmc": (figures.cmc, curves(two)),
         "training": (figures.training, {"CLIP-FT": history, "CLIP-HandID": history}),

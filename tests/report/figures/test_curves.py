@@ -103,3 +103,12 @@ def test_as_many_losses_as_there_are_can_be_drawn(title):
     losses = pd.DataFrame({f"part {n}": [1.0, 0.5] for n in range(12)}).assign(stage="train")
     (axis,) = figures.loss_parts(losses, title).figure.axes
     assert len(axis.lines) == 12
+
+
+def test_a_decline_shows_each_severity_on_both_sides(decline, picture, read, title):
+    drawing = figures.decline(decline, [picture(9), picture(3)], title)
+    first, _, query, both = drawing.figure.axes
+    assert first.get_title() == "as it is"
+    assert read.line(query, 1) == [[0, 2], [60, 40]] and read.line(both, 1) == [[0, 2], [60, 50]]
+    assert [label.get_text() for label in query.get_xticklabels()] == ["as it is", "2"]
+    assert "CLIP-FT, query only: as it is 60 %, 2 40 %" in drawing.words

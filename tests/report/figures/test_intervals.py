@@ -35,7 +35,8 @@ def test_published_scores_are_diamonds_in_the_row_of_their_label(row, tidy, read
     ours, papers = drawing.figure.axes[0].lines
     assert read.line(drawing.figure.axes[0], 1) == [[94.03], [-1]]
     assert (ours.get_marker(), papers.get_marker()) == ("o", "D")
-    assert {"published", "ours, 95 % interval"} <= set(read.texts(drawing.figure))
+    texts = set(read.texts(drawing.figure))
+    assert {"published, on its own gallery", "ours, 95 % interval"} <= texts
     assert "CLIP-FT 90.0 [86.0, 92.0] %, published 94.0 %." in drawing.words
     nothing = figures.scores(rows[:1], title, published=True)
     assert "published" not in nothing.words + " ".join(read.texts(nothing.figure))

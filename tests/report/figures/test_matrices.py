@@ -37,3 +37,11 @@ def test_similarities_are_described_without_the_diagonal(title):
     words = figures.similarities(matrix, title).words
     assert "The texts of 3 identities have a cosine of 0.500 with each other on average" in words
     assert "0.200 at least and 0.900 at most" in words
+
+
+def test_heat_maps_show_every_figure_and_mark_some(heat, read, title):
+    drawing = figures.heat_maps(*heat, title)
+    (axis,) = drawing.figure.axes
+    printed = {text.get_text(): text.get_fontweight() for text in axis.texts}
+    assert printed == {"50": "bold", "–": "normal", "3": "normal", "1": "normal"}
+    assert "papers: A whole 50 %; B whole 3 %, hole 1 %." in drawing.words

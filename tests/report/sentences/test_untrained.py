@@ -94,3 +94,16 @@ def test_the_answer_for_two_backbones_begins_with_both_figures(row, tidy, above,
     rows = tidy(row("CLIP-ZS", value=60), row("CLIP-ZS", value=70, backbone="RN50"))
     text = sentences.zero_shot(rows, above(("Raw pixels", 50, 45, 55)), asked(), WHERE)
     assert text.startswith("**60.0 to 70.0 % of queries find their hand at rank 1**")
+
+
+@pytest.mark.parametrize(
+    ("second", "end"),
+    [((40, 35, 45), "their intervals do not overlap."), ((55, 50, 60), "do not settle the order.")],
+)
+def test_the_best_of_several_backbones_is_named_with_how_sure_that_is(second, end):
+    columns = ["test_set", "backbone", "value", "low", "high"]
+    shown = pd.DataFrame([[D_R, "small", *second], [D_R, "large", 60, 52, 68]], columns=columns)
+    (line,) = sentences.best_backbone(shown)
+    assert line.startswith(f"**Of 2 backbones large knows hands best** ({D_R}): 60.0 %")
+    assert f"then small with {second[0]}.0 %" in line and line.endswith(end)
+    assert sentences.best_backbone(shown.head(1)) == []

@@ -41,6 +41,16 @@ def test_the_setting_says_what_the_wide_table_leaves_out(row, tidy):
     assert "ViT-B/16" not in tables.setting(tidy(row(), row(backbone="RN50")))
 
 
+def test_the_setting_says_which_rows_see_the_mirror_image_too(row, tidy):
+    rows = tidy(row(), row("CLIP-ZS"), row("GPA-Net"))
+    said = [tables.setting(rows.assign(mirror=m)) for m in (True, False, [True, True, False])]
+    assert [text.rpartition(", mirror images added at test")[2] for text in said[:2]] == [
+        ": all",
+        ": none",
+    ]
+    assert said[2].endswith(" by CLIP-FT, CLIP-ZS alone")
+
+
 def test_the_wide_table_shows_the_mean_over_seeds_and_their_number(row, tidy):
     table = tables.wide(tidy(row(value=90), row(value=93, seed=1), row("CLIP-ZS", value=60)))
     low, high, _ = with_seeds([90, 93], 87.5, 93.5)
@@ -117,7 +127,7 @@ def test_the_kept_epochs_validation_stands_beside_the_test(row, tidy, select, va
     experiment = SimpleNamespace(
         system=System("clip_ft"),
         title="CLIP-FT",
-        backbone="ViT-B/16",
+        backbone_label="ViT-B/16",
         target=D_R,
         seed=0,
         recipe=SimpleNamespace(select=select),

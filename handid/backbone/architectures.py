@@ -1,0 +1,103 @@
+"""Which CLIPs there are: the papers', this package's minis, and every model of open_clip.
+
+Their configurations, activations and colours. It builds no network.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+import open_clip
+import timm
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+
+from handid.backbone import mini, names
+from handid.backbone.encoder import Colours
+
+_OPENAI_COLOURS = cast(Colours, (tuple(OPENAI_DATASET_MEAN), tuple(OPENAI_DATASET_STD)))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What identifies a CLIP.
+
+    Attributes:
+        family: the one the recipes name.
+        config: as open_clip takes it.
+        model: open_clip's name of it; "" for the minis.
+        colours: mean and standard deviation that the weights were trained with.
+        openais: whether it is OpenAI's, whose weights know QuickGELU.
+    """
+
+    family: str  # "vit" or "resnet"
+    config: dict[str, Any]
+    model: str = ""
+    colours: Colours = _OPENAI_COLOURS
+    openais: bool = False
+    code: str = "clip.Backbone"
+    has_text: bool = True
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input, pixels."""
+        size = self.config["vision_cfg"]["image_size"]
+        sides = {size} if isinstance(size, int) else set(size)
+        if len(sides) > 1:
+            raise ValueError(f"{self.model} takes images of {size} pixels: only squares fit here.")
+        return sides.pop()
+
+
+def _open_clip_config(name: str, quick_gelu: bool) -> dict[str, Any]:
+    config = open_clip.get_model_config(name)
+    if config is None:
+        raise ValueError(f"This version of open_clip has no {name}: install the one required.")
+    return {**config, "quick_gelu": quick_gelu}
+
+
+# What the papers and this package name. OpenAI's weights were trained with QuickGELU.
+ARCHITECTURES = {
+    "ViT-B/16": Architecture("vit", _open_clip_config("ViT-B-16", True), "ViT-B-16", openais=True),
+    "RN50": Architecture("resnet", _open_clip_config("RN50", True), "RN50", openais=True),
+    "mini-ViT": Architecture("vit", mini.VIT),
+    "mini-RN": Architecture("resnet", mini.RESNET),
+}
+
+
+@cache
+def known(name: str) -> Architecture | None:
+    """The CLIP of a name, with the activation and the colours of the weights that it names.
+
+    A published tag knows whether it was trained with QuickGELU; for any other weights the
+    architecture's configuration says it ("ViT-B-16", "ViT-B-16-quickgelu").
+
+    Args:
+        name: see names.py; weights that are no tag do not matter.
+
+    Returns:
+        None for what is no CLIP.
+    """
+    head, weights = names.split(name)
+    tag = open_clip.get_pretrained_cfg(names.OPENAI.get(head, head), weights) if weights else {}
+    if head in ARCHITECTURES and not tag:
+        return ARCHITECTURES[head]
+    model = names.OPENAI.get(head, head.removesuffix("-gelu"))
+    if head.startswith(names.TIMM) or model not in open_clip.list_models():
+        return None
+    config = open_clip.get_model_config(model) or {}
+    quick = bool(config.get("quick_gelu")) or bool(tag.get("quick_gelu"))
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    looked_at = tag or (open_clip.get_pretrained_cfg(model, tags[0]) if tags else {})
+    colours = tuple(
+        tuple(looked_at.get(key) or default)
+        for key, default in zip(("mean", "std"), _OPENAI_COLOURS, strict=True)
+    )
+    config = _open_clip_config(model, quick)
+    return Architecture(_family(config["vision_cfg"]), config, model, cast(Colours, colours))
+
+
+def _family(vision: dict[str, Any]) -> str:
+    """Transformers take the recipes' values for "vit", convolutional towers those for "resnet"."""
+    if "timm_model_name" in vision:
+        settings = timm.get_pretrained_cfg(vision["timm_model_name"])
+        return "resnet" if settings is not None and settings.pool_size else "vit"
+    return "resnet" if isinstance(vision["layers"], list | tuple) else "vit"

@@ -1,0 +1,113 @@
+"""The verbs about trained experiments: evidence, closer looks, searches, models to hand on."""
+
+from collections.abc import Iterable, Sequence
+
+from handid import method, saliency
+from handid.evidence.record import Record
+from handid.report.rows import Score
+from handid.report.worth import Worth
+from handid.study import look, model, network, search, settings, texts, worth
+from handid.study.experiment import Experiment
+from handid.study.photographs import Photographs
+from handid.study.search import Answer, Asked, Found
+from handid.train import Engine
+
+
+class Looks:
+    """What a study asks of an experiment beside its score; Study has these verbs too.
+
+    Attributes:
+        settings: of the study.
+        photographs: of the study.
+        engine: device and precision.
+    """
+
+    settings: settings.Settings
+    photographs: Photographs
+    engine: Engine
+
+    # --- what a match is worth ----------------------------------------------------------------
+
+    def worth(
+        self, experiments: Sequence[Experiment], tasks: Iterable[str], set_to: float
+    ) -> list[Worth]:
+        """What a match is worth with each experiment, by task that its target can show.
+
+        Args:
+            experiments: each is tested on its own target; seeds of one are put together.
+            tasks: keys of tasks.TASKS; a warning says which a target cannot show.
+            set_to: false match rate and FPIR to which development people set the thresholds.
+        """
+        return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
+
+    def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
+        """The calibration kept with an experiment, made first if need be, see worth.calibration."""
+        return worth.calibration(experiment, task, self.photographs, self.engine)
+
+    # --- a closer look ------------------------------------------------------------------------
+
+    def load(self, experiment: Experiment) -> method.Method:
+        """The experiment's method with its weights, on the study's device."""
+        return network.load(experiment, self.engine.device)
+
+    def matches(
+        self, experiment: Experiment, *, queries: int = 6, top: int = 5, show: bool = True
+    ) -> look.Matches:
+        """Some queries with their best matches, see look.matches."""
+        how = {"queries": queries, "top": top, "show": show}
+        return look.matches(experiment, self.photographs, self.engine, **how)
+
+    def similarity_maps(
+        self, experiment: Experiment, *, queries: int = 4, orders: int = 19, show: bool = True
+    ) -> saliency.Maps:
+        """Where similarities come from, see look.similarity_maps."""
+        how = {"queries": queries, "orders": orders, "show": show}
+        return look.similarity_maps(experiment, self.photographs, self.engine, **how)
+
+    def texts(self, experiment: Experiment, shown: int = 4, top: int = 3) -> texts.Texts:
+        """What a text branch learned of its training people, see texts.texts_of."""
+        return texts.texts_of(experiment, self.photographs, self.engine, shown=shown, top=top)
+
+    # --- own photographs, and models that are handed on ---------------------------------------
+
+    def search(
+        self,
+        experiment: Experiment,
+        enrolled: str = "enrolled",
+        questions: str = "questions",
+        *,
+        top: int = 5,
+        show: bool = True,
+    ) -> Found:
+        """Whose hands photographs show, see search.find; writes search/candidates.csv.
+
+        Args:
+            experiment: whose embeddings are compared.
+            enrolled: name of the data set of known people.
+            questions: name of the data set, or plain folder, to ask about; where the study has
+                neither, test people of the experiment's target are enrolled and asked about.
+            top: candidates per question.
+            show: False numbers people and questions; the file keeps the names.
+        """
+        how = {"sets": (enrolled, questions), "top": top}
+        found = search.find(experiment, self.photographs, self.engine, **how)
+        search.write(found, self.settings.work)
+        return found if show else search.without_names(found)
+
+    def candidates(
+        self, found: Found, count: int, *, show: bool = True
+    ) -> tuple[list[Asked], list[list[Answer]]]:
+        """Pictures of the first questions and of their candidates, see search.pictures."""
+        return search.pictures(found, self.photographs, count, show)
+
+    def export(self, experiment: Experiment, folder: str, score: Score) -> str:
+        """Write a model that can be handed on into a new folder ("" for none); say it in words.
+
+        Args:
+            experiment: the model.
+            folder: to be made; a relative path counts from the notebook's folder.
+            score: its figures on its own target, for the card.
+        """
+        if not folder:
+            return "No folder is named for the model: it is not handed on."
+        return model.export(experiment, settings.located(folder), score)

@@ -1,0 +1,293 @@
+"""Enrolled people and questions, from anybody's folders or from a target's own test people."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from handid import data, disk, protocol, search, tasks
+from handid.data import table as tables
+from handid.evidence import record
+from handid.evidence.record import Record
+from handid.image import cache
+from handid.study import model, network, worth
+from handid.study.experiment import Experiment
+from handid.study.photographs import Photographs
+from handid.train import Engine
+
+NOBODY = "nobody"
+Asked = tuple[np.ndarray, str]  # picture, name
+Answer = tuple[np.ndarray, str, float, bool]  # picture, name, similarity, whether it is named
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        candidates: a row per question and candidate: search.COLUMNS, log10_lr (NaN without a
+            calibration), lr ("at least 30", "0.2"), named (whether its similarity reaches the
+            threshold), lone (whether the question is far from everything enrolled).
+        questions: [Q] what each question is called.
+        truth: [Q] who it is, NOBODY for somebody who is not enrolled; empty where unknown.
+        asked: [Q] path of each question.
+        shown: [rows] path of each candidate's most similar photograph.
+        n_people: enrolled people.
+        title: names data and model, and says if the hands are synthetic.
+        record: thresholds, calibration and error rates; None where there are none.
+    """
+
+    candidates: pd.DataFrame
+    questions: Sequence[str]
+    truth: Sequence[str]
+    asked: Sequence[str]
+    shown: Sequence[str]
+    n_people: int
+    title: str
+    record: Record | None
+
+
+def find(
+    experiment: Experiment,
+    photographs: Photographs,
+    engine: Engine,
+    *,
+    sets: tuple[str, str],
+    top: int,
+) -> Found:
+    """For each question the enrolled people who are most like it.
+
+    Args:
+        experiment: whose embeddings are compared.
+        photographs: of the study.
+        engine: device and precision.
+        sets: names of the data sets of enrolled people and of questions. Where the study has
+            neither, it is a target's own test people: one photograph of each is a question, half
+            of them are enrolled.
+        top: candidates per question.
+
+    Raises:
+        ValueError: one sentence, for sets that are not given, fewer than two people, or the same
+            photograph of two people.
+    """
+    given = [bool(name in photographs.sets and photographs.sets[name].source) for name in sets]
+    enrolled, questions = _given(sets, photographs) if any(given) else _own(experiment, photographs)
+    place = "own photographs" if any(given) else photographs.label(experiment.target)
+    pictures = [_pictures(experiment, rows, photographs) for rows in (enrolled, questions)]
+    _refuse_twins(enrolled, pictures[0])
+    _tell_of_copies(questions, *pictures)
+    embed = network.Embedder(experiment, photographs, engine)
+    known, asked = (
+        search.Embedded(embed(rows), names, embed.model)
+        for rows, names in (
+            (enrolled, enrolled["identity"].tolist()),
+            (questions, questions["name"].tolist()),
+        )
+    )
+    found = search.candidates(asked, known, top)
+    known_rates = _record(experiment, photographs, engine)
+    found["lone"] = search.loners(asked, known)[found["question"]]
+    return Found(
+        _judged(found, known_rates),
+        list(questions["name"]),
+        list(questions["truth"]),
+        list(questions["path"]),
+        list(enrolled["path"].iloc[found["photograph"]]),
+        int(enrolled["identity"].nunique()),
+        f"{place}: search by {experiment.title}, {experiment.backbone_label}",
+        known_rates,
+    )
+
+
+def write(found: Found, work: str | Path) -> Path:
+    """Write the candidates as search/candidates.csv of the products' folder; return the file."""
+    file = Path(work) / "search" / "candidates.csv"
+    names = [found.questions[number] for number in found.candidates["question"].tolist()]
+    table = found.candidates.drop(columns="photograph").assign(question=names)
+    with disk.whole(file) as part:
+        table.to_csv(part, index=False, float_format="%.6g")
+    return file
+
+
+def pictures(
+    found: Found, photographs: Photographs, count: int, show: bool
+) -> tuple[list[Asked], list[list[Answer]]]:
+    """The first questions with their candidates, as figures.candidates draws them.
+
+    Args:
+        found: of `find`.
+        photographs: of the study.
+        count: questions.
+        show: False puts a grey square in the place of every photograph.
+
+    Raises:
+        ValueError: if count is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"sheet={count} shows nothing: use 1 or more.")
+    rows = found.candidates[found.candidates["question"] < count]
+    asked = photographs.pictures(found.asked[:count], show)
+    shown = photographs.pictures(found.shown[: len(rows)], show)
+    answers: list[list[Answer]] = [[] for _ in asked]
+    for picture, row in zip(shown, rows.to_dict("records"), strict=True):
+        answers[row["question"]].append(
+            (picture, row["candidate"], row["similarity"], row["named"])
+        )
+    return list(zip(asked, found.questions, strict=False)), answers
+
+
+def without_names(found: Found) -> Found:
+    """The same with numbers in the place of names."""
+    people = {name: f"person {number}" for number, name in enumerate(_seen(found), start=1)}
+    numbers = range(1, len(found.questions) + 1)
+    return replace(
+        found,
+        candidates=found.candidates.assign(candidate=found.candidates["candidate"].map(people)),
+        questions=[f"question {number}" for number in numbers],
+        truth=[people.get(name, name) for name in found.truth],
+    )
+
+
+def _seen(found: Found) -> Iterable[str]:
+    """Names among candidates and truths, each once, in order of appearance."""
+    known = {*found.candidates["candidate"]}
+    known |= {name for name in found.truth if name not in ("", NOBODY)}
+    return protocol.in_order(pd.Series(sorted(known)))
+
+
+def _record(experiment: Experiment, photographs: Photographs, engine: Engine) -> Record | None:
+    """Thresholds and calibration: an exported model brings its own, if it has one."""
+    if not model.is_exported(experiment):
+        return worth.calibration(experiment, tasks.PAPERS, photographs, engine)
+    try:
+        return record.read(experiment.folder, tasks.PAPERS)
+    except ValueError:
+        return None
+
+
+def _judged(found: pd.DataFrame, record: Record | None) -> pd.DataFrame:
+    """Candidates with their likelihood ratio and whether the threshold names them."""
+    calibration = record.calibration if record else None
+    if calibration is None:
+        ratios = np.full(len(found), np.nan)
+        words = ["–"] * len(found)
+    else:
+        ratios = calibration.log10_lr(found["similarity"])
+        ends = (calibration.low, calibration.high)
+        words = [_in_words(ratio, *ends) for ratio in ratios]
+    threshold = record.search_threshold if record else float("nan")
+    named = found["similarity"] >= threshold
+    return found.assign(log10_lr=ratios, lr=words, named=named)
+
+
+def _in_words(ratio: float, low: float, high: float) -> str:
+    """A likelihood ratio with two digits; at a bound, what the data support."""
+    text = f"{float(f'{10**ratio:.2g}'):g}"
+    return f"at most {text}" if ratio <= low else f"at least {text}" if ratio >= high else text
+
+
+# --- photographs ------------------------------------------------------------------------------
+
+
+def _own(experiment: Experiment, photographs: Photographs) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A target's test people: the last photograph of each asks, half of the people are enrolled."""
+    tests = photographs.halves(experiment.target)[1]
+    tests = tests.assign(identity=tests["subject"].astype(str))  # of one view
+    last = tests.groupby("identity", sort=False).tail(1)
+    people = protocol.in_order(tests["subject"])
+    n_enrolled = max(2, (len(people) + 1) // 2)  # one person is no choice
+    chosen = np.random.default_rng(0).permutation(len(people))[:n_enrolled]
+    enrolled = {people[number] for number in chosen}
+    rest = tests.drop(last.index)
+    known = rest[rest["subject"].isin(enrolled)]
+    truth = last["identity"].where(last["identity"].isin(known["identity"]), NOBODY)
+    names = [f"question {number}" for number in range(1, len(last) + 1)]
+    return known, last.assign(name=names, truth=truth)
+
+
+def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Enrolled people's table and the questions' paths of two data sets."""
+    roots = []
+    for name, what in zip(sets, ("enrolled people", "questions"), strict=True):
+        source = photographs.sets[name].source if name in photographs.sets else ""
+        if not source:
+            raise ValueError(
+                f"There is no folder of {what}: give it with --data {name}=PATH; a search needs "
+                "both folders."
+            )
+        roots.append(Path(source))
+    missing = photographs.settings.missing
+    enrolled = data.read(roots[0], accessories=True, missing=missing)
+    if enrolled["view"].nunique() == 1:
+        enrolled = enrolled.assign(identity=enrolled["subject"].astype(str))
+    paths = _questions(roots[1], missing)
+    names = [str(path.relative_to(roots[1])) for path in paths]
+    questions = pd.DataFrame({"path": list(map(str, paths)), "name": names, "truth": ""})
+    return _readable(enrolled, photographs), _readable(questions, photographs)
+
+
+def _questions(root: Path, missing: str) -> list[Path]:
+    """The images of a folder and of the folders in it; those of its list where it has one."""
+    if (root / "hands.csv").is_file():
+        return [Path(path) for path in data.read(root, accessories=True, missing=missing)["path"]]
+    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
+    found = [
+        path
+        for folder in folders
+        if not any(part.startswith(".") for part in folder.relative_to(root).parts)
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in tables.EXTENSIONS and not path.name.startswith(".")
+    ]
+    if not found:
+        raise ValueError(f"{root} holds no photograph to ask about: put JPEG or PNG files there.")
+    return found
+
+
+def _readable(rows: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
+    """The rows whose files decode.
+
+    Raises:
+        ValueError: one sentence, for files that do not, unless they are to be skipped.
+    """
+    bad = photographs.unreadable(rows["path"])
+    if not bad:
+        return rows
+    sentence = cache.describe(bad, len(rows))
+    if photographs.settings.missing == "error" or len(bad) == len(rows):
+        raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
+    warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=5)
+    return rows[~rows["path"].isin(bad)].reset_index(drop=True)
+
+
+def _pictures(experiment: Experiment, rows: pd.DataFrame, photographs: Photographs) -> list[bytes]:
+    """What stands for each photograph's pixels as the network sees them."""
+    return [picture.tobytes() for picture in network.images(experiment, rows, photographs)]
+
+
+def _refuse_twins(enrolled: pd.DataFrame, pictures: list[bytes]) -> None:
+    """Refuse one photograph under two names: whichever is asked, the answer would be both."""
+    first: dict[bytes, int] = {}
+    for place, picture in enumerate(pictures):
+        twin = first.setdefault(picture, place)
+        one, other = enrolled.iloc[twin], enrolled.iloc[place]
+        if one["identity"] != other["identity"]:
+            raise ValueError(
+                f"{Path(one['path']).name} and {Path(other['path']).name} are the same photograph "
+                "under the names of two enrolled people: remove one of them."
+            )
+
+
+def _tell_of_copies(questions: pd.DataFrame, enrolled: list[bytes], asked: list[bytes]) -> None:
+    known = set(enrolled)
+    copies = [
+        name for name, picture in zip(questions["name"], asked, strict=True) if picture in known
+    ]
+    if copies:
+        warnings.warn(
+            f"{len(copies)} of {len(asked)} questions are photographs that are enrolled "
+            f"themselves, the first is {copies[0]}: that they are found says nothing.",
+            stacklevel=4,
+        )

@@ -1,0 +1,93 @@
+"""A model that is handed on: the same embeddings from its folder alone, and no changed file."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from handid.study import model, network
+
+TARGET = "11k dorsal right"
+
+
+@pytest.fixture(scope="module")
+def handed(lab, tuned, tuned_score, tmp_path_factory):
+    """The folder of an exported model; nobody changes it."""
+    folder = tmp_path_factory.mktemp("handed") / "model"
+    said = lab.export(tuned, str(folder), tuned_score)
+    assert "model" in said and str(folder) not in said
+    return folder
+
+
+@pytest.fixture
+def copied(handed, tmp_path):
+    return shutil.copytree(handed, tmp_path / "copy")
+
+
+def test_a_round_trip_embeds_the_same_bits(lab, tuned, copied):
+    rows = lab.table("11k").head(6)
+    experiment = model.opened(copied)
+    ours = network.images(tuned, rows, lab.photographs)
+    embedded = [
+        network.embed_images(one, lab.load(one), ours, lab.engine) for one in (tuned, experiment)
+    ]
+    np.testing.assert_array_equal(*embedded)
+    assert experiment.recipe == tuned.recipe and experiment.title == tuned.title
+
+
+def test_a_model_is_used_by_its_path_in_the_place_of_a_recipe(lab, copied, tuned_score):
+    (experiment,) = lab.experiments(str(copied))
+    lab.expect(str(copied))
+    score = lab.score(experiment)
+    assert score.rows["value"].tolist() == tuned_score.rows["value"].tolist()
+    assert {*score.rows["system"]} == {"clip_ft_mini"}
+
+
+def test_an_untrained_model_brings_its_weights_too(lab, zero_shot, zero_shot_score, tmp_path):
+    lab.export(zero_shot, str(tmp_path / "model"), zero_shot_score)
+    rows = lab.table("11k").head(3)
+    embedded = [
+        network.embed_rows(one, rows, lab.photographs, lab.engine)
+        for one in (zero_shot, model.opened(tmp_path / "model"))
+    ]
+    np.testing.assert_array_equal(*embedded)
+
+
+def test_an_exported_model_brings_its_calibration_or_says_that_it_has_none(lab, copied, tuned):
+    (experiment,) = lab.experiments(str(copied))
+    found = lab.search(experiment)
+    assert found.record is None and not found.candidates["named"].any()
+
+
+def test_the_card_says_what_it_is_in_the_hubs_format(handed, tuned_score):
+    text = (handed / "README.md").read_text(encoding="utf-8")
+    head = yaml.safe_load(text.split("---")[1])
+    assert head["library_name"] == "handid" and head["license"] == "mit"
+    rank1 = tuned_score.rows.set_index("metric").loc["rank1"]
+    assert f"| rank-1 | {rank1.value:.1f} | {rank1.low:.1f} | {rank1.high:.1f} |" in text
+    assert "(synthetic hands)" in text and str(handed) not in text
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "experiment.json", "README.md"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
+def test_a_folder_that_does_not_fit_its_list_is_refused(copied, file, damage):
+    content = (copied / file).read_bytes()
+    if damage == "gone":
+        (copied / file).unlink()
+    else:
+        broken = content[:-9] if damage == "cut" else content[:-1] + b"#"
+        (copied / file).write_bytes(broken)
+    with pytest.raises(ValueError, match=f"is no whole model: {file} is missing or was changed"):
+        model.opened(copied)
+
+
+def test_a_folder_that_is_not_empty_is_not_overwritten(lab, tuned, tuned_score, copied):
+    with pytest.raises(ValueError, match="exists already: name a new folder"):
+        lab.export(tuned, str(copied), tuned_score)
+    assert "No folder is named" in lab.export(tuned, "", tuned_score)
+
+
+def test_a_folder_without_a_model_is_refused(lab, tmp_path):
+    with pytest.raises(ValueError, match="no whole model: products.json is missing"):
+        lab.experiments(str(tmp_path))

@@ -1,0 +1,92 @@
+"""search.py: candidates against a plain loop, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from handid import search
+from handid.search import Embedded
+
+
+@pytest.fixture
+def world(rng):
+    """30 photographs of 7 people, in mixed order, and 11 questions."""
+    names = rng.permutation([f"p{number % 7}" for number in range(30)]).tolist()
+    enrolled = Embedded(rng.normal(size=(30, 8)), names, "model")
+    questions = Embedded(rng.normal(size=(11, 8)), [f"q{n}" for n in range(11)], "model")
+    return questions, enrolled
+
+
+def cosine(a, b):
+    return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+
+def test_candidates_are_those_of_a_plain_loop(world):
+    questions, enrolled = world
+    found = search.candidates(questions, enrolled, top=3)
+    for number, vector in enumerate(questions.vectors):
+        of_person = {}
+        for place, name in enumerate(enrolled.names):
+            of_person.setdefault(name, []).append((cosine(vector, enrolled.vectors[place]), place))
+        means = {name: np.mean([s for s, _ in each]) for name, each in of_person.items()}
+        best = sorted(means, key=means.get, reverse=True)[:3]
+        rows = found[found["question"] == number]
+        assert rows["rank"].tolist() == [1, 2, 3]
+        assert rows["candidate"].tolist() == best
+        np.testing.assert_allclose(rows["similarity"], [means[name] for name in best], rtol=1e-12)
+        assert rows["photograph"].tolist() == [max(of_person[name])[1] for name in best]
+
+
+def test_blocks_and_the_order_of_enrolment_change_nothing(world, monkeypatch, rng):
+    questions, enrolled = world
+    whole = search.candidates(questions, enrolled)
+    monkeypatch.setattr(search, "BLOCK", 61)
+    order = rng.permutation(30)
+    mixed = Embedded(enrolled.vectors[order], [enrolled.names[i] for i in order], "model")
+    again = search.candidates(questions, mixed)
+    assert again["candidate"].tolist() == whole["candidate"].tolist()
+    np.testing.assert_allclose(again["similarity"], whole["similarity"], rtol=1e-12)
+    assert order[again["photograph"]].tolist() == whole["photograph"].tolist()
+
+
+def test_more_candidates_than_people_are_all_people(world):
+    found = search.candidates(*world, top=50)
+    assert (found.groupby("question").size() == 7).all()
+
+
+def test_a_question_unlike_everything_is_alone(world):
+    _, enrolled = world
+    hands = Embedded(np.abs(enrolled.vectors), enrolled.names, "model")
+    asked = np.stack([np.abs(enrolled.vectors[3]), -np.ones(8)])
+    alone = search.loners(Embedded(asked, ["a hand", "a cat"], "model"), hands)
+    assert alone.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "another"}, "two models"),
+        ({"vectors": np.zeros((0, 8)), "names": []}, "no question"),
+    ],
+)
+def test_questions_that_cannot_be_asked_are_refused(world, change, message):
+    questions, enrolled = world
+    given = vars(questions) | change
+    with pytest.raises(ValueError, match=message):
+        search.candidates(Embedded(**given), enrolled)
+
+
+def test_one_person_and_no_candidates_are_refused(world):
+    questions, enrolled = world
+    with pytest.raises(ValueError, match="1 enrolled person: a search needs two"):
+        search.candidates(questions, Embedded(enrolled.vectors, ["me"] * 30, "model"))
+    with pytest.raises(ValueError, match="top=0"):
+        search.candidates(questions, enrolled, top=0)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [(np.zeros((2, 3)), "1 names for"), (np.full((1, 3), np.nan), "NaN or infinite")],
+)
+def test_vectors_that_do_not_fit_are_refused(vectors, message):
+    with pytest.raises(ValueError, match=message):
+        Embedded(vectors, ["a"], "model")
