@@ -152,7 +152,9 @@ def entropy(ratios: Ratios | None) -> pd.DataFrame:
         "pav": likelihood_ratio.pav(*ratios),
         "neutral": (np.zeros(1), np.zeros(1)),
     }
-    bits = {name: likelihood_ratio.ece(*parts, PRIORS) for name, parts in kinds.items()}
+    bits = {
+        name: likelihood_ratio.ece(same, other, PRIORS) for name, (same, other) in kinds.items()
+    }
     return pd.DataFrame({"prior": PRIORS, **bits})
 
 
@@ -161,7 +163,8 @@ def pav(among: Comparisons, calibration: Calibration | None) -> pd.DataFrame:
     if calibration is None:
         return pd.DataFrame()
     kept = [part[np.isfinite(part)] for part in (among.mated, among.nonmated)]
-    best = np.concatenate(likelihood_ratio.pav(kept[0], kept[1]))
+    same, other = likelihood_ratio.pav(kept[0], kept[1])
+    best = np.concatenate([same, other])
     table = pd.DataFrame({"score": np.concatenate(kept), "best": best})
     table = table.drop_duplicates().sort_values("score", ignore_index=True)
     return table.assign(line=calibration.log10_lr(table["score"]))

@@ -174,9 +174,8 @@ def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
         for (_, part), (_, mean) in zip(groups, means.iterrows(), strict=True)
     ]
     found = pd.DataFrame(widened, columns=["low", "high", "seed_part"], index=means.index)
-    return means.assign(**found).assign(
-        low=found["low"].clip(0, 100), high=found["high"].clip(0, 100)
-    )
+    low, high = found["low"].clip(0, 100), found["high"].clip(0, 100)
+    return means.assign(low=low, high=high, seed_part=found["seed_part"])
 
 
 def labelled(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:

@@ -44,8 +44,8 @@ def _scores(axis: Axes, worth: Worth) -> str:
         (nonmated, WRONG, "different hands", "--"),
         (mated, RIGHT, "same hand", "-"),
     ):
-        how = {"histtype": "step", "color": colour, "ls": style, "label": name}
-        axis.hist(part, bins, density=True, **how)
+        heights, edges = np.histogram(part, bins, density=True)
+        axis.stairs(heights, edges, color=colour, ls=style, label=name)
     axis.set(xlabel="cosine similarity", yticks=[])
     middle = [f"{np.median(part):.2f}" for part in (mated, nonmated)]
     words = f"median {middle[0]} for the same hand, {middle[1]} for different ones"
