@@ -212,5 +212,10 @@ def cases(request, picture, curves):
         "retrieval": (figures.retrieval, given("queries"), given("matches")),
         "similarity_maps": (figures.similarity_maps, given("maps")),
         "by_person": (figures.by_person, given("per_query")),
+        "candidates": (
+            figures.candidates,
+            [(picture(1), "q.jpg")],
+            [[(picture(2), "ann", 0.91, True), (picture(3), "bob", 0.5, False)]],
+        ),
         **_evidence(given("worth")),
     }
