@@ -162,8 +162,7 @@ def calibration(
 
 def _made_of(experiment: Experiment, photographs: Photographs) -> str:
     """A digest of what a record depends on beside its folder, whose name stands for the weights."""
-    table = fingerprint.table(photographs.table(experiment.target.set))
-    return fingerprint.digest([experiment.code, table, _code()])
+    return fingerprint.digest([experiment.code, photographs.key(experiment.target.set), _code()])
 
 
 @cache

@@ -116,12 +116,8 @@ def test_the_other_hand_is_mirrored(lab, tuned):
     assert set(other.searched.people) == {2, 3} and set(other.known.people) == {0, 1}
     table = lab.table("11k")
     left = table[(table["view"] == "dorsal left") & table["subject"].isin([2, 3])]
-    plain, mirrored = (
-        networks.embed_rows(
-            tuned, compare._in_order(left), lab.photographs, lab.engine, mirrored=way
-        )
-        for way in (False, True)
-    )
+    embedder = networks.Embedder(tuned, lab.photographs, lab.engine)
+    plain, mirrored = (embedder(compare._in_order(left), mirrored=way) for way in (False, True))
     np.testing.assert_array_equal(compare._unit(mirrored), other.searched.vectors)
     assert np.abs(compare._unit(plain) - other.searched.vectors).max() > 1e-3
 
