@@ -151,19 +151,8 @@ class Photographs:
     def key(self, name: str) -> str:
         """A digest of a data set: who, what, and what each photograph's file holds."""
         table = self.table(name)
-        return fingerprint.table(table, self._contents(list(table["path"])))
-
-    def _contents(self, paths: list[str]) -> list[str]:
-        """SHA-256 of each file, read once while neither its size nor a time of it changes."""
         file = self.work / "cache" / "contents.json"
-        known, status = disk.read_json(file), {p: [*fingerprint.status(p)] for p in paths}
-        absent = [p for p in paths if not _is_of(known.get(p), status[p])]
-        if absent:
-            with ThreadPoolExecutor() as pool:
-                digests = pool.map(fingerprint.file, absent)
-                known |= {p: [*status[p], one] for p, one in zip(absent, digests, strict=True)}
-            disk.write_json(file, known)
-        return [known[path][-1] for path in paths]
+        return fingerprint.table(table, _contents(list(table["path"]), file))
 
     def halves(self, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Rows that train and rows that test, see protocol.halves."""
@@ -174,27 +163,16 @@ class Photographs:
         return protocol.monte_carlo(self.table(target.set), self.view(target), runs=runs)
 
     def _draw(self, name: str) -> Path:
-        people, images = self.settings.people, self.settings.images_per_view
-        bursts = self.settings.bursts
-        code = fingerprint.code("synthetic.folder")
-        kind = f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
+        known, code = self.settings, fingerprint.code("synthetic.folder")
+        bursts = f"-{known.bursts}" if known.bursts else ""
+        kind = f"{name}-{known.people}x{known.images_per_view}-{code}{bursts}"
         root = self.work / "synthetic" / kind
         disk.private(root.parent)
         with disk.locked(root.with_suffix(".lock")):
             if root.exists() and name not in self._drawn:
-                damaged = disk.damaged_product(root)
-                if damaged:
-                    warnings.warn(
-                        f"{damaged} of the drawn {name} is missing or damaged: the set is drawn "
-                        f"again, the old one is kept beside it as {disk.set_aside(root).name}.",
-                        stacklevel=2,
-                    )
+                _set_damaged_aside(root, name)
             if not root.exists():
-                if name == "HD":
-                    extra = max(2, people // 2)
-                    synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
-                else:
-                    synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
+                _write_drawn(root, name, self.settings)
             self._drawn.add(name)
         return root
 
@@ -237,6 +215,43 @@ class Photographs:
         if not show:
             return [np.full((size, size, 3), GREY, dtype=np.uint8)] * len(paths)
         return list(self.pixels(paths, ("squash", size)))
+
+
+def _set_damaged_aside(root: Path, name: str) -> None:
+    """Let a drawn set be drawn again if a file of it is not what was drawn."""
+    damaged = disk.damaged_product(root)
+    if damaged:
+        warnings.warn(
+            f"{damaged} of the drawn {name} is missing or damaged: the set is drawn again, the old "
+            f"one is kept beside it as {disk.set_aside(root).name}.",
+            stacklevel=3,
+        )
+
+
+def _write_drawn(root: Path, name: str, settings: Settings) -> None:
+    people, images = settings.people, settings.images_per_view
+    if name == "HD":
+        extra = max(2, people // 2)
+        synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
+    else:
+        synthetic.write_11k(root, subjects=people, images=images, bursts=settings.bursts)
+
+
+def _contents(paths: list[str], file: Path) -> list[str]:
+    """SHA-256 of each file, read once while neither its size nor a time of it changes.
+
+    Args:
+        paths: of the files.
+        file: keeps what was read.
+    """
+    known, status = disk.read_json(file), {p: [*fingerprint.status(p)] for p in paths}
+    absent = [p for p in paths if not _is_of(known.get(p), status[p])]
+    if absent:
+        with ThreadPoolExecutor() as pool:
+            digests = pool.map(fingerprint.file, absent)
+            known |= {p: [*status[p], one] for p, one in zip(absent, digests, strict=True)}
+        disk.write_json(file, known)
+    return [known[path][-1] for path in paths]
 
 
 def _is_of(known: object, status: list[int]) -> bool:
