@@ -150,8 +150,7 @@ class Batch:
         process.kill_marked(str(live.scratch))
         document = self._keep(stem, live)
         cells = document["cells"] if document else []
-        result = disk.read_json(live.scratch / "result.json")
-        state, cause = process.verdict(cells, result, live.cell)
+        state, cause = process.verdict(cells, process.result_of(live), live.cell)
         if live.stopped and state != "succeeded":
             state, cause = live.stopped
         shutil.rmtree(live.scratch, ignore_errors=True)

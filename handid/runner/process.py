@@ -3,6 +3,7 @@
 `python -m handid.runner.process SCRATCH` is that process. Which notebooks run is not decided here.
 """
 
+import errno
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from handid.runner.notebook import Cell, has_number, numbered
 MARKER = "HANDID_RUN"  # environment variable that every process of one notebook inherits
 NOTEBOOKS = "HANDID_NOTEBOOKS"  # environment variable: the folder from which paths count
 GRACE_SECONDS = 10
+RESULT = "result.json"
 PREFIX = "handid-"  # of a notebook's folder of temporary files; its runner's number follows
 LONGEST_FOLDER = 60  # characters: a socket's path may have about 100 in all
 POOLS = ("OMP_NUM", "MKL_NUM", "OPENBLAS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM")
@@ -115,9 +117,20 @@ def run(scratch: Path) -> None:
         )
     except Exception as error:  # whatever papermill or the kernel died of is the notebook's cause
         result = {"error": type(error).__name__, "message": str(error)}
-    disk.write_json(scratch / "result.json", result)
+    leave(scratch, result)
     if os.getppid() != job["runner"]:
         shutil.rmtree(scratch, ignore_errors=True)  # the runner is dead: nobody will judge
+
+
+def leave(scratch: Path, result: dict[str, str]) -> None:
+    """Write how it went; where the disk is too full for that, the exit code says so."""
+    try:
+        disk.write_json(scratch / RESULT, result)
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(errno.ENOSPC)
 
 
 # --- the verdict --------------------------------------------------------------------------------
@@ -135,7 +148,7 @@ def verdict(cells: Iterable[Cell], result: dict[str, str], cell: int) -> tuple[s
         State, and one line why; the line is empty for 'succeeded'.
     """
     if disk.is_full(OSError(result.get("message", ""))):
-        return "failed", f"cell {cell}: {disk.full('temporary files')}"
+        return "failed", f"cell {cell}: {disk.full('temporary files').strerror}"
     if not result:
         return "killed", f"cell {cell}: the notebook's process was killed (out of memory?)"
     if result["error"] == "DeadKernelError":
@@ -143,6 +156,13 @@ def verdict(cells: Iterable[Cell], result: dict[str, str], cell: int) -> tuple[s
     if result["error"] not in ("", "PapermillExecutionError"):
         return "failed", f"cell {cell}: {result['error']}: {_last_line(result['message'])}"
     return _first_error(cells) or ("succeeded", "")
+
+
+def result_of(live: "Running") -> dict[str, str]:
+    """What an ended process left of how it went; empty if it did not live to tell."""
+    if live.process.returncode == errno.ENOSPC:
+        return {"error": "OSError", "message": os.strerror(errno.ENOSPC)}
+    return disk.read_json(live.scratch / RESULT)
 
 
 def _first_error(cells: Iterable[Cell]) -> tuple[str, str] | None:

@@ -1,8 +1,10 @@
 """One notebook's process: how it ends and how its end is judged."""
 
+import errno
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,3 +101,17 @@ def test_a_full_folder_of_temporary_files_is_one_sentence():
     result = {"error": "OSError", "message": "[Errno 28] No space left on device: '/x'"}
     state, cause = process.verdict([], result, 3)
     assert (state, cause[:7]) == ("failed", "cell 3:") and "is full: free some space" in cause
+
+
+def test_a_disk_too_full_to_say_so_is_told_by_the_exit_code(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(process.disk, "write_json", full)
+    with pytest.raises(SystemExit) as ended:
+        process.leave(tmp_path, FINE)
+    live = SimpleNamespace(process=SimpleNamespace(returncode=ended.value.code), scratch=tmp_path)
+    state, cause = process.verdict([], process.result_of(live), 2)
+    assert state == "failed" and cause.startswith("cell 2: The disk that holds temporary files")
+    live.process.returncode = -9
+    assert process.verdict([], process.result_of(live), 2)[0] == "killed"
