@@ -32,7 +32,7 @@ def test_matches_are_as_many_as_asked_even_if_all_are_right_or_wrong(
     table = lab.table("11k")
     codes = pd.factorize(table["identity"])[0] if identical else np.zeros(len(table), dtype=int)
     vectors = np.eye(codes.max() + 1, dtype=np.float32)[codes]
-    monkeypatch.setattr(score, "_embeddings", lambda *args: vectors)
+    monkeypatch.setattr(score.Scorer, "embeddings", lambda *args: vectors)
     matches = lab.matches(zero_shot, queries=4, top=1, show=False)
     assert [row[0][1] for row in matches.matches] == [bool(right)] * 4
 
@@ -41,7 +41,7 @@ def test_of_equal_matches_the_wrong_ones_are_shown_first_as_they_are_scored(
     lab, zero_shot, monkeypatch
 ):
     same = np.ones((len(lab.table("11k")), 4), dtype=np.float32)
-    monkeypatch.setattr(score, "_embeddings", lambda *args: same)
+    monkeypatch.setattr(score.Scorer, "embeddings", lambda *args: same)
     matches = lab.matches(zero_shot, queries=3, top=2, show=False)
     assert not any(right for row in matches.matches for _, right, _ in row)
     assert lab.score(zero_shot).rows.set_index("metric").loc["rank1", "value"] == 0
