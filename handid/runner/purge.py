@@ -12,6 +12,7 @@ from pathlib import Path
 from handid import disk
 from handid.runner import manifest
 from handid.runner.options import DATA, Options
+from handid.runner.plan import read_profile
 from handid.runner.refusal import Refused, close, short
 
 NOTE = "A notebook that was run and saved by hand holds its own outputs: clear them there."
@@ -33,8 +34,12 @@ def purge(options: Options) -> list[Path]:
         Refused: if there is nothing of a set of this name, or another run is writing.
     """
     profiles = sorted(path.stem for path in (options.notebooks / "profiles").glob("*.yaml"))
-    places = [(options.work.resolve() / p, options.reports.resolve() / p) for p in profiles]
-    found = [path for work, reports in places for path in of_set(options.purge, work, reports)]
+    places = [
+        (options.work.resolve() / _home(options.notebooks, p), options.reports.resolve() / p)
+        for p in profiles
+    ]
+    parts = [of_set(options.purge, work, reports) for work, reports in places]
+    found = list(dict.fromkeys(path for part in parts for path in part))
     if not found:
         names = {name for work, reports in places for name in _sets(work, reports)}
         known = close(options.purge, names)
@@ -60,11 +65,20 @@ def of_set(name: str, work: Path, reports: Path) -> list[Path]:
         if _is(drawn.name.lstrip(".").rpartition("-")[0].rpartition("-")[0], name):
             found.append(drawn)
     is_shown = any(_is(one, name) for one in _sets_of_report(reports))
-    if (found or is_shown) and (work / "cache").exists():
-        found.append(work / "cache")
+    shared = [work / "cache", work / "search"]  # whose files do not say whose they are
+    if found or is_shown:
+        found += [path for path in shared if path.exists()]
     if (found or is_shown) and reports.exists():
         found.append(reports)
     return found
+
+
+def _home(notebooks: Path, profile: str) -> str:
+    """The name of the folder in which a profile works; its own, where it cannot be read."""
+    try:
+        return read_profile(notebooks.resolve(), profile).shares or profile
+    except Refused:
+        return profile
 
 
 def _remove(path: Path) -> None:

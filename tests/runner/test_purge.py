@@ -24,6 +24,8 @@ def computed(toys):
     for kind in ("pixels", "embeddings"):
         (toys.work / "cache" / kind).mkdir(parents=True)
         (toys.work / "cache" / kind / "a").write_text("secret")
+    (toys.work / "search").mkdir()
+    (toys.work / "search" / "candidates.csv").write_text("question,candidate\nsecret,secret\n")
     (toys.reports / "figures").mkdir(parents=True)
     (toys.reports / "figures" / "00_x_hands.png").write_text("secret")
     record = {"parameters": {"data": {"secret": "/photos", "other": "/p", "HD": ""}}}
@@ -43,14 +45,14 @@ def test_nothing_of_a_purged_set_is_left(computed, capsys):
     assert (computed.work / "experiments/clip_ft-mini-ViT-other-0-abc/weights.safetensors").exists()
     assert not computed.reports.exists() and not (computed.work / "cache").exists()
     shown = capsys.readouterr().out
-    assert shown.count("removing ") == 6 and "clear them there" in shown
+    assert shown.count("removing ") == 7 and "clear them there" in shown
 
 
 def test_list_shows_what_would_go_and_removes_nothing(computed, capsys):
     before = files(computed)
     assert computed.main("--purge", "secret", "--list") == 0
     assert files(computed) == before
-    assert capsys.readouterr().out.count("would remove ") == 6
+    assert capsys.readouterr().out.count("would remove ") == 7
 
 
 def test_a_set_of_which_there_is_nothing_is_refused_with_those_there_are(computed):
@@ -68,3 +70,15 @@ def test_a_set_whose_name_begins_like_another_stays(computed):
     (computed.work / "experiments/x/experiment.json").write_text('{"target": ["secretary", ""]}')
     computed.main("--purge", "secret")
     assert (computed.work / "experiments" / "x").exists()
+
+
+def test_a_profile_that_works_in_anothers_folder_is_purged_there(toys, capsys):
+    toys.notebook("00_x", "x = 1")
+    toys.profile("description: x\nshares: demo\n", "first")
+    reports = toys.reports.parent / "first"
+    reports.mkdir(parents=True)
+    record = {"parameters": {"data": {"secret": "/photos"}}}
+    (reports / "manifest.json").write_text(json.dumps({"notebooks": {"00_x": record}}))
+    (toys.work / "cache" / "pixels").mkdir(parents=True)
+    assert toys.main("--purge", "secret") == 0
+    assert not reports.exists() and not (toys.work / "cache").exists()
