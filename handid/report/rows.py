@@ -47,6 +47,12 @@ class Score:
     cmc: np.ndarray
 
 
+def is_plain(score: Score) -> bool:
+    """Whether a score is the papers' own: their task, on whole photographs."""
+    first = score.rows.iloc[0]
+    return bool(first["task"] == "papers" and first["image"] == "whole")
+
+
 def of(scores: Iterable[Score]) -> pd.DataFrame:
     """The tidy rows of all scores, in their order."""
     return pd.concat([score.rows for score in scores], ignore_index=True)

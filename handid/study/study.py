@@ -151,9 +151,17 @@ class Study(Looks):
         pairs = score.pairs(experiments, self.photographs)
         return [self.score(experiment, target) for experiment, target in pairs]
 
-    def record(self, scores: Iterable[Score], notebook: str) -> pd.DataFrame:
-        """Write all scores' rows and CMC curves as the notebook's results; return the rows."""
-        return rows.write(scores, self.settings.work, notebook)
+    def record(self, scores: Iterable[Score], notebook: str, *, plain: bool = True) -> pd.DataFrame:
+        """Write scores' rows and CMC curves as the notebook's results; return the rows written.
+
+        Args:
+            scores: of the notebook.
+            notebook: its stem.
+            plain: False leaves out the papers' own task on whole photographs, where the notebook
+                draws less often than the others, which record it too.
+        """
+        kept = [score for score in scores if plain or not rows.is_plain(score)]
+        return rows.write(kept, self.settings.work, notebook)
 
     def sizes(self, experiments: Iterable[Experiment]) -> pd.DataFrame:
         """What their networks cost, see size.sizes."""

@@ -33,6 +33,14 @@ def test_results_come_back_as_they_were_written(tmp_path, system):
     assert list(written["method"]) == ["CLIP-FT"] * 2 + ["CLIP-ZS"] * 2
 
 
+@pytest.mark.parametrize(
+    ("task", "image", "plain"),
+    [("papers", "whole", True), ("other hand", "whole", False), ("papers", "hand", False)],
+)
+def test_the_papers_own_score_is_told_from_the_others(system, task, image, plain):
+    assert rows.is_plain(system(task=task, image=image)) is plain
+
+
 def test_a_column_too_many_is_not_written(tmp_path, system):
     score = system()
     rows.write([Score(score.rows.assign(note="x"), score.per_query, score.cmc)], tmp_path, "a")
