@@ -19,6 +19,7 @@ from handid.runner.manifest import cell as safe_cell
 from handid.runner.notebook import Document, has_number, numbered, tags
 from handid.runner.safe import as_uri, clean, formula, markdown, plain, shrink
 
+LONGEST_ANSWER = 300  # characters of a sentence, of which otherwise the bold part is shown
 PAGE_BYTES = 4_000_000  # of figures, so that a page stays below 5 MB
 SHOWN_FIRST = (
     "application/vnd.jupyter.widget-view+json",
@@ -111,8 +112,9 @@ def answer(document: Document) -> str:
         said = [o["data"]["text/markdown"] for o in cell.get("outputs", []) if _is_said(o)]
         if said:
             text = " ".join("".join(said[0]).split())
-            bold = re.match(r"\*\*.+?\*\*(?=\W|$)[.:]?", text)
-            return bold[0] if bold else re.split(r"(?<=[.!?])\s+(?=[A-Z*])", text)[0]
+            sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z*])", text)[0]
+            bold = re.match(r"\*\*.+?\*\*", sentence)
+            return bold[0] if bold and len(sentence) > LONGEST_ANSWER else sentence
     return ""
 
 

@@ -130,7 +130,8 @@ def test_figures_and_tables_are_kept_as_files_and_no_cell_computes():
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        (["**No: it adds 1.2 points** (rank-1), unclear."], "**No: it adds 1.2 points**"),
+        (["**No:** it adds -1.2 points. More."], "**No:** it adds -1.2 points."),
+        (["**It adds 1.2 points**" + ", and so on" * 40], "**It adds 1.2 points**"),
         (["Yes, by 3.4 points. The rest is long."], "Yes, by 3.4 points."),
         (["First. A", "Second. B"], "First."),
         ([], ""),
