@@ -7,14 +7,16 @@ from handid.runner.refusal import Refused
 
 
 def named(data_set: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether a target of a notebook names a data set; True where it has no targets at all.
+    """Whether a notebook names a data set; True where it has no targets at all.
 
     Args:
         data_set: its name.
-        parameters: of the notebook; lists whose name ends with "targets" hold targets.
+        parameters: of the notebook; lists whose name ends with "targets" hold targets, and a text
+            may be a set's name too, as those of a search are.
     """
     texts = [text for name in lists(parameters) for text in parameters[name]]
-    return not texts or any(f"{text} ".startswith(f"{data_set} ") for text in texts)
+    is_text = data_set in [value for value in parameters.values() if type(value) is str]
+    return not texts or is_text or any(f"{text} ".startswith(f"{data_set} ") for text in texts)
 
 
 def refuse_idle(data_sets: Iterable[str], notebooks: Iterable[Mapping[str, Any]]) -> None:

@@ -20,6 +20,7 @@ def test_a_target_names_a_set_or_a_set_and_a_view(name, is_named):
 def test_a_set_that_no_notebook_looks_at_is_refused_naming_the_parameters():
     targets.refuse_idle(["mine"], [OWN, OTHER])
     targets.refuse_idle(["mine"], [{"targets": ["11k"]}])  # reads no photographs
+    targets.refuse_idle(["known"], [OWN | {"targets": ["11k"], "enrolled": "known"}])
     with pytest.raises(Refused, match="--data yours: no target names it; add --set") as error:
         targets.refuse_idle(["mine", "yours"], [OWN, OTHER])
     assert "notebooks have cross_targets, targets" in str(error.value)
