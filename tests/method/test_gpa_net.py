@@ -24,7 +24,8 @@ PARTS = [(rows, columns) for rows in (1, 2, 3, 4) for columns in (1, 2, 3)]
 @pytest.mark.parametrize("name", ["gpa_net", "gpa_net_mini"])
 def test_each_cell_of_table_3_is_an_ablation_with_the_published_title(name):
     plain = recipes.load(name, "cnn")
-    assert [*plain.ablations][:12] == [f"parts_{rows}x{columns}" for rows, columns in PARTS]
+    cells = [ablation for ablation in plain.ablations if ablation.startswith("parts_")]
+    assert cells == [f"parts_{rows}x{columns}" for rows, columns in PARTS]
     for rows, columns in PARTS:
         part = recipes.load(name, "cnn", control=f"parts_{rows}x{columns}")
         assert part.title == f"GPA-Net Hp={rows} Vp={columns}"
