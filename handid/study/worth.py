@@ -243,7 +243,7 @@ def _groups(
 ) -> pd.DataFrame:
     """Errors of groups of people at the common threshold; no rows without metadata."""
     mated = searches[searches["kind"] == "mated"]
-    missed = ((mated["rank"] > 1) | mated["score"].isna()).to_numpy()
+    missed = (~(mated["rank"] <= 1) | mated["score"].isna()).to_numpy()
     errors = {"not at rank 1": (missed, mated["person"].to_numpy())}
     if np.isfinite(threshold):
         # Both people of a comparison: a false match is one of each.
