@@ -1,7 +1,7 @@
 """Tables of what a match is worth: figures by system, groups, and the validation report."""
 
 from collections.abc import Sequence
-from math import isnan
+from math import inf, isnan
 
 import pandas as pd
 
@@ -87,6 +87,22 @@ def group_ratios(systems: Sequence[Worth]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def check_criteria(criteria: dict[str, float]) -> None:
+    """Refuse a criterion that nothing could be held to.
+
+    Raises:
+        ValueError: one sentence for a metric that no criterion can be of, or a value that is no
+            number of bits or no share.
+    """
+    for metric, highest in criteria.items():
+        if metric not in _CHARACTERISTICS:
+            names = ", ".join(_CHARACTERISTICS)
+            raise ValueError(f"Unknown criterion '{metric}': choose one of {names}.")
+        most, unit = (inf, "bits above 0") if metric in BITS else (1, "a share between 0 and 1")
+        if not isinstance(highest, int | float) or not 0 < highest < most:
+            raise ValueError(f"Criterion '{metric}' cannot be {highest!r}: give {unit}.")
+
+
 def validation(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataFrame:
     """A validation report: each criterion, fixed before the test, with its result.
 
@@ -97,14 +113,12 @@ def validation(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataF
         criteria: metric -> highest value allowed, bits or shares.
 
     Raises:
-        ValueError: one sentence, naming a metric that no criterion can be of.
+        ValueError: as of `check_criteria`.
     """
+    check_criteria(criteria)
     rows = []
     for system in systems:
         for metric, criterion in criteria.items():
-            if metric not in _CHARACTERISTICS:
-                names = ", ".join(_CHARACTERISTICS)
-                raise ValueError(f"Unknown criterion '{metric}': choose one of {names}.")
             characteristic, graphic = _CHARACTERISTICS[metric]
             limit = f"{criterion:g}" if metric in BITS else f"{100 * criterion:g} %"
             row = {"system": system.name, "task": system.task, "characteristic": characteristic}

@@ -68,6 +68,14 @@ def test_an_unknown_criterion_is_refused(worth):
         tables.validation([worth()], {"auc": 0.5})
 
 
+@pytest.mark.parametrize("criterion", [("fmr", 15), ("cllr", 0), ("eer", "0.1"), ("fpir", -0.1)])
+def test_a_criterion_that_nothing_could_be_held_to_is_refused(criterion):
+    metric, value = criterion
+    with pytest.raises(ValueError, match=f"Criterion '{metric}' cannot be {value!r}: give "):
+        tables.check_criteria({"cllr": 0.5, metric: value})
+    tables.check_criteria({"cllr": 2, "fmr": 0.15})
+
+
 def test_decisions_add_up_to_the_criteria(worth):
     counts = tables.decisions([worth(), worth(task="other hand")], {"cllr": 0.5, "eer": 0.1})
     assert counts["task"].tolist() == ["papers", "other hand"]
