@@ -5,7 +5,7 @@ from math import inf, isnan
 
 import pandas as pd
 
-from handid.evidence import groups
+from handid.evidence import groups, verification
 from handid.report.rows import with_interval
 from handid.report.worth import BITS, SHARES, Worth
 
@@ -75,14 +75,19 @@ def setting_of(worth: Worth) -> str:
 
 
 def group_ratios(systems: Sequence[Worth]) -> pd.DataFrame:
-    """Worst group over the geometric mean of those judged, by system, attribute and error rate."""
+    """Worst group over the geometric mean of those judged, by system, attribute and error rate.
+
+    NaN also where a group's rate lies below what its people support (verification.floor).
+    """
     rows = []
     for system in systems:
         for (attribute, metric), part in system.groups.groupby(["attribute", "metric"], sort=False):
             people = zip(part["group"], part["n_people"], strict=True)
             row = {"system": system.name, "attribute": attribute, "error": metric}
             row |= {"people": ", ".join(f"{group} {n}" for group, n in people)}
-            rows.append(row | {"worst / geometric mean": groups.worst_to_mean(part)})
+            low = part["share"] < part["n_people"].map(verification.floor)
+            ratio = float("nan") if low.any() else groups.worst_to_mean(part)
+            rows.append(row | {"worst / geometric mean": ratio})
     columns = ["system", "attribute", "people", "error", "worst / geometric mean"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -104,6 +104,12 @@ def test_a_header_says_people_gallery_and_failures(worth):
 
 
 def test_the_worst_group_stands_over_the_geometric_mean_of_those_judged(worth):
+    groups = worth().groups.assign(share=[0.5, 0.25, np.nan])
+    (gender, skin) = tables.group_ratios([worth(groups=groups)])["worst / geometric mean"]
+    assert gender == pytest.approx(0.5 / np.sqrt(0.5 * 0.25)) and np.isnan(skin)  # of five people
+
+
+def test_a_group_below_its_floor_gives_no_ratio(worth):
     ratios = tables.group_ratios([worth()]).set_index("attribute")["worst / geometric mean"]
-    assert ratios["gender"] == pytest.approx(0.2 / np.sqrt(0.2 * 0.1))
-    assert np.isnan(ratios["skin"])  # one group of five
+    assert worth().groups["share"][1] == 0.1 < 1 - 0.05 ** (1 / 13)
+    assert np.isnan(ratios["gender"])
