@@ -156,4 +156,4 @@ def decisions(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataFr
         found = [decision(system, *one) for one in criteria.items()]
         counts = {kind: found.count(kind) for kind in DECISIONS}
         rows.append({"system": system.name, "task": system.task, **counts})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["system", "task", *DECISIONS])

@@ -80,6 +80,7 @@ def test_decisions_add_up_to_the_criteria(worth):
     counts = tables.decisions([worth(), worth(task="other hand")], {"cllr": 0.5, "eer": 0.1})
     assert counts["task"].tolist() == ["papers", "other hand"]
     assert (counts[["pass", "fail", "unclear", "not tested"]].sum(axis=1) == 2).all()
+    assert list(tables.decisions([], {"eer": 0.1}).columns) == list(counts.columns)
 
 
 def test_systems_stand_side_by_side_and_a_figure_that_none_has_is_left_out(worth):
