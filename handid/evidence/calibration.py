@@ -62,8 +62,9 @@ def fit(
         nonmated_pairs: [N] whose hands they are, such as a sorted pair of people.
 
     Raises:
-        ValueError: one sentence for fewer than 20 people, equal scores, perfect separation, or
-            scores that are not higher for the same hand.
+        ValueError: one sentence for fewer than 20 people, infinite or equal scores, perfect
+            separation (one score in common at most), or scores that are not higher for the same
+            hand.
     """
     mated, nonmated = checked(mated, "mated"), checked(nonmated, "non-mated")
     people, own = _grouped(mated_people, mated, "mated")
@@ -72,21 +73,24 @@ def fit(
         raise ValueError(
             f"{own.max() + 1} people are too few to calibrate on: {FEWEST} are the least."
         )
-    if np.ptp(np.concatenate([mated, nonmated])) == 0:
+    both = np.concatenate([mated, nonmated])
+    if np.isinf(both).any():
+        count = np.isinf(both).sum()
+        raise ValueError(f"Infinite scores ({count}): no line goes through them; leave them out.")
+    if np.ptp(both) == 0:
         raise ValueError("All scores are equal: there is nothing to calibrate.")
-    if mated.min() > nonmated.max():
+    if mated.min() >= nonmated.max():
         raise ValueError(
             "The scores of mated and non-mated comparisons do not overlap: with perfect separation "
             "a likelihood ratio has no upper limit that these people could tell."
         )
-    scores = np.concatenate([mated, nonmated])
     weights = np.concatenate([_weights(own), _weights(other)])
-    slope, intercept = _logistic(scores, np.arange(len(scores)) < len(mated), weights)
+    slope, intercept = _logistic(both, np.arange(len(both)) < len(mated), weights)
     if slope <= 0:
         raise ValueError("Mated comparisons do not score higher: these scores are no evidence.")
     bounds = likelihood_ratio.elub(slope * people + intercept, slope * pairs + intercept)
     counts = (int(own.max()) + 1, int(other.max()) + 1)
-    return Calibration(slope, intercept, *bounds, float(scores.min()), float(scores.max()), *counts)
+    return Calibration(slope, intercept, *bounds, float(both.min()), float(both.max()), *counts)
 
 
 def _grouped(

@@ -17,7 +17,8 @@ def fnir(
     """False negative identification rate: the person is enrolled and is not returned.
 
     Args:
-        mated_rank: [S] rank of the mate in each search of somebody enrolled, 1 is best.
+        mated_rank: [S] rank of the mate in each search of somebody enrolled, 1 is best; NaN for
+            one that is not in the list, which counts as missed.
         mated_score: [S] its score; NaN for a search that failed, which counts as missed.
         threshold: candidates below it are not returned; -inf returns `rank` of them always.
         rank: candidates that are looked at, 1 or more.
@@ -35,7 +36,7 @@ def fnir(
     if rank < 1:
         raise ValueError(f"rank={rank} does not exist: use 1 or more.")
     failed = np.isneginf(scores)
-    return float(((ranks > rank) | (scores < threshold) | failed).mean())
+    return float((~(ranks <= rank) | (scores < threshold) | failed).mean())
 
 
 def fpir(nonmated_best: Iterable[float], threshold: float) -> float:
@@ -74,7 +75,7 @@ def curve(
     scores = as_never(checked(mated_score, "mated search's", failures=True))
     fnir(ranks, scores, np.inf, rank)  # refuses what it cannot use
     best = np.sort(as_never(checked(nonmated_best, "non-mated search's", failures=True)))
-    found = np.sort(np.where(ranks > rank, -np.inf, scores))
+    found = np.sort(np.where(ranks <= rank, scores, -np.inf))
     both = np.unique(np.concatenate([found, best]))
     thresholds = np.append(both[np.isfinite(both)], np.inf)
     missed = np.searchsorted(found, thresholds, side="left") / len(found)

@@ -98,11 +98,11 @@ def _identification(searches: pd.DataFrame, threshold: float) -> list[tuple]:
     """Searches of people who are enrolled, and of those who are not."""
     mated = searches[searches["kind"] == "mated"]
     found = mated["score"] >= threshold  # False for a failure
-    rows = _share("miss1", (mated["rank"] > 1) | mated["score"].isna(), mated["person"])
+    rows = _share("miss1", ~(mated["rank"] <= 1) | mated["score"].isna(), mated["person"])
     if np.isnan(threshold):
         return rows
     for name, rank in (("fnir", 1), ("fnir5", 5)):
-        rows += _share(name, (mated["rank"] > rank) | ~found, mated["person"])
+        rows += _share(name, ~(mated["rank"] <= rank) | ~found, mated["person"])
     for name, kinds in (("fpir", ("absent", "extra")), ("fpir_extra", ("extra",))):
         others = searches[searches["kind"].isin(kinds)]
         rows += _share(name, others["score"] >= threshold, others["person"])

@@ -28,6 +28,29 @@ class Looks:
 
     # --- what a match is worth ----------------------------------------------------------------
 
+    def expect_worth(
+        self,
+        tasks: Iterable[str],
+        set_to: float,
+        reported: str,
+        criteria: dict[str, float],
+        *,
+        among: Iterable[str],
+    ) -> None:
+        """Refuse, before anything is trained, what a match's worth could not be judged by.
+
+        Args:
+            tasks: keys of tasks.TASKS.
+            set_to: between 0 and 0.5.
+            reported: the system of the validation report, a key of recipes.System.
+            criteria: metric -> highest value allowed, see tables.check_criteria.
+            among: recipes that are judged.
+
+        Raises:
+            ValueError: one sentence.
+        """
+        worth.expect(tasks, set_to, reported, criteria, among)
+
     def worth(
         self, experiments: Sequence[Experiment], tasks: Iterable[str], set_to: float
     ) -> list[Worth]:

@@ -13,14 +13,15 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from handid import evidence, fingerprint, statistics
+from handid import evidence, fingerprint, statistics, tasks
 from handid.evidence import open_set, summary, verification
 from handid.evidence.calibration import Calibration
 from handid.evidence.calibration import fit as calibrate
 from handid.evidence.record import Record, read, write
 from handid.evidence.scores import Comparisons
+from handid.report.tables import check_criteria
 from handid.report.worth import Worth
-from handid.study import compare
+from handid.study import compare, model
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
@@ -32,6 +33,32 @@ NO_DEVELOPMENT = (
     "There are no development people: nobody who trains has held-out photographs that this task "
     "compares, so no threshold is set and nothing is calibrated."
 )
+
+
+def expect(
+    asked: Iterable[str],
+    set_to: float,
+    reported: str,
+    criteria: dict[str, float],
+    among: Iterable[str],
+) -> None:
+    """Refuse what nothing could be judged by, before anything is trained, see Looks.expect_worth.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    asked, known = list(asked), ", ".join(tasks.TASKS)
+    if not asked:
+        raise ValueError(f"No task is named: choose some of {known}.")
+    for task in asked:
+        if task not in tasks.TASKS:
+            raise ValueError(f"Unknown task '{task}': choose some of {known}.")
+    if not 0 < set_to < 0.5:
+        raise ValueError(f"set_to={set_to} sets no threshold: give a share between 0 and 0.5.")
+    keys = [model.opened(name).system.key if model.is_model(name) else name for name in among]
+    if reported not in keys:
+        raise ValueError(f"'{reported}' is not judged here: report one of {', '.join(keys)}.")
+    check_criteria(criteria)
 
 
 def of(
@@ -99,7 +126,7 @@ def of(
 
 def of_all(
     experiments: Iterable[Experiment],
-    tasks: Iterable[str],
+    asked: Iterable[str],
     photographs: Photographs,
     engine: Engine,
     *,
@@ -108,7 +135,7 @@ def of_all(
     """`of` each experiment and task; a warning says which task a target cannot show."""
     experiments, found, refused = list(experiments), {}, []
     several = len({one.backbone for one in experiments}) > 1
-    for task, experiment in product(tasks, experiments):
+    for task, experiment in product(asked, experiments):
         if sentence := compare.refusal(experiment, task, photographs):
             where = photographs.label(experiment.target)
             refused.append(f"Left out of every table and figure of {where}: {sentence}")
@@ -243,7 +270,7 @@ def _groups(
 ) -> pd.DataFrame:
     """Errors of groups of people at the common threshold; no rows without metadata."""
     mated = searches[searches["kind"] == "mated"]
-    missed = ((mated["rank"] > 1) | mated["score"].isna()).to_numpy()
+    missed = (~(mated["rank"] <= 1) | mated["score"].isna()).to_numpy()
     errors = {"not at rank 1": (missed, mated["person"].to_numpy())}
     if np.isfinite(threshold):
         # Both people of a comparison: a false match is one of each.

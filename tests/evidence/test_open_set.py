@@ -16,6 +16,12 @@ def test_rates_are_worked_by_hand():
     assert fpir([0.6, 0.5, 0.2, np.nan], 0.5) == 0.5
 
 
+def test_a_mate_without_a_rank_is_not_found():
+    ranks, scores, best = [1, np.nan], [0.9, 0.8], [0.1]
+    assert fnir(ranks, scores, -np.inf, rank=5) == 0.5
+    assert open_set.curve(ranks, scores, best, rank=5)["fnir"].tolist() == [0.5, 0.5, 1.0]
+
+
 @pytest.fixture
 def searches(rng):
     """Similarities of 60 enrolled and 80 other searches to 30 enrolled people."""

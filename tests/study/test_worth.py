@@ -101,6 +101,24 @@ def test_what_was_found_is_kept_with_the_experiment(judged, zero_shot):
     assert (kept.n_people, kept.n_gallery, kept.task) == (30, 15, "papers")
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"tasks": []}, "No task is named: choose some of papers, "),
+        ({"tasks": ["papers", "paper"]}, "Unknown task 'paper': choose some of papers, "),
+        ({"set_to": 0}, "set_to=0 sets no threshold: give a share between 0 and 0.5"),
+        ({"set_to": 5}, "set_to=5 sets no threshold"),
+        ({"reported": "clip_ft"}, "'clip_ft' is not judged here: report one of clip_reid, gpa_net"),
+        ({"criteria": {"auc": 0.9}}, "Unknown criterion 'auc'"),
+    ],
+)
+def test_what_nothing_could_be_judged_by_is_refused_before_any_training(lab, changed, message):
+    good = {"tasks": ["papers"], "set_to": 0.1, "reported": "gpa_net", "criteria": {"eer": 0.1}}
+    lab.expect_worth(**good, among=["clip_reid", "gpa_net"])
+    with pytest.raises(ValueError, match=message):
+        lab.expect_worth(**good | changed, among=["clip_reid", "gpa_net"])
+
+
 # --- of a study ---------------------------------------------------------------------------------
 
 

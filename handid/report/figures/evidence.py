@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from handid.evidence import verification
 from handid.report.figures.style import (
     COLOURS,
     RIGHT,
@@ -109,17 +110,25 @@ def open_set(worths: Sequence[Worth], title: str) -> Drawing:
     for number, worth in enumerate(worths):
         curve = 100 * worth.search[["fpir", "fnir"]].astype(float)
         axis.plot(curve["fpir"], curve["fnir"], lw=2, label=worth.name, **dash(number))
-        at = [(p, curve.loc[curve["fpir"] <= p, "fnir"].min()) for p in (10, 50)]
-        words.append(f"{worth.name}: {', '.join(f'{fnir:.1f} % at {p} %' for p, fnir in at)}")
+        words.append(f"{worth.name}: {', '.join(_missed(curve, worth, at) for at in (10, 50))}")
     first = worths[0]
     axis.axvspan(0, 100 * first.floor, color="#eeeeee", label="below the floor")
     axis.axhspan(0, 100 * first.floor, color="#eeeeee")
-    axis.set(xlim=(0, 100), ylim=(0, 102), title=title)
+    axis.set(xlim=(0, 100), ylim=(0, 102), ylabel="not named though enrolled (FNIR), %")
     axis.set_xlabel(f"somebody is named though absent (FPIR), %; {first.n_gallery} enrolled")
-    axis.set_ylabel("not named though enrolled (FNIR), %")
+    axis.set_title(title)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     text = f"FNIR at rank 1 against FPIR, gallery of {first.n_gallery} people"
     return drawing(figure, title, f"{text}. {'; '.join(words)}.")
+
+
+def _missed(curve: pd.DataFrame, worth: Worth, at: float) -> str:
+    """The lowest FNIR up to an FPIR, all in percent."""
+    missed = curve.loc[curve["fpir"] <= at, "fnir"].min()
+    if np.isnan(missed):
+        return f"none at {at} %"
+    said = "n/a (floor)" if at < 100 * worth.floor else _supported(missed / 100, worth.floor)
+    return f"{said} at {at} %"
 
 
 @styled
@@ -166,7 +175,8 @@ def _panels(
 ) -> Drawing:
     """One panel per system, a few side by side; one that could not be calibrated stays empty."""
     if draw is not _scores and all(worth.calibration is None for worth in worths):
-        return _nothing(worths, title, text)
+        reasons = "; ".join(dict.fromkeys(worth.refusal.rstrip(".") for worth in worths))
+        return _nothing(title, text, "not calibrated", f"nothing could be calibrated. {reasons}")
     columns = min(_COLUMNS, len(worths))
     rows = -(-len(worths) // columns)
     figure, axes = canvas(0.7 + height * rows, rows, columns, sharey=sharey)
@@ -190,14 +200,13 @@ def _panels(
     return drawing(figure, title, f"{text}. {'; '.join(words)}.")
 
 
-def _nothing(worths: Sequence[Worth], title: str, text: str) -> Drawing:
+def _nothing(title: str, text: str, shown: str, why: str) -> Drawing:
     """An empty place with its reasons."""
     figure, axes = canvas(0.9)
-    reasons = "; ".join(dict.fromkeys(worth.refusal.rstrip(".") for worth in worths))
     axes[0, 0].axis("off")
-    axes[0, 0].text(0, 0.5, "not calibrated", transform=axes[0, 0].transAxes)
+    axes[0, 0].text(0, 0.5, shown, transform=axes[0, 0].transAxes)
     titled(figure, title)
-    return drawing(figure, title, f"{text}: empty, nothing could be calibrated. {reasons}.")
+    return drawing(figure, title, f"{text}: empty, {why}.")
 
 
 def _tippett(axis: Axes, worth: Worth) -> str:
@@ -222,9 +231,12 @@ def _tippett(axis: Axes, worth: Worth) -> str:
 
 def _percent(worth: Worth, metric: str) -> str:
     row = worth.figure(metric)
-    if row is None or row["value"] < row["floor"]:
-        return "n/a (floor)"
-    return f"{100 * row['value']:.1f} %"
+    return "–" if row is None else _supported(row["value"], row["floor"])
+
+
+def _supported(rate: float, floor: float) -> str:
+    """A rate in percent, unless so few people support none that low."""
+    return "n/a (floor)" if rate < floor else f"{100 * rate:.1f} %"
 
 
 def _entropy(axis: Axes, worth: Worth) -> str:
@@ -261,27 +273,28 @@ def group_errors(worth: Worth, title: str) -> Drawing:
         title: of the figure; says which set it is, and if that is synthetic.
     """
     table = worth.groups
+    if table.empty:
+        return _nothing(title, "Errors by group", "no groups known", "no groups are known")
     metrics = list(dict.fromkeys(table["metric"]))
     places = table.drop_duplicates(["attribute", "group"]).reset_index(drop=True)
-    figure, axes = canvas(1.3 + 0.3 * len(places), 1, max(1, len(metrics)), sharey=True)
+    figure, axes = canvas(1.3 + 0.3 * len(places), 1, len(metrics), sharey=True)
     for axis, metric in zip(axes.flat, metrics, strict=False):
         part = places[["attribute", "group"]].merge(table[table["metric"] == metric], how="left")
         heights = -np.arange(len(part))
         axis.hlines(heights, 100 * part["low"], 100 * part["high"], color=COLOURS[0], lw=2)
         axis.plot(100 * part["share"], heights, "o", color=COLOURS[0], ms=5)
-        axis.set(xlabel=f"{metric}, %")
-        axis.set_xlim(left=0)
-    if len(places):
-        names = places["attribute"] + ": " + places["group"] + " (" + places["n_people"].astype(str)
-        axes[0, 0].set_yticks(-np.arange(len(places)), names + ")")
+        axis.set(xlabel=f"{metric}, %", xlim=(0, None))
+    names = places["attribute"] + ": " + places["group"]
+    axes[0, 0].set_yticks(-np.arange(len(places)), names + places["n_people"].map(" ({})".format))
     titled(figure, title)
     judged = table.dropna(subset="share")
-    words = [
-        f"{row['metric']} of {row['attribute']} {row['group']} ({row['n_people']} people) "
-        f"{100 * row['share']:.1f} % [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-        for _, row in judged.iterrows()
-    ]
-    empty = len(places) - len(judged.drop_duplicates(["attribute", "group"]))
-    text = "; ".join(words) or "no group has ten people"
-    few = f"Groups with fewer than ten people, not judged: {empty}."
-    return drawing(figure, title, f"{text}. {few}")
+    text = "; ".join(_of_group(row) for _, row in judged.iterrows()) or "no group has ten people"
+    few = len(places) - len(judged.drop_duplicates(["attribute", "group"]))
+    return drawing(figure, title, f"{text}. Groups with fewer than ten people, not judged: {few}.")
+
+
+def _of_group(row: pd.Series) -> str:
+    said = _supported(row["share"], verification.floor(row["n_people"]))
+    if said.endswith("%"):
+        said += f" [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    return f"{row['metric']} of {row['attribute']} {row['group']} ({row['n_people']} people) {said}"

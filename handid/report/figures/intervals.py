@@ -78,9 +78,7 @@ def differences(rows: pd.DataFrame, title: str) -> Drawing:
         place = (np.fmax(value, high), height)
         axis.annotate(f"{value:+.1f}", place, (6, -3), textcoords="offset points", bbox=clear)
     axis.set_yticks(heights, rows["label"])
-    axis.set_xlabel(
-        "percentage points; bar: 95 % interval over people\nfilled dot: shown, also after Holm"
-    )
+    axis.set_xlabel("percentage points; bar: 95 % interval\nfilled dot: shown, also after Holm")
     axis.set_ylim(0.4 - len(rows), 0.6)
     axis.margins(x=0.15)
     axis.grid(axis="y", visible=False)

@@ -27,24 +27,32 @@ LEFT_OUT = (
     "that it is the same hand, which also depends on everything else in the case."
 )
 
+NOTHING = "no target here can show any of the tasks, so every table and figure is empty."
+NO_GROUPS = (
+    "This set's table says nothing of age, gender, skin colour or nail polish: no errors by group "
+    "can be shown, and nothing is known of fairness."
+)
+
 
 def worth(systems: Sequence[Worth], reported: str, criteria: dict[str, float]) -> str:
     """What a match is worth with the system that was named before the test, on each place.
 
     Args:
-        systems: all that were judged.
+        systems: all that were judged; one sentence says so if there is none.
         reported: key of the system (recipes.System.key) that the answer is about.
         criteria: metric -> highest value allowed.
 
     Raises:
         ValueError: one sentence, if the system was not judged.
     """
+    if not systems:
+        return f"**A match has no worth that could be stated**: {NOTHING}"
     ours = [system for system in systems if system.system == reported]
     if not ours:
         known = ", ".join(dict.fromkeys(system.system for system in systems))
         raise ValueError(f"'{reported}' was not judged here: report one of {known}.")
     parts = [f"{_answer(system)} {_decided(system, criteria)}" for system in ours]
-    parts += [_court(system) for system in ours[:1] if system.calibration]
+    parts += [_court(system) for system in ours if system.calibration][:1]
     return "\n\n".join(parts)
 
 
@@ -55,8 +63,8 @@ def _answer(system: Worth) -> str:
         return f"{start} {where}: {system.refusal}{_searching(system)}"
     low, high = system.bounds
     return (
-        f"**A match is worth at most a factor of {10**high:,.0f}** {where}, and a mismatch at "
-        f"most {10**-low:,.0f} for the other proposition: so few people support no more."
+        f"**A match is worth at most a factor of {_factor(high)}** {where}, and a mismatch at "
+        f"most {_factor(-low)} for the other proposition: so few people support no more."
         f"{_searching(system)}"
     )
 
@@ -82,20 +90,29 @@ def _court(system: Worth) -> str:
     """One paragraph that a court could be given, with what it leaves out in the same breath."""
     assert system.calibration is not None
     score = float(np.nanmedian(system.mated))
-    ratio = float(10 ** system.calibration.log10_lr([score])[0])
+    log10 = float(system.calibration.log10_lr([score])[0])
     same, different = _PROPOSITIONS.get(system.task, _PROPOSITIONS["papers"])
-    one, other = (same, different) if ratio >= 1 else (different, same)
+    one, other, limit = same, different, system.bounds[1]
+    if log10 < 0:
+        one, other, limit = different, same, -system.bounds[0]
     session = _SESSION.get(system.task, _SESSION["papers"])
     return (
         f"**For a court.** With {system.name}, on {system.place}, a similarity of {score:.2f} "
         f"(half of all comparisons of {same} have more) supports the proposition that the two "
         f"photographs show {one}, {session}, against the proposition that they show {other}, by a "
-        f"factor of {max(ratio, 1 / ratio):,.1f}, and no similarity supports it by more than "
-        f"{10 ** system.bounds[1]:,.0f}; both propositions are about one session. {LEFT_OUT} The "
-        f"factor was fitted on {system.n_development} other people. In the test it pointed the "
-        f"wrong way for {_share(system, 'misleading_mated')} of the comparisons of {same} and for "
+        f"factor of {_factor(abs(log10))}; so few people support a factor of at most "
+        f"{_factor(limit)} for it, whatever the similarity; both propositions are about one "
+        f"session. {LEFT_OUT} The factor was fitted on {system.n_development} other people. In the "
+        f"test it pointed the wrong way for {_share(system, 'misleading_mated')} of the "
+        f"comparisons of {same} and for "
         f"{_share(system, 'misleading_nonmated')} of those of {different}."
     )
+
+
+def _factor(log10: float) -> str:
+    """A likelihood ratio as words have it; small ones with a decimal."""
+    ratio = 10**log10
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
 def _decided(system: Worth, criteria: dict[str, float]) -> str:
@@ -106,12 +123,9 @@ def _decided(system: Worth, criteria: dict[str, float]) -> str:
 
 def about_worth(systems: Sequence[Worth]) -> str:
     """What the intervals hold, and what the figures of these places leave empty, and why."""
-    seeds = min(system.seeds for system in systems)
-    lines = [
-        "One training per system: its seed is not in the intervals, which are over test people."
-        if seeds == 1
-        else _about_parts(systems, seeds)
-    ]
+    if not systems:
+        return f"- {NOTHING.capitalize()}"
+    lines = [_about_seeds(systems)]
     if not any(system.n_extra for system in systems):
         lines.append(
             "No set here has people who are in neither half (HD has), so the row of searches by "
@@ -123,17 +137,32 @@ def about_worth(systems: Sequence[Worth]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _about_parts(systems: Sequence[Worth], seeds: int) -> str:
+def _about_seeds(systems: Sequence[Worth]) -> str:
+    """What the intervals hold of seeds; of several, which systems have but one, and the part."""
+    seeds = max(system.seeds for system in systems)
+    if seeds == 1:
+        return (
+            "One training per system: its seed is not in the intervals, which are over test people."
+        )
+    single = list(dict.fromkeys(system.name for system in systems if system.seeds == 1))
+    but = f" ({listed(single)}: one only, and no seed in its intervals)" if single else ""
+    words = (
+        f"Figures are means over {seeds} trainings{but}; their intervals are over test people and "
+        "over seeds. Curves, bounds, groups and the paragraph for a court are those of the first "
+        "training."
+    )
     parts = [system.figures["seed_part"].dropna() for system in systems]
     shares = [100 * share for part in parts for share in part]
-    return (
-        f"Figures are means over {seeds} trainings; their intervals are over test people and over "
-        f"seeds. Of their variance the seeds' part is {min(shares):.0f} to {max(shares):.0f} %."
-    )
+    if not shares:
+        return words
+    span = f"{min(shares):.0f} to {max(shares):.0f} %"
+    return f"{words} Of the intervals' variance the seeds' part is {span}."
 
 
 def groups(worth: Worth) -> str:
     """What the figures of groups can show, and what they cannot."""
+    if worth.groups.empty:
+        return NO_GROUPS
     people = worth.groups.drop_duplicates(["attribute", "group"])
     few = people[people["share"].isna()]
     names = [f"{row['attribute']} {row['group']} ({row['n_people']})" for _, row in few.iterrows()]

@@ -3,6 +3,7 @@
 from handid.report.tables.decline import losses, orders
 from handid.report.tables.evidence import (
     by_place,
+    check_criteria,
     decisions,
     group_ratios,
     setting_of,
@@ -49,6 +50,7 @@ __all__ = [
     "by_place",
     "by_target",
     "chance",
+    "check_criteria",
     "confusions",
     "decisions",
     "deletion",

@@ -1,11 +1,11 @@
 """Tables of what a match is worth: figures by system, groups, and the validation report."""
 
 from collections.abc import Sequence
-from math import isnan
+from math import inf, isnan
 
 import pandas as pd
 
-from handid.evidence import groups
+from handid.evidence import groups, verification
 from handid.report.rows import with_interval
 from handid.report.worth import BITS, SHARES, Worth
 
@@ -75,16 +75,37 @@ def setting_of(worth: Worth) -> str:
 
 
 def group_ratios(systems: Sequence[Worth]) -> pd.DataFrame:
-    """Worst group over the geometric mean of those judged, by system, attribute and error rate."""
+    """Worst group over the geometric mean of those judged, by system, attribute and error rate.
+
+    NaN also where a group's rate lies below what its people support (verification.floor).
+    """
     rows = []
     for system in systems:
         for (attribute, metric), part in system.groups.groupby(["attribute", "metric"], sort=False):
             people = zip(part["group"], part["n_people"], strict=True)
             row = {"system": system.name, "attribute": attribute, "error": metric}
             row |= {"people": ", ".join(f"{group} {n}" for group, n in people)}
-            rows.append(row | {"worst / geometric mean": groups.worst_to_mean(part)})
+            low = part["share"] < part["n_people"].map(verification.floor)
+            ratio = float("nan") if low.any() else groups.worst_to_mean(part)
+            rows.append(row | {"worst / geometric mean": ratio})
     columns = ["system", "attribute", "people", "error", "worst / geometric mean"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def check_criteria(criteria: dict[str, float]) -> None:
+    """Refuse a criterion that nothing could be held to.
+
+    Raises:
+        ValueError: one sentence for a metric that no criterion can be of, or a value that is no
+            number of bits or no share.
+    """
+    for metric, highest in criteria.items():
+        if metric not in _CHARACTERISTICS:
+            names = ", ".join(_CHARACTERISTICS)
+            raise ValueError(f"Unknown criterion '{metric}': choose one of {names}.")
+        most, unit = (inf, "bits above 0") if metric in BITS else (1, "a share between 0 and 1")
+        if not isinstance(highest, int | float) or not 0 < highest < most:
+            raise ValueError(f"Criterion '{metric}' cannot be {highest!r}: give {unit}.")
 
 
 def validation(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataFrame:
@@ -97,14 +118,12 @@ def validation(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataF
         criteria: metric -> highest value allowed, bits or shares.
 
     Raises:
-        ValueError: one sentence, naming a metric that no criterion can be of.
+        ValueError: as of `check_criteria`.
     """
+    check_criteria(criteria)
     rows = []
     for system in systems:
         for metric, criterion in criteria.items():
-            if metric not in _CHARACTERISTICS:
-                names = ", ".join(_CHARACTERISTICS)
-                raise ValueError(f"Unknown criterion '{metric}': choose one of {names}.")
             characteristic, graphic = _CHARACTERISTICS[metric]
             limit = f"{criterion:g}" if metric in BITS else f"{100 * criterion:g} %"
             row = {"system": system.name, "task": system.task, "characteristic": characteristic}
@@ -137,4 +156,4 @@ def decisions(systems: Sequence[Worth], criteria: dict[str, float]) -> pd.DataFr
         found = [decision(system, *one) for one in criteria.items()]
         counts = {kind: found.count(kind) for kind in DECISIONS}
         rows.append({"system": system.name, "task": system.task, **counts})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["system", "task", *DECISIONS])

@@ -23,9 +23,27 @@ def test_the_courts_paragraph_says_in_one_breath_what_it_leaves_out(worth):
     factor = 10 ** system.calibration.log10_lr([score])[0]
     text = sentences.worth([system], "clip_ft_mini", CRITERIA)
     (court,) = [part for part in text.split("\n\n") if part.startswith("**For a court.**")]
-    assert f"a similarity of {score:.2f}" in court and f"a factor of {factor:,.1f}, and" in court
+    assert f"a similarity of {score:.2f}" in court and f"a factor of {factor:.0f}; so few" in court
     assert "photographed within one session" in court and "another day, camera" in court
-    assert "by more than 20" in court and "45 other people" in court
+    assert "a factor of at most 20 for it" in court and "45 other people" in court
+
+
+def test_a_factor_against_the_same_hand_has_the_other_bound_as_its_limit(worth):
+    system = worth(mated=np.zeros(3))
+    text = sentences.worth([system], "clip_ft_mini", CRITERIA)
+    assert "show the hands of two people of this set, photographed" in text
+    assert "by a factor of 25; so few people support a factor of at most 25 for it" in text
+
+
+def test_the_courts_paragraph_is_of_the_first_place_that_could_be_calibrated(worth):
+    refused = worth(calibration=None, refusal=REFUSAL)
+    text = sentences.worth([refused, worth(place="HD"), worth()], "clip_ft_mini", CRITERIA)
+    assert text.count("**For a court.** With CLIP-FT, on HD") == text.count("For a court") == 1
+
+
+def test_where_no_task_could_be_shown_one_sentence_says_so():
+    assert sentences.worth([], "clip_ft_mini", CRITERIA).startswith("**A match has no worth")
+    assert sentences.about_worth([]).startswith("- No target here can show any of the tasks")
 
 
 def test_without_a_calibration_the_sentence_and_no_number_for_a_court(worth):
@@ -47,6 +65,20 @@ def test_one_seed_is_not_in_the_interval_and_of_several_its_part_is_said(worth):
     figures = worth().figures.assign(seed_part=np.linspace(0.1, 0.4, len(worth().figures)))
     several = sentences.about_worth([worth(seeds=3, figures=figures)])
     assert "over 3 trainings" in several and "the seeds' part is 10 to 40 %" in several
+    assert "those of the first training" in several and "one only" not in several
+
+
+def test_a_system_with_one_training_among_several_is_named(worth):
+    figures = worth().figures.assign(seed_part=0.2)
+    mixed = [worth(name="CLIP-ZS"), worth(seeds=3, figures=figures)]
+    text = sentences.about_worth(mixed)
+    assert "over 3 trainings (CLIP-ZS: one only, and no seed in its intervals);" in text
+    assert "One training per system" not in text
+
+
+def test_seeds_whose_part_is_unknown_have_no_part_in_words(worth):
+    text = sentences.about_worth([worth(seeds=2)])
+    assert "over 2 trainings" in text and "seeds' part" not in text
 
 
 def test_a_set_without_extra_people_says_that_a_row_is_empty(worth):
@@ -64,8 +96,12 @@ def test_a_refusal_is_told_once(worth):
 def test_groups_of_few_are_named_and_none_invented(worth):
     text = sentences.groups(worth())
     assert "fewer than ten people: skin dark (5)." in text
+
+
+def test_a_set_without_metadata_says_that_it_has_none(worth):
     nobody = sentences.groups(worth(groups=pd.DataFrame(columns=worth().groups.columns)))
-    assert "fewer than ten" not in nobody
+    assert nobody.startswith("This set's table says nothing of age, gender")
+    assert "same threshold" not in nobody
 
 
 def test_the_human_beside_it_says_what_was_checked_and_what_was_not():

@@ -68,10 +68,19 @@ def test_an_unknown_criterion_is_refused(worth):
         tables.validation([worth()], {"auc": 0.5})
 
 
+@pytest.mark.parametrize("criterion", [("fmr", 15), ("cllr", 0), ("eer", "0.1"), ("fpir", -0.1)])
+def test_a_criterion_that_nothing_could_be_held_to_is_refused(criterion):
+    metric, value = criterion
+    with pytest.raises(ValueError, match=f"Criterion '{metric}' cannot be {value!r}: give "):
+        tables.check_criteria({"cllr": 0.5, metric: value})
+    tables.check_criteria({"cllr": 2, "fmr": 0.15})
+
+
 def test_decisions_add_up_to_the_criteria(worth):
     counts = tables.decisions([worth(), worth(task="other hand")], {"cllr": 0.5, "eer": 0.1})
     assert counts["task"].tolist() == ["papers", "other hand"]
     assert (counts[["pass", "fail", "unclear", "not tested"]].sum(axis=1) == 2).all()
+    assert list(tables.decisions([], {"eer": 0.1}).columns) == list(counts.columns)
 
 
 def test_systems_stand_side_by_side_and_a_figure_that_none_has_is_left_out(worth):
@@ -96,6 +105,12 @@ def test_a_header_says_people_gallery_and_failures(worth):
 
 
 def test_the_worst_group_stands_over_the_geometric_mean_of_those_judged(worth):
+    groups = worth().groups.assign(share=[0.5, 0.25, np.nan])
+    (gender, skin) = tables.group_ratios([worth(groups=groups)])["worst / geometric mean"]
+    assert gender == pytest.approx(0.5 / np.sqrt(0.5 * 0.25)) and np.isnan(skin)  # of five people
+
+
+def test_a_group_below_its_floor_gives_no_ratio(worth):
     ratios = tables.group_ratios([worth()]).set_index("attribute")["worst / geometric mean"]
-    assert ratios["gender"] == pytest.approx(0.2 / np.sqrt(0.2 * 0.1))
-    assert np.isnan(ratios["skin"])  # one group of five
+    assert worth().groups["share"][1] == 0.1 < 1 - 0.05 ** (1 / 13)
+    assert np.isnan(ratios["gender"])
