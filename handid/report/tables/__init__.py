@@ -11,6 +11,7 @@ from handid.report.tables.evidence import (
 )
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
+    and_published,
     beside_counts,
     beside_published,
     draws,
@@ -43,6 +44,7 @@ from handid.report.tables.words import (
 __all__ = [
     "candidates",
     "PUBLISHED_COUNTS",
+    "and_published",
     "backbones",
     "beside_counts",
     "beside_published",
