@@ -94,7 +94,7 @@ def test_a_new_method_retrains_nothing(package):
 
 def test_a_new_layout_of_data_retrains_nothing(package):
     (package / "data" / "other.py").write_text("def fits(root):\n    return False\n")
-    assert not changed(package, ("data/__init__.py", "LAYOUTS = {", 'LAYOUTS = {"o": "other", '))
+    assert not changed(package, ("data/sets.py", "LAYOUTS = {", 'LAYOUTS = {"o": "other", '))
 
 
 CLIP_LINEAGE = {"clip_ft_mini", "clip_handid_mini", "clip_reid_mini", "promptsg_mini"}

@@ -16,7 +16,7 @@ from handid.backbone.encoder import ImageEncoder
 from handid.backbone.image_only import TimmEncoder, load_timm
 from handid.backbone.imagenet import ImageNetBackbone
 from handid.backbone.mini import SHIPPED_FOLDER, save, shipped
-from handid.backbone.names import label, own_weights
+from handid.backbone.names import label, own_weights, split
 from handid.backbone.positions import doubled
 from handid.backbone.weights import check_fits, read_state, weights_file
 from handid.backbone.words import PROMPT, Vocabulary, tokenise
@@ -37,6 +37,7 @@ __all__ = [
     "own_weights",
     "save",
     "shipped",
+    "split",
     "tokenise",
     "weights_file",
 ]

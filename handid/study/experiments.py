@@ -144,13 +144,14 @@ class Experiments:
         Raises:
             ValueError: one sentence.
         """
-        encoder = cache(backbone.build)  # many recipes share one
+        shared = cache(backbone.build)  # of many recipes; LoRA changes the one that it gets
         for name, recipe, control in product(self.settings.backbones, names, ("", *controls)):
             if model.is_model(recipe):
                 model.opened(recipe)
                 continue
             plan = self._plan(System(recipe, control), name, changes)
             shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
+            encoder = backbone.build if plan.options.get("lora_rank") else shared
             base = encoder(name, self._weights(plan, name), **shape)
             built = method.build(plan.method, base, 2, **plan.options)
             side = plan.image_size or backbone.architecture(name).image_size

@@ -26,7 +26,7 @@ class Photographs:
 
     def __init__(self, settings: Settings):
         self.settings, self.work = settings, Path(settings.work)
-        self.sets = {name: DataSet(name, source) for name, source in settings.data.items()}
+        self.sets = {name: DataSet(name, root) for name, root in settings.data.items()}
         self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
         self._drawn: set[str] = set()  # sets whose drawings were looked at
         self.said: set[str] = set()  # warnings; studies made of one another share them
@@ -48,7 +48,7 @@ class Photographs:
                 of which none is named, or if no target is left.
         """
         targets = list(dict.fromkeys(self.target(text) for text in self.settings.targets))
-        absent = [target for target in targets if not self.sets[target.set].source]
+        absent = [target for target in targets if not self.sets[target.set].root]
         if absent:
             sentence = f"No folder is given for {', '.join(map(str, absent))}"
             way = f"Give it with --data {absent[0].set}=PATH."
@@ -138,9 +138,9 @@ class Photographs:
             ValueError: if no folder is given.
         """
         known = self.sets[name]
-        if not known.source:
+        if not known.root:
             raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
-        root = Path(known.source)
+        root = Path(known.root)
         if known.synthetic:
             root = sources.drawn(name, self.settings, check=name not in self._drawn)
             self._drawn.add(name)

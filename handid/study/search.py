@@ -73,7 +73,7 @@ def find(
         ValueError: one sentence, for sets that are not given, fewer than two people, or the same
             photograph of two people.
     """
-    given = [bool(name in photographs.sets and photographs.sets[name].source) for name in sets]
+    given = [bool(name in photographs.sets and photographs.sets[name].root) for name in sets]
     enrolled, questions = _given(sets, photographs) if any(given) else _own(experiment, photographs)
     place = "own photographs" if any(given) else photographs.label(experiment.target)
     pictures = [_pictures(experiment, rows, photographs) for rows in (enrolled, questions)]
@@ -212,13 +212,13 @@ def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFram
     """Enrolled people's table and the questions' paths of two data sets."""
     roots = []
     for name, what in zip(sets, ("enrolled people", "questions"), strict=True):
-        source = photographs.sets[name].source if name in photographs.sets else ""
-        if not source:
+        root = photographs.sets[name].root if name in photographs.sets else ""
+        if not root:
             raise ValueError(
                 f"There is no folder of {what}: give it with --data {name}=PATH; a search needs "
                 "both folders."
             )
-        roots.append(Path(source))
+        roots.append(Path(root))
     missing = photographs.settings.missing
     enrolled = data.read(roots[0], accessories=True, missing=missing)
     if enrolled["view"].nunique() == 1:

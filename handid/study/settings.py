@@ -32,8 +32,8 @@ class Settings(BaseModel):
         bursts: into how many each synthetic person's photographs of a view are divided; 0 for none.
         targets: what is trained and tested on, "NAME view", or "NAME" for a set of one view.
         backbones: names of image encoders.
-        weights: "" for those that each backbone's name carries; or for all of them a name, a file,
-            or a folder with a file per backbone.
+        weights: "" for those that each backbone's name carries; or, for backbones named without, a
+            name, a file, or a folder with a file per backbone.
         runs: Monte Carlo draws of query and gallery.
         seeds: one training each.
         device: as torch names it, or "auto".
@@ -64,7 +64,8 @@ def checked(**parameters: object) -> Settings:
 
     Raises:
         ValueError: one sentence for a parameter that is unknown, ill-typed or out of range, or for
-            an unknown backbone, or for data sets that cannot be told apart or drawn.
+            an unknown backbone or one of two weights, or for data sets that cannot be told apart
+            or drawn.
     """
     parameters = {name: _located(name, value) for name, value in parameters.items()}
     try:
@@ -77,6 +78,12 @@ def checked(**parameters: object) -> Settings:
         backbone.architecture(name)
         if not settings.weights:
             backbone.own_weights(name)
+        elif (plain := backbone.split(name)[0]) != name:
+            raise ValueError(
+                f"Backbone '{backbone.label(name)}' names its weights, and "
+                f"'{Path(settings.weights).name}' are asked for beside it: leave weights empty, "
+                f"or write {plain}."
+            )
     labels = [backbone.label(name) for name in settings.backbones]
     twice = sorted({name for name in labels if labels.count(name) > 1})
     if twice:

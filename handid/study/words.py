@@ -37,10 +37,11 @@ def preface(sets: Iterable[str], photographs: Photographs, device: str) -> str:
     lines, settings = [], photographs.settings
     for name in sets:
         table = photographs.table(name)
-        kind = "**synthetic hands drawn by this package**"
+        kind, layout = "**synthetic hands drawn by this package**", ""
         if not photographs.sets[name].synthetic:
-            kind = "real photographs"
-        lines.append(f"- {name}: {len(table):,} {kind} of {table['subject'].nunique()} people")
+            kind, layout = "real photographs", f", layout {photographs.sets[name].layout}"
+        people = table["subject"].nunique()
+        lines.append(f"- {name}: {len(table):,} {kind} of {people} people{layout}")
     lines += _about_backbones(settings)
     environment = machine.environment(device)
     lines.append("- " + ", ".join(f"{key} {value}" for key, value in environment.items()))

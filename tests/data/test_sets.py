@@ -69,6 +69,11 @@ def test_a_set_is_synthetic_only_if_it_says_so():
     assert not DataSet("11k", "").synthetic
 
 
+@pytest.mark.parametrize("name", ["11k", "HD"])
+def test_a_drawn_set_has_the_layout_of_its_name(name):
+    assert DataSet(name, "synthetic").layout == name and DataSet(name, "").layout == ""
+
+
 # --- layouts ------------------------------------------------------------------------------------
 
 
@@ -92,6 +97,7 @@ def test_each_layout_is_recognised_and_read(folders):
     assert list(folders) == list(data.LAYOUTS)
     for name, (root, reader) in folders.items():
         assert data.layout(root) == data.layout(str(root)) == name
+        assert DataSet("mine", str(root)).layout == name
         pd.testing.assert_frame_equal(data.read(root), reader.read(root))
 
 
@@ -175,7 +181,7 @@ def test_one_file_and_one_line_make_a_layout_that_is_studied(tmp_path, save_imag
     package = tmp_path / "handid"
     shutil.copytree(Path(data.__file__).parents[1], package)
     shutil.copy(EXAMPLE, package / "data")
-    registry = package / "data" / "__init__.py"
+    registry = package / "data" / "sets.py"
     first = "LAYOUTS = {\n"
     registry.write_text(registry.read_text().replace(first, first + LINE))
     for number, person in enumerate(("ann", "bob", "cat", "dan")):

@@ -374,12 +374,25 @@ def test_an_unknown_key_in_a_file_is_refused(tmp_path, monkeypatch, where):
     assert re.match(r"Recipe 'own': \S*learning_rat: ", refusal("own"))
 
 
+@pytest.mark.parametrize("name", ["clip_handid", "clip_reid", "promptsg"])
+@pytest.mark.parametrize(("mini", "family"), [("", "vit"), ("", "resnet"), ("_mini", "vit")])
+def test_lora_has_a_rate_above_that_of_the_whole_encoder_and_leaves_the_learned_words(
+    name, mini, family
+):
+    plain, lora = (recipes.load(name + mini, family, control=c) for c in ("", "lora"))
+    assert lora.options == plain.options | {"lora_rank": 8}
+    (*before, was), (*words, now) = plain.stages, lora.stages
+    equal = was.learning_rate.backbone == 3.5e-4  # CLIP-ReID's of ResNets is high as it is
+    assert now.learning_rate.backbone > was.learning_rate.backbone or equal
+    assert [s.learning_rate.new for s in words] == [s.learning_rate.new for s in before]
+
+
 def test_an_ablation_changes_one_thing_and_is_named_like_a_control():
     plain = recipes.load("clip_handid", "vit")
     for name, changes in plain.ablations.items():
         changed = recipes.load("clip_handid", "vit", control=name)
         assert changed.title == f"CLIP-HandID {name}"
-        differ = {k for k, v in flat(changed).items() if v != flat(plain)[k]} - {"title"}
+        differ = {k for k, v in flat(changed).items() if v != flat(plain).get(k)} - {"title"}
         assert differ == set(changes)
 
 

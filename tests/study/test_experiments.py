@@ -223,6 +223,11 @@ def test_what_is_expected_reads_no_photograph(open_study, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_lora_is_expected_as_often_as_wanted(lab):
+    """It changes the encoder that it gets, so that none is shared with what comes after it."""
+    lab.expect("clip_handid_mini", "clip_reid_mini", controls=["lora"])
+
+
 def test_a_control_that_says_what_the_recipe_says_is_no_reason_to_leave_it_out(lab, monkeypatch):
     monkeypatch.setattr(training, "train_experiment", lambda *given: None)
     nets = lab.having(backbones=["EfficientNet-Lite0"])

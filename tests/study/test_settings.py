@@ -37,6 +37,14 @@ from handid.study import settings
         ({"backbones": ["ViT-B-32:laion"]}, "ViT-B-32 has no weights 'laion': .*laion2b_s34b_b79k"),
         ({"backbones": ["ViT-B-32"]}, "'ViT-B-32' does not say which weights: .*ViT-B-32:random"),
         ({"backbones": ["RN50", "RN50"]}, "Two backbones would both be called RN50"),
+        (
+            {"backbones": ["mini-ViT", "mini-RN:random"], "weights": "/a/b.pt"},
+            "Backbone 'mini-RN:random' names its weights, and 'b.pt' .* or write mini-RN.$",
+        ),
+        (
+            {"backbones": ["timm:resnet50:random"], "weights": "mini"},
+            "'timm:resnet50:random' names its weights, and 'mini' .* or write timm:resnet50.$",
+        ),
         ({"work": 3}, "Parameter 'work': Input should be a valid string"),
     ],
 )

@@ -40,7 +40,8 @@ def test_the_preface_counts_real_photographs_and_people(open_study, make_11k, tm
     root = make_11k(tmp_path / "11k", images=2)
     study = open_study(tmp_path / "work", data={"11k": str(root)}, weights=str(tmp_path / "a.pt"))
     words = study.preface()
-    assert "- 11k: 32 real photographs of 4 people" in words and "synthetic" not in words
+    assert "- 11k: 32 real photographs of 4 people, layout 11k\n" in words
+    assert "synthetic" not in words
     assert "- mini-ViT: weights a.pt" in words and str(tmp_path) not in words
 
 

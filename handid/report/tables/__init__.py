@@ -12,6 +12,7 @@ from handid.report.tables.evidence import (
 )
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
+    and_published,
     beside_counts,
     beside_published,
     draws,
@@ -44,6 +45,7 @@ from handid.report.tables.words import (
 __all__ = [
     "candidates",
     "PUBLISHED_COUNTS",
+    "and_published",
     "backbones",
     "beside_counts",
     "beside_published",

@@ -99,6 +99,12 @@ def beside_published(
     return table.loc[:, (table != "").any()].drop(columns=same)
 
 
+def and_published(table: pd.DataFrame) -> str:
+    """For captions: that a table shows published figures; "" where it has none."""
+    shown = any(str(column).endswith(", published") for column in table)
+    return ", and what was published on the real set" if shown else ""
+
+
 def _line(system: pd.DataFrame, theirs: pd.DataFrame, shown: list[str]) -> dict[str, str]:
     """One row of `beside_published`, from a system's rows, one per metric, and one source's."""
     head, by_metric = system.iloc[0], {row["metric"]: row for _, row in system.iterrows()}

@@ -94,6 +94,12 @@ def test_a_line_has_one_source_and_single_draws_are_left_out(row, tidy):
     assert only["rank-1, published"] == "1.00" and "mAP (standard), published" not in only
 
 
+def test_a_caption_says_published_only_where_such_a_figure_is_shown(row, tidy):
+    theirs, own = (tables.beside_published(tidy(row(target=t))) for t in (D_R, "mine left"))
+    assert tables.and_published(theirs) == ", and what was published on the real set"
+    assert tables.and_published(own) == ""
+
+
 def test_the_size_of_each_gallery_stands_beside_the_other(row, tidy):
     ours = [row("CLIP-ReID v5", m, target=D_R) for m in MAIN]
     ours += [row("CLIP-FT", m, target=t) for m in MAIN for t in (D_R, "HD")]
