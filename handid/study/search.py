@@ -105,11 +105,19 @@ def find(
 def write(found: Found, work: str | Path) -> Path:
     """Write the candidates as search/candidates.csv of the products' folder; return the file."""
     file = Path(work) / "search" / "candidates.csv"
-    names = [found.questions[number] for number in found.candidates["question"].tolist()]
+    asked = pd.Series(list(found.questions), dtype=object)
+    names = asked.loc[found.candidates["question"].tolist()].to_numpy()
     table = found.candidates.drop(columns="photograph").assign(question=names)
+    for column in ("question", "candidate"):
+        table[column] = [_no_formula(str(name)) for name in table[column]]
     with disk.whole(file) as part:
         table.to_csv(part, index=False, float_format="%.6g")
     return file
+
+
+def _no_formula(name: str) -> str:
+    """A name of a file or folder that a spreadsheet shows and does not compute."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def pictures(

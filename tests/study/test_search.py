@@ -49,6 +49,16 @@ def test_every_question_gets_the_enrolled_people_in_order_of_similarity(given, p
     assert not any(found.truth)
 
 
+def test_no_name_is_a_spreadsheets_formula(lab, given, places):
+    (places / "questions" / "=SUM(A1).jpg").write_bytes((places / "enrolled/a/a0.jpg").read_bytes())
+    with pytest.warns(UserWarning, match="enrolled themselves"):
+        given()
+    written = pd.read_csv(Path(lab.settings.work) / "search" / "candidates.csv")
+    assert "'=SUM(A1).jpg" in {*written["question"]} and "=SUM(A1).jpg" not in {
+        *written["question"]
+    }
+
+
 def test_a_search_is_written_as_a_table_without_paths(lab, given):
     found = given()
     written = pd.read_csv(Path(lab.settings.work) / "search" / "candidates.csv")
