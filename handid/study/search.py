@@ -1,53 +1,21 @@
 """Enrolled people and questions, from anybody's folders or from a target's own test people."""
 
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from handid import data, disk, protocol, search, tasks
+from handid import data, protocol, search, tasks
 from handid.data import table as tables
 from handid.evidence import record
 from handid.evidence.record import Record
 from handid.image import cache
 from handid.study import model, network, worth
 from handid.study.experiment import Experiment
+from handid.study.found import NOBODY, Found
 from handid.study.photographs import Photographs
 from handid.train import Engine
-
-NOBODY = "nobody"
-Asked = tuple[np.ndarray, str]  # picture, name
-Answer = tuple[np.ndarray, str, float, bool]  # picture, name, similarity, whether it is named
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        candidates: a row per question and candidate: search.COLUMNS, log10_lr (NaN without a
-            calibration), lr ("at least 30", "0.2"), named (whether its similarity reaches the
-            threshold), lone (whether the question is far from everything enrolled).
-        questions: [Q] what each question is called.
-        truth: [Q] who it is, NOBODY for somebody who is not enrolled; empty where unknown.
-        asked: [Q] path of each question.
-        shown: [rows] path of each candidate's most similar photograph.
-        n_people: enrolled people.
-        title: names data and model, and says if the hands are synthetic.
-        record: thresholds, calibration and error rates; None where there are none.
-    """
-
-    candidates: pd.DataFrame
-    questions: Sequence[str]
-    truth: Sequence[str]
-    asked: Sequence[str]
-    shown: Sequence[str]
-    n_people: int
-    title: str
-    record: Record | None
 
 
 def find(
@@ -100,70 +68,6 @@ def find(
         f"{place}: search by {experiment.title}, {experiment.backbone_label}",
         known_rates,
     )
-
-
-def write(found: Found, work: str | Path) -> Path:
-    """Write the candidates as search/candidates.csv of the products' folder; return the file."""
-    file = Path(work) / "search" / "candidates.csv"
-    asked = pd.Series(list(found.questions), dtype=object)
-    names = asked.loc[found.candidates["question"].tolist()].to_numpy()
-    table = found.candidates.drop(columns="photograph").assign(question=names)
-    for column in ("question", "candidate"):
-        table[column] = [_no_formula(str(name)) for name in table[column]]
-    with disk.whole(file) as part:
-        table.to_csv(part, index=False, float_format="%.6g")
-    return file
-
-
-def _no_formula(name: str) -> str:
-    """A name of a file or folder that a spreadsheet shows and does not compute."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
-
-
-def pictures(
-    found: Found, photographs: Photographs, count: int, show: bool
-) -> tuple[list[Asked], list[list[Answer]]]:
-    """The first questions with their candidates, as figures.candidates draws them.
-
-    Args:
-        found: of `find`.
-        photographs: of the study.
-        count: questions.
-        show: False puts a grey square in the place of every photograph.
-
-    Raises:
-        ValueError: if count is below 1.
-    """
-    if count < 1:
-        raise ValueError(f"sheet={count} shows nothing: use 1 or more.")
-    rows = found.candidates[found.candidates["question"] < count]
-    asked = photographs.pictures(found.asked[:count], show)
-    shown = photographs.pictures(found.shown[: len(rows)], show)
-    answers: list[list[Answer]] = [[] for _ in asked]
-    for picture, row in zip(shown, rows.to_dict("records"), strict=True):
-        answers[row["question"]].append(
-            (picture, row["candidate"], row["similarity"], row["named"])
-        )
-    return list(zip(asked, found.questions, strict=False)), answers
-
-
-def without_names(found: Found) -> Found:
-    """The same with numbers in the place of names."""
-    people = {name: f"person {number}" for number, name in enumerate(_seen(found), start=1)}
-    numbers = range(1, len(found.questions) + 1)
-    return replace(
-        found,
-        candidates=found.candidates.assign(candidate=found.candidates["candidate"].map(people)),
-        questions=[f"question {number}" for number in numbers],
-        truth=[people.get(name, name) for name in found.truth],
-    )
-
-
-def _seen(found: Found) -> Iterable[str]:
-    """Names among candidates and truths, each once, in order of appearance."""
-    known = {*found.candidates["candidate"]}
-    known |= {name for name in found.truth if name not in ("", NOBODY)}
-    return protocol.in_order(pd.Series(sorted(known)))
 
 
 def _record(experiment: Experiment, photographs: Photographs, engine: Engine) -> Record | None:
