@@ -6,10 +6,9 @@ from handid import method, saliency
 from handid.evidence.record import Record
 from handid.report.rows import Score
 from handid.report.worth import Worth
-from handid.study import found as found_by
-from handid.study import look, model, network, search, settings, texts, worth
+from handid.study import findings, look, model, network, search, settings, texts, worth
 from handid.study.experiment import Experiment
-from handid.study.found import Answer, Asked, Found
+from handid.study.findings import Answer, Asked, Found
 from handid.study.photographs import Photographs
 from handid.train import Engine
 
@@ -115,14 +114,14 @@ class Looks:
         """
         how = {"sets": (enrolled, questions), "top": top}
         found = search.find(experiment, self.photographs, self.engine, **how)
-        found_by.write(found, self.settings.work)
-        return found if show else found_by.without_names(found)
+        findings.write(found, self.settings.work)
+        return found if show else findings.without_names(found)
 
     def candidates(
         self, found: Found, count: int, *, show: bool = True
     ) -> tuple[list[Asked], list[list[Answer]]]:
-        """Pictures of the first questions and of their candidates, see found.pictures."""
-        return found_by.pictures(found, self.photographs, count, show)
+        """Pictures of the first questions and of their candidates, see findings.pictures."""
+        return findings.pictures(found, self.photographs, count, show)
 
     def export(self, experiment: Experiment, folder: str, score: Score) -> str:
         """Write a model that can be handed on into a new folder ("" for none); say it in words.

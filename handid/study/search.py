@@ -13,7 +13,7 @@ from handid.evidence.record import Record
 from handid.image import cache
 from handid.study import model, network, worth
 from handid.study.experiment import Experiment
-from handid.study.found import NOBODY, Found
+from handid.study.findings import NOBODY, Found
 from handid.study.photographs import Photographs
 from handid.train import Engine
 

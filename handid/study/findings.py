@@ -101,7 +101,7 @@ def without_names(found: Found) -> Found:
 
 
 def _seen(found: Found) -> Iterable[str]:
-    """Names among candidates and truths, each once, in order of appearance."""
+    """Names among candidates and truths, each once, in their natural order."""
     known = {*found.candidates["candidate"]}
     known |= {name for name in found.truth if name not in ("", NOBODY)}
-    return protocol.in_order(pd.Series(sorted(known)))
+    return protocol.in_order(known)
