@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,7 +83,7 @@ def evaluate(
         ValueError: if shapes or lengths do not fit, a set is empty, an embedding is NaN or
             infinite, or a query's identity is not in the gallery.
     """
-    query, gallery = _unit_rows(query, "query"), _unit_rows(gallery, "gallery")
+    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
     if query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"query embeddings have {query.shape[1]} numbers and gallery ones {gallery.shape[1]}: "
@@ -119,7 +120,7 @@ def ranking(
     Raises:
         ValueError: as `evaluate`.
     """
-    query, gallery = _unit_rows(query, "query"), _unit_rows(gallery, "gallery")
+    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
     names = _as_list(query_ids, len(query), "query")
     query_codes, gallery_codes = _codes(names, _as_list(gallery_ids, len(gallery), "gallery"))
     similarity = query @ gallery.T
@@ -194,8 +195,16 @@ def _score(ranks: np.ndarray) -> np.ndarray:
     return np.stack([ranks[:, 0], precision.mean(axis=1), ap_trapezoid])
 
 
-def _unit_rows(embeddings, name):
-    """Rows of length 1 in float64, [N, D]; zero rows stay zero."""
+def unit_rows(embeddings: Any, name: str) -> np.ndarray:
+    """Rows of length 1 in float64, [N, D]; zero rows stay zero.
+
+    Args:
+        embeddings: [N, D] of any length; array, nested list or CPU tensor.
+        name: what they are, for a refusal.
+
+    Raises:
+        ValueError: one sentence, if it is no table of finite numbers.
+    """
     if hasattr(embeddings, "detach"):
         embeddings = embeddings.detach().double()  # numpy has no bfloat16
     try:

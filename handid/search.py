@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from handid import metric
+
 BLOCK = 2**22  # similarities at a time, which bounds memory: 32 MB beside the vectors
 COLUMNS = ("question", "rank", "candidate", "similarity", "photograph")
 
@@ -33,14 +35,11 @@ class Embedded:
                 f"{len(self.names)} names for embeddings of shape {self.vectors.shape}: give one "
                 "row per name."
             )
-        if not np.isfinite(self.vectors).all():
-            raise ValueError("An embedding is NaN or infinite: its model's weights are damaged.")
 
     @property
     def unit(self) -> np.ndarray:
-        """[N, D] of length 1, float64."""
-        vectors = self.vectors.astype(np.float64)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        """[N, D] of length 1, float64; refuses NaN and infinity."""
+        return metric.unit_rows(self.vectors, "searched")
 
 
 def candidates(questions: Embedded, enrolled: Embedded, top: int = 5) -> pd.DataFrame:

@@ -83,10 +83,10 @@ def test_one_person_and_no_candidates_are_refused(world):
         search.candidates(questions, enrolled, top=0)
 
 
-@pytest.mark.parametrize(
-    ("vectors", "message"),
-    [(np.zeros((2, 3)), "1 names for"), (np.full((1, 3), np.nan), "NaN or infinite")],
-)
-def test_vectors_that_do_not_fit_are_refused(vectors, message):
-    with pytest.raises(ValueError, match=message):
-        Embedded(vectors, ["a"], "model")
+def test_vectors_that_do_not_fit_are_refused(world):
+    with pytest.raises(ValueError, match="1 names for"):
+        Embedded(np.zeros((2, 3)), ["a"], "model")
+    questions, enrolled = world
+    broken = Embedded(np.full_like(enrolled.vectors, np.nan), enrolled.names, "model")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        search.candidates(questions, broken)
