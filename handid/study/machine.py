@@ -20,12 +20,11 @@ def environment(device: str) -> dict[str, str]:
 
 
 def arithmetic(device: str) -> list[str]:
-    """What else decides an embedding's last digits: device, torch, threads or TensorFloat-32.
+    """What else decides an embedding's last digits: device, torch, threads on a CPU.
 
     Args:
         device: as torch names it.
     """
     if device.startswith("cuda"):
-        tf32 = torch.backends.cudnn.allow_tf32
-        return [torch.cuda.get_device_name(device), torch.__version__, f"tf32 {tf32}"]
+        return [torch.cuda.get_device_name(device), torch.__version__]
     return [device, torch.__version__, f"{torch.get_num_threads()} threads"]

@@ -37,8 +37,8 @@ class Settings(BaseModel):
         runs: Monte Carlo draws of query and gallery.
         seeds: one training each.
         device: as torch names it, or "auto".
-        precision: of the arithmetic.
-        compile: pass training steps through torch.compile.
+        precision: of the arithmetic; "auto" is bf16 on a GPU that has it, else fp32.
+        steps: how training steps run: any of "compile", "graphs", "recompute", see train.Engine.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -55,8 +55,8 @@ class Settings(BaseModel):
     runs: Count = 10
     seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    steps: list[Literal["compile", "graphs", "recompute"]] = []
 
 
 def checked(**parameters: object) -> Settings:

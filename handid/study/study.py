@@ -31,10 +31,11 @@ class Study(Looks):
     def __init__(self, **parameters: object):
         self.settings = settings.checked(**parameters)
         self.photographs = Photographs(self.settings)
+        device = train.device(self.settings.device)
         self.engine = train.Engine(
-            device=train.device(self.settings.device),
-            precision=self.settings.precision,
-            compile=self.settings.compile,
+            device=device,
+            precision=train.precision(self.settings.precision, device),
+            **dict.fromkeys(self.settings.steps, True),
         )
         self._experiments = Experiments(self.settings, self.photographs, self.engine)
 
