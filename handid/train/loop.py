@@ -160,7 +160,8 @@ class _Loop:
         total = cast(Tensor, sum(weights[name] * part for name, part in parts.items()))
         for one in self.optimisers:
             one.zero_grad(set_to_none=True)
-        self.scaler.scale(total).backward()
+        with self.engine.attention():  # a block may be computed again
+            self.scaler.scale(total).backward()
         if self.stage.clip_gradients:
             for one in self.optimisers:
                 self.scaler.unscale_(one)
