@@ -35,6 +35,7 @@ FREE = (
 MAY_IMPORT = {
     "backbone": set(),
     "checkpoint": set(),
+    "cluster": set(),
     "data": {"image.decode"},  # which files can be decoded at all
     "disk": set(),
     "embed": set(),
@@ -47,7 +48,7 @@ MAY_IMPORT = {
     "protocol": set(),
     "recipes": set(),
     "report": {"evidence", "statistics"},
-    "runner": set(),
+    "runner": {"cluster"},  # one for a whole run
     "saliency": set(),
     "search": {"metric"},
     "statistics": set(),

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 from handid import disk
-from handid.runner import manifest, notebook, process
+from handid.runner import crew, manifest, notebook, process
 from handid.runner.manifest import Manifest
+from handid.runner.options import CLUSTER
 from handid.runner.page import Pages, duration
 from handid.runner.plan import Plan, Task
 from handid.runner.process import Running
@@ -24,9 +25,9 @@ MARK = "papermill-error-cell-tag"
 class Batch:
     """Runs tasks in the order of their needs; the manifest is true after every change."""
 
-    def __init__(self, plan: Plan, pages: Pages):
-        """Take over a plan, with what earlier runs left, and the pages of its report."""
-        self.plan, self.pages = plan, pages
+    def __init__(self, plan: Plan, pages: Pages, cluster: str = ""):
+        """Take over a plan, with what earlier runs left, the pages of its report, its cluster."""
+        self.plan, self.pages, self.cluster = plan, pages, cluster
         self.manifest = Manifest(plan)
         self.running: dict[str, Running] = {}
         self._times: dict[str, tuple[float, float]] = {}  # begin and end of what ran
@@ -99,7 +100,9 @@ class Batch:
         """Start a notebook's process."""
         stem, options = task.notebook.stem, self.plan.options
         log = self.plan.reports / f"{stem}.log"
-        live = process.launch(task.notebook.path, task.injected, log, options.jobs)
+        where = {name: self.cluster for name in task.injected if name == CLUSTER}
+        share = crew.sharing(options.cluster, options.jobs)
+        live = process.launch(task.notebook.path, task.injected | where, log, share)
         if options.timeout:
             live.deadline = live.started + options.timeout
         self.running[stem] = live

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from handid import backbone, fingerprint
+from handid import backbone, cluster, fingerprint
 from handid.data.sets import DRAWN, SYNTHETIC
 
 Count = Annotated[int, Field(ge=1)]
@@ -39,6 +39,7 @@ class Settings(BaseModel):
         device: as torch names it, or "auto".
         precision: of the arithmetic.
         compile: pass training steps through torch.compile.
+        cluster: where trainings and scores are done, see cluster.place; "" for here.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -57,6 +58,7 @@ class Settings(BaseModel):
     device: str = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
+    cluster: str = ""
 
 
 def checked(**parameters: object) -> Settings:
@@ -91,6 +93,8 @@ def checked(**parameters: object) -> Settings:
             f"Two backbones would both be called {twice[0]}: rename a file of weights."
         )
     _check_data(settings.data)
+    if settings.cluster:
+        cluster.place(settings.cluster)
     return settings
 
 
