@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,15 @@ def _queued(found: Queue) -> Any:
         raise ValueError(INSTALL) from None
     from distributed.security import Security
 
-    names = {name.removesuffix("Cluster").lower(): name for name in dir(dask_jobqueue)}
-    kind = getattr(dask_jobqueue, names[found.queue])
+    kinds = [name for name in dir(dask_jobqueue) if name.endswith("Cluster")]
+    (name,) = [kind for kind in kinds if kind.lower() == f"{found.queue}cluster"]
+    kind = getattr(dask_jobqueue, name)
+    command = kind.job_cls.submit_command.split()[0]
+    if shutil.which(command) is None:
+        raise ValueError(f"There is no {command} here: run this where {found.queue} takes jobs.")
     how = {"processes": 1, "cores": 1, **found.options, "n_workers": found.jobs}
     own = {"security": Security.temporary(), "shared_temp_directory": str(Path.home())}
     try:
         return kind(**own | how)
     except (TypeError, ValueError, OSError) as error:
-        raise ValueError(f"{names[found.queue]} refuses its options: {error}") from None
+        raise ValueError(f"{name} refuses its options: {error}") from None
