@@ -12,7 +12,7 @@ from handid import backbone, fingerprint, method, recipes, train
 from handid.data.sets import Target
 from handid.image import augment
 from handid.recipes import Recipe, System
-from handid.study import jobs, model, network, training
+from handid.study import jobs, model, network
 from handid.study.experiment import (
     Experiment,
     architecture_key,
@@ -50,7 +50,7 @@ class Experiments:
     ) -> Experiment:
         """Train a system on a target's training people, or find it trained, see `described`."""
         experiment = self.described(system, backbone_name, target, seed=seed, changes=changes)
-        self._train([experiment])
+        jobs.train_all([experiment], self.photographs, self.engine)
         return experiment
 
     def described(
@@ -141,18 +141,8 @@ class Experiments:
                     self.photographs.targets, self.settings.backbones, seeds
                 )
             ]
-        self._train(experiments)
+        jobs.train_all(experiments, self.photographs, self.engine)
         return experiments
-
-    def _train(self, experiments: Iterable[Experiment]) -> None:
-        """Train what is not trained yet, here or on the settings' cluster."""
-        own = [one for one in experiments if not model.is_model(one.system.recipe)]
-        trained = [one for one in own if one.recipe.stages]
-        if self.settings.cluster:
-            jobs.train_all(trained, self.settings)
-            return
-        for experiment in trained:
-            training.train_experiment(experiment, self.photographs, self.engine)
 
     def expect(
         self, *names: str, controls: Iterable[str] = (), changes: dict | None = None

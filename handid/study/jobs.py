@@ -15,17 +15,22 @@ from handid import checkpoint, cluster, train
 from handid.data.sets import Target
 from handid.report.rows import Score
 from handid.study import experiment as experiments
-from handid.study import score, settings, training
+from handid.study import model, score, settings, training
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.study.settings import Settings
 
 
-def train_all(wanted: Iterable[Experiment], given: Settings) -> None:
-    """Train on the settings' cluster whatever is not trained yet, each training a job."""
-    once = dict.fromkeys(one.folder for one in wanted)
-    folders = [folder for folder in once if not checkpoint.is_finished(folder)]
-    _on_cluster(given, train_one, [(str(folder),) for folder in folders], "trainings")
+def train_all(wanted: Iterable[Experiment], photographs: Photographs, engine: train.Engine) -> None:
+    """Train what is not trained yet: one after the other here, or each a job of the cluster."""
+    own = [one for one in wanted if one.recipe.stages and not model.is_model(one.system.recipe)]
+    if photographs.settings.cluster:
+        folders = dict.fromkeys(one.folder for one in own if not checkpoint.is_finished(one.folder))
+        jobs = [(str(folder),) for folder in folders]
+        _on_cluster(photographs.settings, train_one, jobs, "trainings")
+        return
+    for one in own:
+        training.train_experiment(one, photographs, engine)
 
 
 def score_all(pairs: Sequence[tuple[Experiment, Target]], given: Settings) -> list[Score]:
