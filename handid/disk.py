@@ -112,6 +112,22 @@ def write_json(path: str | Path, content: Any) -> None:
         part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
+def secret(path: str | Path) -> bytes:
+    """16 random bytes that a file keeps: made at the first call, the same ever after."""
+    path = Path(path)
+    private(path.parent)
+    with locked(path.with_name(f"{path.name}.lock")):
+        try:
+            known = bytes.fromhex(path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            known = b""
+        if len(known) != 16:
+            known = os.urandom(16)
+            with whole(path) as part:
+                part.write_text(known.hex(), encoding="ascii")
+    return known
+
+
 # --- whether a file is still what was written -----------------------------------------------------
 
 
