@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from handid import disk, fingerprint
+from handid.runner.privacy import absolute
 from handid.runner.refusal import Refused
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Manifest:
 
     def content(self) -> dict[str, Any]:
         """Everything that is known so far."""
-        plan = self._plan
+        plan, words = self._plan, self._plan.options.words
         return {
             "profile": plan.options.profile,
             "description": plan.profile.description,
@@ -152,7 +153,7 @@ class Manifest:
             "started": self._started,
             "updated": now(),
             "pid": os.getpid(),
-            "command": plan.mask(shlex.join(["run_notebooks.py", *plan.options.words])),
+            "command": plan.mask(shlex.join(["run_notebooks.py", *map(absolute, words)])),
             "git": self._git,
             "versions": fingerprint.versions(),
             "peak_memory_mib": MEMORY,

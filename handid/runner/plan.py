@@ -117,7 +117,8 @@ class Plan:
         injected = self._injected(selected or set(self.notebooks))
         sets = [item for one in injected.values() for item in one.get(DATA, {}).items()]
         photographs = {folder: name for name, folder in sets if os.path.isabs(folder)}
-        own = [folder, self.reports, self.work, *absolute_paths(injected)]
+        roots = [options.reports.resolve(), options.work.resolve()]
+        own = [folder, self.reports, self.work, *roots, *absolute_paths(injected)]
         self.mask = Mask(own, photographs)
         self.published = Pseudonyms(self.mask, photographs, self.work)
         self.tasks: dict[str, Task] = {}

@@ -84,6 +84,13 @@ def _spellings(path: str | Path) -> set[str]:
     return {str(path), os.path.realpath(path)} - {"/"}
 
 
+def absolute(word: str) -> str:
+    """A word of a command line, its path made absolute as masks know it: "a/b", or "--x=y=a/b"."""
+    start, equals, path = word.rpartition("=")
+    place = os.path.abspath(os.path.expanduser(path))
+    return f"{start}{equals}{place}" if os.sep in path and os.path.exists(place) else word
+
+
 def absolute_paths(content: Any) -> Iterator[str]:
     """All texts in nested lists and mappings that are absolute paths, or end in one (NAME:PATH)."""
     if isinstance(content, str):

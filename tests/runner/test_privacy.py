@@ -68,3 +68,13 @@ def test_absolute_paths_are_found_at_any_depth():
 def test_a_path_is_shortened_whatever_stands_before_it(tmp_path, before):
     data = "/srv/photos/of/people"
     assert "photos" not in privacy.Mask([data])(f"x{before}{data}/Hand_1.jpg")
+
+
+def test_a_relative_path_of_a_command_line_becomes_one_that_the_mask_knows(tmp_path, monkeypatch):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for word in ("../ann", "11k=../ann", "--data=11k=../ann"):
+        assert privacy.absolute(word) == word.replace("../ann", f"{tmp_path}/ann")
+    for word in ("ann", "--force", "backbones=[ViT-B/16]", "--set=x=1/2"):
+        assert privacy.absolute(word) == word
