@@ -20,6 +20,8 @@ PRODUCTS = "products.json"  # in a folder of products: size and digest of each
 DAMAGED = ".damaged"  # ends the name of what was set aside
 # What writers say that give no error number: safetensors, and NumPy's save.
 _SAYS_FULL = re.compile(r"os error (28|122)\b|\d+ requested and \d+ written|No space left")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # begins what a spreadsheet would compute
+_NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?")
 _DRAFT = re.compile(r"\.part-(\d+)-\d+-.+")
 
 
@@ -92,6 +94,15 @@ def private(folder: str | Path) -> Path:
     for place in reversed(missing):
         place.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+# --- CSV ----------------------------------------------------------------------------------------
+
+
+def cell(content: Any) -> Any:
+    """A cell of a table that a spreadsheet shows and does not compute."""
+    is_text = isinstance(content, str) and content.startswith(_FORMULA)
+    return f"'{content}" if is_text and not _NUMBER.fullmatch(content) else content
 
 
 # --- JSON ---------------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ def test_results_of_different_parameters_are_not_mixed(tmp_path, smoke):
 
 # --- real photographs ---------------------------------------------------------------------------
 
-MARK = "zqx"  # in every name that no report may hold
+MARK = "zqxjvkw"  # in every name that no report may hold
 HOST = f"import os, socket\nsocket.gethostname = lambda: '{MARK}host'\n"
 HOST += "def uname(own=os.uname()):\n"
 HOST += f"    return os.uname_result((own[0], '{MARK}host', *own[2:]))\nos.uname = uname\n"

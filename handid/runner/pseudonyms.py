@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from handid import disk
-from handid.runner.manifest import cell
 from handid.runner.privacy import Mask, in_texts
 
 ENDING = r"\.(?:jpe?g|png|bmp)(?!\w)"
@@ -78,7 +77,7 @@ class Pseudonyms:
             if re.search(f"{ENDING}$", name, re.I)
         }
         known = {name: self._pseudonym(name) for name in sorted(listed)}
-        rows = [("pseudonym", "file"), *((known[name], cell(name)) for name in known)]
+        rows = [("pseudonym", "file"), *((known[name], disk.cell(name)) for name in known)]
         place = self._work / "cache" / "names" / "pseudonyms.csv"
         with disk.whole(place) as part, open(part, "w", -1, "utf-8", "replace", "") as file:
             csv.writer(file).writerows(rows)

@@ -51,15 +51,10 @@ def write(found: Found, work: str | Path) -> Path:
     names = asked.loc[found.candidates["question"].tolist()].to_numpy()
     table = found.candidates.drop(columns="photograph").assign(question=names)
     for column in ("question", "candidate"):
-        table[column] = [_no_formula(str(name)) for name in table[column]]
+        table[column] = [disk.cell(str(name)) for name in table[column]]
     with disk.whole(file) as part:
         table.to_csv(part, index=False, float_format="%.6g")
     return file
-
-
-def _no_formula(name: str) -> str:
-    """A name of a file or folder that a spreadsheet shows and does not compute."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def pictures(
