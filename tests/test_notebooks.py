@@ -232,7 +232,7 @@ def holds(content):
         packed.append(base64.b64decode(text + b"=" * (-len(text) % 4)))
     for part in list(packed):
         packed += [
-            zlib.decompress(m[1])
+            zlib.decompressobj().decompress(m[1])
             for m in re.finditer(rb"stream\r?\n(x.+?)\r?\nendstream", part, re.S)
         ]
         if part.startswith(b"\x89PNG"):

@@ -161,7 +161,7 @@ def cells(document: Document, title: str) -> list[dict[str, Any]]:
     return rows
 
 
-def formatter(style: str = "friendly") -> HtmlFormatter[str]:
+def formatter(style: str = "friendly") -> "HtmlFormatter[str]":  # as text, for pygments 2.17
     """How code is coloured: by classes, so that light and dark can differ."""
     return HtmlFormatter(style=style, cssclass="source")
 
