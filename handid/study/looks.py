@@ -1,8 +1,9 @@
 """The verbs about trained experiments: evidence, closer looks, searches, models to hand on."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from handid import method, saliency
+from handid import disk, method, saliency
 from handid.evidence.record import Record
 from handid.report.rows import Score
 from handid.report.worth import Worth
@@ -110,12 +111,20 @@ class Looks:
             questions: name of the data set, or plain folder, to ask about; where the study has
                 neither, test people of the experiment's target are enrolled and asked about.
             top: candidates per question.
-            show: False numbers people and questions; the file keeps the names.
+            show: False numbers people and questions, real people in an order of the study's own;
+                the file keeps the names.
         """
         how = {"sets": (enrolled, questions), "top": top}
         found = search.find(experiment, self.photographs, self.engine, **how)
         findings.write(found, self.settings.work)
-        return found if show else findings.without_names(found)
+        if show:
+            return found
+        given = self.photographs.sets.get(enrolled)
+        drawn = self.photographs.is_synthetic(experiment.target)
+        if given and given.root:
+            drawn = given.synthetic
+        salt = b"" if drawn else disk.secret(Path(self.settings.work) / "salt")
+        return findings.without_names(found, salt)
 
     def candidates(
         self, found: Found, count: int, *, show: bool = True

@@ -185,7 +185,7 @@ def test_data_folders_are_shown_short(toys, work_line, monkeypatch):
     toys.notebook("00_x", "x = 1", parameters=f"{work_line}\n{DATA}")
     (toys.root / "secret/hands").mkdir(parents=True)
     task = toys.plan("--data", f"11k={toys.root}/secret/hands").tasks["00_x"]
-    assert task.shown["data"] == {"11k": "…/hands", "HD": ""}
+    assert task.shown["data"] == {"11k": "…/11k", "HD": ""}
 
 
 # --- fresh and stale ----------------------------------------------------------------------------

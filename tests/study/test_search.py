@@ -9,7 +9,7 @@ from PIL import Image
 
 from handid.evidence.calibration import Calibration
 from handid.evidence.record import Record
-from handid.study import search
+from handid.study import findings, search
 
 
 @pytest.fixture
@@ -97,6 +97,20 @@ def test_without_names_everything_is_numbered(lab, zero_shot, places):
     found = study.search(zero_shot, show=False)
     assert {*found.candidates["candidate"]} == {"person 1", "person 2"}
     assert found.questions == ["question 1", "question 2"]
+
+
+def test_numbers_of_real_people_follow_the_studys_salt_and_not_their_names():
+    names = [f"person {letter}" for letter in "abcdefgh"]
+    rows = pd.DataFrame({"candidate": names, "question": 0})
+    found = findings.Found(rows, ["q"], [""], ["q"], names, 8, "", None)
+    numbered = [
+        findings.without_names(found, salt).candidates["candidate"].tolist()
+        for salt in (b"", b"1", b"1", b"2")
+    ]
+    assert numbered[0] == [f"person {number}" for number in range(1, 9)]
+    assert numbered[1] == numbered[2] != numbered[3]
+    assert len({*map(tuple, numbered)}) == 3
+    assert sorted(numbered[3]) == numbered[0]
 
 
 def test_pictures_are_those_of_question_and_candidates(lab, zero_shot):
