@@ -35,6 +35,7 @@ class Settings(BaseModel):
         weights: "" for those that each backbone's name carries; or, for backbones named without, a
             name, a file, or a folder with a file per backbone.
         runs: Monte Carlo draws of query and gallery.
+        queries_per_person: photographs of an identity that ask in a survey, at most; 0 for all.
         seeds: one training each.
         device: as torch names it, or "auto".
         precision: of the arithmetic.
@@ -54,6 +55,7 @@ class Settings(BaseModel):
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
     weights: str = ""
     runs: Count = 10
+    queries_per_person: Annotated[int, Field(ge=0)] = 0
     seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
