@@ -75,14 +75,26 @@ def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFr
     """
     scores = list(scores)
     rows = of(scores)
+    write_rows(rows, work, notebook)
+    _write(pd.concat([_curve(score) for score in scores]), Path(work) / "curves", notebook)
+    return rows
+
+
+def write_rows(rows: pd.DataFrame, work: str | Path, notebook: str) -> None:
+    """Write tidy rows alone as the notebook's results, see `write`.
+
+    Raises:
+        ValueError: if a column of COLUMNS is missing.
+    """
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
         raise ValueError(f"Result rows lack the column '{missing[0]}': see report.rows.COLUMNS.")
-    curves = pd.concat([_curve(score) for score in scores])
-    for kind, table in (("results", rows[COLUMNS]), ("curves", curves)):
-        with disk.whole(Path(work) / kind / f"{notebook}.csv") as part:
-            table.to_csv(part, index=False, float_format="%.6g")
-    return rows
+    _write(rows[COLUMNS], Path(work) / "results", notebook)
+
+
+def _write(table: pd.DataFrame, folder: Path, notebook: str) -> None:
+    with disk.whole(folder / f"{notebook}.csv") as part:
+        table.to_csv(part, index=False, float_format="%.6g")
 
 
 def _curve(score: Score) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from handid.evidence.calibration import Calibration
 from handid.evidence.scores import Comparisons
 from handid.report import differences, tables
 from handid.report.rows import COLUMNS, Score
-from handid.report.worth import Worth
+from handid.report.worth import Worth, as_rows
 
 D_R, D_L = "11k dorsal right", "11k dorsal left"
 # Some titles and the keys of their systems.
@@ -209,6 +209,11 @@ def worth():
         head |= {"task": "papers", "seeds": 1, "n_people": PEOPLE, "n_development": PEOPLE}
         head |= {"n_gallery": 22, "n_extra": 0, "n_failed": 0, "set_to": 0.1, "threshold": 0.6}
         head |= {"search_threshold": 0.8, "calibration": LINE, "refusal": ""}
+        about = {"method": head["name"], "backbone": "mini-ViT", "image": "whole", "seed": 0}
+        about |= {"train_set": "11k dorsal right", "test_set": "11k dorsal right"}
+        about |= {"n_queries": 90, "n_subjects": PEOPLE, "synthetic": True}
+        about |= {name: head[name] for name in ("system", "task", "n_gallery")}
+        head["rows"] = as_rows(parts["figures"], about)
         return Worth(**(head | parts | changed))
 
     return make
