@@ -10,7 +10,7 @@ from handid.evidence import open_set, summary, verification
 from handid.evidence.calibration import Calibration
 from handid.evidence.scores import Comparisons
 from handid.report import differences, tables
-from handid.report.rows import COLUMNS, Score
+from handid.report.rows import COLUMNS, WHAT, Score
 from handid.report.worth import Worth, as_rows
 
 D_R, D_L = "11k dorsal right", "11k dorsal left"
@@ -108,6 +108,29 @@ def score():
         return Score(rows, pd.DataFrame({"run": 0, **queries, **hits}), cmc)
 
     return make
+
+
+@pytest.fixture
+def scored():
+    """scored(*rows): a Score of each tidy row, as its value says: 60 people of 20 queries.
+
+    Every system is right more often with some people, others with others, by 10 points or so.
+    """
+
+    def make(*rows):
+        return [_scored(row) for row in rows]
+
+    return make
+
+
+def _scored(row):
+    name = "".join(str(row[column]) for column in (*WHAT, "seed"))
+    noise = np.random.default_rng(list(name.encode())).normal(0, 0.1, 60)
+    shares = np.clip(row["value"] / 100 + noise - noise.mean(), 0, 1)
+    hits = np.arange(20) >= np.round(20 * shares)[:, None]
+    queries = pd.DataFrame({"subject": np.repeat(np.arange(60), 20), "first_hit": 1 + hits.ravel()})
+    queries = queries.assign(run=0, path=queries.index.astype(str), ap=1 / queries["first_hit"])
+    return Score(_tidy(row), queries, np.ones(2))
 
 
 @pytest.fixture
