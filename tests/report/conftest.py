@@ -181,7 +181,7 @@ def two_queries(areas):
 
 
 PEOPLE = 45
-LINE = Calibration(5.0, -3.0, -1.4, 1.3, -0.2, 0.9, PEOPLE, 990)
+LINE = Calibration(5.0, -3.0, -1.4, 1.3, -0.2, 0.9, PEOPLE, 990, 0.5, 0.1, 0.5)
 
 
 @cache
