@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from handid import disk, method, saliency
 from handid.evidence.record import Record
+from handid.report import rows
 from handid.report.rows import Score
 from handid.report.worth import Worth
 from handid.study import findings, look, model, network, search, settings, texts, worth
@@ -63,6 +66,18 @@ class Looks:
             set_to: false match rate and FPIR to which development people set the thresholds.
         """
         return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
+
+    def record_worth(self, worths: Sequence[Worth], notebook: str) -> pd.DataFrame:
+        """Write every figure that its people support as the notebook's results; return the rows.
+
+        Args:
+            worths: of the notebook.
+            notebook: its stem.
+        """
+        parts = [worth.rows for worth in worths]
+        tidy = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=rows.COLUMNS)
+        rows.write_rows(tidy, self.settings.work, notebook)
+        return tidy
 
     def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
         """The calibration kept with an experiment, made first if need be, see worth.calibration."""

@@ -125,7 +125,7 @@ def test_pictures_are_those_of_question_and_candidates(lab, zero_shot):
 
 
 def test_a_ratio_stops_at_its_bounds_and_a_threshold_names():
-    line = Calibration(10.0, -5.0, -1.0, 2.0, 0.0, 1.0, 30, 400)
+    line = Calibration(10.0, -5.0, -1.0, 2.0, 0.0, 1.0, 30, 400, 0.5, 0.1, 0.5)
     record = Record(
         *("clip_ft", "mini-ViT", "11k", "papers", 0, line, "", 0.1, 0.5, 0.8, 30, 15, {}, "")
     )
