@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from handid.runner import crew
 from handid.runner.batch import Batch
 from handid.runner.manifest import only_run
 from handid.runner.options import Options
@@ -48,6 +49,7 @@ def read_options(words: list[str]) -> Options:
     add("--weights", metavar="NAME|FILE", help="pretrained weights, by name or as a file")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="one parameter, in YAML")
     add("--jobs", type=int, default=1, metavar="N", help="notebooks at the same time (default: 1)")
+    add("--cluster", default="", metavar="WHERE", help="local[:N], an address, or a YAML file")
     add("--timeout", type=float, metavar="SECONDS", help="stop a notebook that takes longer")
     add("--force", action="store_true", help="run fresh notebooks too")
     add("--list", action="store_true", help="show the plan and run nothing")
@@ -61,6 +63,8 @@ def read_options(words: list[str]) -> Options:
     options = Options(words=words, settings=values.pop("set"), show=values.pop("list"), **values)
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
         raise Refused("--jobs and --timeout must be positive; give a number above 0")
+    if options.cluster:
+        crew.check(options.cluster)
     return options
 
 
@@ -101,7 +105,8 @@ def main(words: list[str]) -> int:
         plan = Plan(options, alone=True)
         template = REPOSITORY / "notebooks" / "template"
         pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
-        return Batch(plan, pages).run()
+        with crew.hosted(options.cluster, plan.reports / "cluster.log") as cluster:
+            return Batch(plan, pages, cluster).run()
 
 
 if __name__ == "__main__":

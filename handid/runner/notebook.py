@@ -40,6 +40,7 @@ class Notebook:
         needs: names of the notebooks that must have succeeded before.
         long: whether it starts before the others when several run at the same time: the one that
             is started last runs alone in the end.
+        names: the parameter that lets it show names of photographs; "" where none does.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Notebook:
     meanings: dict[str, str]
     needs: list[str]
     long: bool
+    names: str = ""
 
     @property
     def stem(self) -> str:
@@ -124,9 +126,8 @@ def read_notebook(path: Path) -> Notebook:
         raise Refused(f"{path.name} has {len(tagged)} code cells tagged 'parameters'; tag just one")
     defaults, meanings = read_parameters(tagged[0]["source"], path.name)
     own = document["metadata"].get("handid", {})
-    return Notebook(
-        path, cells, defaults, meanings, needs=own.get("needs", []), long=own.get("long", False)
-    )
+    needs, long, names = own.get("needs", []), own.get("long", False), own.get("names", "")
+    return Notebook(path, cells, defaults, meanings, needs=needs, long=long, names=names)
 
 
 def read_parameters(source: str, name: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -4,7 +4,8 @@ import platform
 
 import torch
 
-from handid import fingerprint
+from handid import fingerprint, train
+from handid.study.settings import Settings
 
 
 def environment(device: str) -> dict[str, str]:
@@ -28,3 +29,19 @@ def arithmetic(device: str) -> list[str]:
     if device.startswith("cuda"):
         return [torch.cuda.get_device_name(device), torch.__version__]
     return [device, torch.__version__, f"{torch.get_num_threads()} threads"]
+
+
+def engine(settings: Settings, device: str, *, progress: bool = True) -> train.Engine:
+    """Where and how a study computes.
+
+    Args:
+        settings: of the study.
+        device: as torch names it.
+        progress: show bars.
+
+    Raises:
+        ValueError: one sentence, if the device has not the precision that is asked for.
+    """
+    precision = train.precision(settings.precision, device)
+    steps = dict.fromkeys(settings.steps, True)
+    return train.Engine(device, precision, progress=progress, **steps)

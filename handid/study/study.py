@@ -10,7 +10,7 @@ from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, score, settings, size, words
+from handid.study import ask, audit, jobs, look, machine, score, settings, size, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.looks import Looks
@@ -31,12 +31,7 @@ class Study(Looks):
     def __init__(self, **parameters: object):
         self.settings = settings.checked(**parameters)
         self.photographs = Photographs(self.settings)
-        device = train.device(self.settings.device)
-        self.engine = train.Engine(
-            device=device,
-            precision=train.precision(self.settings.precision, device),
-            **dict.fromkeys(self.settings.steps, True),
-        )
+        self.engine = machine.engine(self.settings, train.device(self.settings.device))
         self._experiments = Experiments(self.settings, self.photographs, self.engine)
 
     def having(self, **parameters: object) -> "Study":
@@ -145,11 +140,15 @@ class Study(Looks):
 
     def scores(self, experiments: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on its own target."""
-        return [self.score(experiment) for experiment in experiments]
+        return self._scores([(experiment, experiment.target) for experiment in experiments])
 
     def across(self, experiments: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on every target, its own and the others, see score.pairs."""
-        pairs = score.pairs(experiments, self.photographs)
+        return self._scores(score.pairs(experiments, self.photographs))
+
+    def _scores(self, pairs: Sequence[tuple[Experiment, Target]]) -> list[Score]:
+        if self.settings.cluster:
+            return jobs.score_all(pairs, self.settings)
         return [self.score(experiment, target) for experiment, target in pairs]
 
     def record(self, scores: Iterable[Score], notebook: str, *, plain: bool = True) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -62,7 +63,7 @@ class Engine:
         with self.attention(), torch.autocast(self.kind, kind, enabled=kind is not None):
             yield
 
-    def attention(self) -> AbstractContextManager[None]:
+    def attention(self) -> AbstractContextManager[Any]:
         """The context that chooses attention's kernel, for passes forward and back.
 
         On a CPU the gradient of fused attention takes 40 % of a step in bf16; plain products of
