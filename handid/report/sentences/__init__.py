@@ -5,6 +5,7 @@ A sentence never says more than its interval: see `verdict`.
 
 from handid.report.sentences.decline import decline
 from handid.report.sentences.evidence import about_worth, examiners, groups, worth
+from handid.report.sentences.findings import findings
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
@@ -33,6 +34,7 @@ __all__ = [
     "data",
     "decline",
     "examiners",
+    "findings",
     "floors",
     "gain",
     "groups",
