@@ -12,7 +12,7 @@ from pathlib import Path
 from handid import disk
 from handid.runner import manifest, notebook, process
 from handid.runner.manifest import Manifest
-from handid.runner.page import Pages, duration
+from handid.runner.page import PDF, REPORT, Pages, duration
 from handid.runner.plan import Plan, Task
 from handid.runner.process import Running
 from handid.runner.refusal import Refused, lines
@@ -98,6 +98,8 @@ class Batch:
     def _start(self, task: Task) -> None:
         """Start a notebook's process."""
         stem, options = task.notebook.stem, self.plan.options
+        for name in (REPORT, PDF):  # they show an earlier state
+            (self.plan.reports / name).unlink(missing_ok=True)
         log = self.plan.reports / f"{stem}.log"
         live = process.launch(task.notebook.path, task.injected, log, options.jobs)
         if options.timeout:

@@ -40,6 +40,7 @@ class Notebook:
         needs: names of the notebooks that must have succeeded before.
         long: whether it starts before the others when several run at the same time: the one that
             is started last runs alone in the end.
+        headline: whether its first figure stands at the top of the index.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Notebook:
     meanings: dict[str, str]
     needs: list[str]
     long: bool
+    headline: bool = False
 
     @property
     def stem(self) -> str:
@@ -125,7 +127,13 @@ def read_notebook(path: Path) -> Notebook:
     defaults, meanings = read_parameters(tagged[0]["source"], path.name)
     own = document["metadata"].get("handid", {})
     return Notebook(
-        path, cells, defaults, meanings, needs=own.get("needs", []), long=own.get("long", False)
+        path,
+        cells,
+        defaults,
+        meanings,
+        needs=own.get("needs", []),
+        long=own.get("long", False),
+        headline=own.get("headline", False),
     )
 
 

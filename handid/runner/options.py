@@ -36,6 +36,7 @@ class Options:
         timeout: seconds after which a notebook is stopped.
         force: whether to run also what is fresh.
         show: whether only to show the plan.
+        bundle: whether to write the whole report as one page and as PDF.
         purge: name of a data set of which everything computed is removed; "" for none.
         words: the command line itself.
     """
@@ -52,6 +53,7 @@ class Options:
     timeout: float | None = None
     force: bool = False
     show: bool = False
+    bundle: bool = False
     purge: str = ""
     words: Sequence[str] = ()
 
