@@ -6,18 +6,15 @@ import pandas as pd
 
 from handid.recipes import System, files
 
-FLOORS = "Floors: the photograph itself, nothing learned"
+FLOORS = "Floors, nothing learned"
 OTHERS = "Other systems"
 # The methods of each line, in the order in which a reader meets them.
 _LINEAGES = {
     FLOORS: ("raw_pixels", "colour_histogram", "light", "silhouette_moments"),
     "CLIP without fine-tuning": ("clip_zero_shot",),
-    "CLIP, its image encoder fine-tuned": ("clip_ft",),
-    "CLIP-HandID: language guides the image encoder": ("clip_handid",),
-    "CLIP-FH: learned prompts (CLIP-ReID) and semantic guidance (PromptSG)": (
-        "clip_reid",
-        "promptsg",
-    ),
+    "CLIP, image encoder fine-tuned": ("clip_ft",),
+    "CLIP-HandID, guided by language": ("clip_handid",),
+    "CLIP-ReID and PromptSG": ("clip_reid", "promptsg"),
     "Convolutional networks": ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net"),
 }
 

@@ -10,8 +10,8 @@ from pathlib import PurePath
 
 from handid.runner.notebook import Notebook
 
-WIDTH, LINE, PADDING = 215, 17, 12  # of a box: pixels in all, per line, above and below
-GAP, BESIDE, MARGIN = 16, 60, 2  # between boxes: below each other, and side by side
+WIDTH, LINE, PADDING = 172, 17, 12  # of a box: pixels in all, per line, above and below
+GAP, BESIDE, MARGIN = 16, 24, 2  # between boxes: below each other, and side by side
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _in_words(item: tuple[str, list[str]]) -> str:
 def _arrow(one: Box, other: Box) -> str:
     """A curve from the right edge of one box to the left edge of another, with its head."""
     x1, y1, x2, y2 = one.x + one.width, one.y + 15, other.x, other.y + 15
-    bend = max(20, (x2 - x1) // 2)
+    bend = max(12, (x2 - x1) // 2)
     return (
         f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2} "
         f"M{x2 - 7},{y2 - 4} L{x2},{y2} L{x2 - 7},{y2 + 4}"

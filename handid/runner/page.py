@@ -111,6 +111,7 @@ class Pages:
             "page.html.j2",
             before=stems[position - 1] if position else "",
             after=stems[position + 1] if position + 1 < len(stems) else "",
+            headline=self._notebooks[stem].headline,
             has_notebook=(self._folder / f"{stem}.ipynb").exists(),
             **chapter,
         )
@@ -170,15 +171,15 @@ class Pages:
         """Write the page of the graph, times, versions and commands."""
         records = {stem: manifest["notebooks"].get(stem, {}) for stem in self._notebooks}
         states = {stem: record.get("state", "not run") for stem, record in records.items()}
-        lines = {
-            stem: [*filter(None, [duration(r.get("seconds"))]), *graph.left(r.get("products", []))]
-            for stem, r in records.items()
-        }
+        left = {stem: graph.left(record.get("products", [])) for stem, record in records.items()}
+        times = {stem: duration(record.get("seconds")) for stem, record in records.items()}
+        lines = {stem: [*filter(None, [times[stem]]), *left[stem]] for stem in records}
+        drawn = graph.graph(self._notebooks, lines, states)
         rows = [
-            {"stem": stem, "needs": book.needs, "record": records[stem] | {"state": states[stem]}}
+            {"stem": stem, "needs": book.needs, "left": left[stem]}
+            | {"record": records[stem] | {"state": states[stem]}}
             for stem, book in self._notebooks.items()
         ]
-        drawn = graph.graph(self._notebooks, lines, states)
         self._write(MADE, "made.html.j2", rows=rows, graph=drawn, manifest=manifest)
 
     def whole(self, manifest: dict[str, Any]) -> Path:

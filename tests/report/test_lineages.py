@@ -22,7 +22,7 @@ def test_every_recipe_is_found_by_its_key_with_and_without_a_control(name):
 
 def test_a_system_of_nobody_s_package_stands_among_the_others(row, tidy):
     parts = tables.by_lineage(tidy(row(system="theirs"), row("Raw pixels"), row()))
-    assert [*parts] == [lineages.FLOORS, "CLIP, its image encoder fine-tuned", lineages.OTHERS]
+    assert [*parts] == [lineages.FLOORS, "CLIP, image encoder fine-tuned", lineages.OTHERS]
 
 
 def test_a_floor_has_no_backbone_unless_it_stands_there_with_two(row, tidy):
