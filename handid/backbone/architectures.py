@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-import open_clip
-import timm
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
 from handid.backbone import mini, names
 from handid.backbone.encoder import Colours
+from handid.backbone.libraries import open_clip, timm
 
-_OPENAI_COLOURS = cast(Colours, (tuple(OPENAI_DATASET_MEAN), tuple(OPENAI_DATASET_STD)))
+_OPENAI_COLOURS: Colours = (
+    (0.48145466, 0.4578275, 0.40821073),
+    (0.26862954, 0.26130258, 0.27577711),
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,21 @@ def _open_clip_config(name: str, quick_gelu: bool) -> dict[str, Any]:
     return {**config, "quick_gelu": quick_gelu}
 
 
-# What the papers and this package name. OpenAI's weights were trained with QuickGELU.
+def _openais(embed_dim: int, **vision: Any) -> dict[str, Any]:
+    text = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12}
+    vision = {"image_size": 224, **vision}
+    # OpenAI's weights were trained with QuickGELU.
+    return {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": text, "quick_gelu": True}
+
+
+_VIT = _openais(512, layers=12, width=768, patch_size=16)
+_RESNET = _openais(1024, layers=[3, 4, 6, 3], width=64, patch_size=None)
+
+# What the papers and this package name; their shapes stand here, for reading them elsewhere would
+# import open_clip.
 ARCHITECTURES = {
-    "ViT-B/16": Architecture("vit", _open_clip_config("ViT-B-16", True), "ViT-B-16", openais=True),
-    "RN50": Architecture("resnet", _open_clip_config("RN50", True), "RN50", openais=True),
+    "ViT-B/16": Architecture("vit", _VIT, "ViT-B-16", openais=True),
+    "RN50": Architecture("resnet", _RESNET, "RN50", openais=True),
     "mini-ViT": Architecture("vit", mini.VIT),
     "mini-RN": Architecture("resnet", mini.RESNET),
 }

@@ -8,14 +8,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
-import open_clip
-from open_clip.coca_model import CoCa
-from open_clip.model import CustomTextCLIP
 from torch import Tensor, nn
 
 from handid.backbone import fetch, names
 from handid.backbone.architectures import known
 from handid.backbone.encoder import ImageEncoder
+from handid.backbone.libraries import open_clip
 from handid.backbone.text import TextTower
 from handid.backbone.towers import Tower, tower
 from handid.backbone.words import PROMPT, Vocabulary
@@ -41,12 +39,12 @@ def _network(config: dict[str, Any]) -> nn.Module:
                 "a machine with a network, or choose another backbone."
             ) from None
     if "multimodal_cfg" in config:
-        return CoCa(**config)
-    return CustomTextCLIP(**config) if custom else _OpenClip(**config)
+        return open_clip.coca_model.CoCa(**config)
+    return open_clip.CustomTextCLIP(**config) if custom else open_clip.CLIP(**config)
 
 
-class _OpenClip(open_clip.CLIP):
-    """open_clip's CLIP, with the types of its parts, which it does not declare itself."""
+class _OpenClip(nn.Module):
+    """The types of the parts of open_clip's CLIP, which it does not declare itself."""
 
     visual: Any
     transformer: nn.Module

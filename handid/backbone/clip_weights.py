@@ -7,11 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, cast
 
-import open_clip
 import torch
-from open_clip.convert import convert_state_dict
-from open_clip.model import convert_to_custom_text_state_dict
-from open_clip.pretrained import get_pretrained_url
 from torch import Tensor, nn
 
 from handid import fingerprint
@@ -19,6 +15,7 @@ from handid.backbone import fetch, mini, names
 from handid.backbone.architectures import ARCHITECTURES, known
 from handid.backbone.encoder import ImageEncoder
 from handid.backbone.files import read_file, read_safetensors
+from handid.backbone.libraries import open_clip
 
 _NOT_WEIGHTS = {"input_resolution", "context_length", "vocab_size", "attn_mask"}  # in OpenAI's
 
@@ -86,9 +83,9 @@ def _as_open_clips(state: dict[str, Tensor], network: nn.Module) -> dict[str, Te
     """A state under the names of this open_clip, whichever version or training wrote it."""
     state = {key.removeprefix("module."): value for key, value in state.items()}
     state = {key: value for key, value in state.items() if key not in _NOT_WEIGHTS}
-    state = convert_state_dict(cast(Any, network), state)
+    state = open_clip.convert.convert_state_dict(cast(Any, network), state)
     if "positional_embedding" in state and not hasattr(network, "positional_embedding"):
-        state = convert_to_custom_text_state_dict(state)
+        state = open_clip.model.convert_to_custom_text_state_dict(state)
     own = network.state_dict()
     for key in ("logit_scale", "logit_bias"):
         if key in state and key in own:
@@ -102,7 +99,7 @@ def _is_shipped(name: str, path: Path) -> bool:
 
 def is_openais(model: str, path: Path) -> bool:
     """Whether a file's sha256 is that of OpenAI's archive of a model of open_clip."""
-    url = get_pretrained_url(model.removesuffix("-quickgelu"), "openai")
+    url = open_clip.get_pretrained_url(model.removesuffix("-quickgelu"), "openai")
     return bool(url) and fingerprint.file(path) == url.split("/")[-2]
 
 

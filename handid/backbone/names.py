@@ -8,8 +8,7 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-import open_clip
-import timm
+from handid.backbone.libraries import open_clip, timm
 
 TIMM = "timm:"
 OPENAI = {"ViT-B/16": "ViT-B-16", "RN50": "RN50"}  # the papers' names -> open_clip's
@@ -64,7 +63,7 @@ def check(name: str) -> None:
         ValueError: one sentence with the nearest names, or with the tags that there are.
     """
     head, weights = split(name)
-    if head not in _known():
+    if head not in OWN and head not in _known():  # the own names need no library
         raise ValueError(f"Unknown backbone '{head}': {_near(head)}")
     if weights in ("", "random", own_of(head)) or Path(weights).exists():
         return

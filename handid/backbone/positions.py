@@ -3,16 +3,18 @@
 Parts of open_clip's image encoders are computed here with positions that follow the image's shape.
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
-from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
+if TYPE_CHECKING:
+    from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+    from open_clip.transformer import VisionTransformer
 
-def embedded(visual: VisionTransformer, images: Tensor) -> Tensor:
+
+def embedded(visual: "VisionTransformer", images: Tensor) -> Tensor:
     """[B, 3, H, W] -> [B, 1 + N, width]: the input of a ViT's first block.
 
     As open_clip's `VisionTransformer._embeds`, but the positions follow the image's shape.
@@ -23,13 +25,13 @@ def embedded(visual: VisionTransformer, images: Tensor) -> Tensor:
     return visual.ln_pre(x + on_grid(visual.positional_embedding, cells))
 
 
-def pooled(pool: AttentionPool2d, grid: Tensor) -> Tensor:
+def pooled(pool: "AttentionPool2d", grid: Tensor) -> Tensor:
     """[B, C, h, w] -> [B, D] through CLIP's attention pool, whose positions follow the grid."""
     table = {"positional_embedding": on_grid(pool.positional_embedding, grid)}
     return torch.func.functional_call(pool, table, (grid,))
 
 
-def values(pool: AttentionPool2d, grid: Tensor) -> Tensor:
+def values(pool: "AttentionPool2d", grid: Tensor) -> Tensor:
     """[B, C, h, w] -> [B, h*w, D]: each cell's contribution to CLIP's attention pool."""
     cells = grid.flatten(2).mT + on_grid(pool.positional_embedding, grid)[1:]  # [B, h*w, C]
     return pool.c_proj(pool.v_proj(cells))
@@ -48,7 +50,7 @@ def doubled(table: Tensor) -> Tensor:
     return _resized(table, side, side)
 
 
-def keep_last_resolution(visual: ModifiedResNet) -> None:
+def keep_last_resolution(visual: "ModifiedResNet") -> None:
     """Give layer 4 stride 1, as the hand papers do: twice the resolution, no new parameters."""
     block = visual.layer4[0]
     block.register_module("avgpool", nn.Identity())

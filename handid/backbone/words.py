@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from handid.backbone import fetch
+from handid.backbone.libraries import open_clip
 
 PROMPT = "A photo of a {} hand"
 _START = 49406  # CLIP's tokens from here on begin and end a text

@@ -1,5 +1,9 @@
 """CLIPs by name: activation, colours and family are those of the weights or of the architecture."""
 
+import subprocess
+import sys
+
+import open_clip
 import pytest
 
 from handid import backbone
@@ -49,3 +53,17 @@ def test_size_and_colours_are_the_models_own(name, family, size, colours):
     shape = backbone.architecture(name)
     assert (shape.family, shape.image_size) == (family, size)
     assert colours is None or shape.colours == colours
+
+
+def test_the_papers_shapes_and_colours_are_those_of_open_clip():
+    for name, theirs in (("ViT-B/16", "ViT-B-16"), ("RN50", "RN50")):
+        ours = backbone.ARCHITECTURES[name]
+        assert ours.config == {**(open_clip.get_model_config(theirs) or {}), "quick_gelu": True}
+        assert ours.colours == (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
+
+
+def test_nothing_of_the_libraries_of_networks_is_loaded_before_a_network_is_built():
+    seen = "from handid import report, study; study.Study(work='w', data={'11k': '', 'HD': ''})"
+    seen += "; import sys; print({'torch._dynamo', 'transformers', 'sklearn'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"

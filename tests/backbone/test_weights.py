@@ -166,7 +166,7 @@ def test_weights_known_to_be_quick_are_refused_under_a_gelu_name(small_vit, tmp_
         build_without_numbers("ViT-B-16", str(file))
     archive = tmp_path / "ViT-B-16.pt"
     torch.save({}, archive)
-    published = clip_weights.get_pretrained_url("ViT-B-16", "openai").split("/")[-2]
+    published = open_clip.get_pretrained_url("ViT-B-16", "openai").split("/")[-2]
     monkeypatch.setattr(clip_weights.fingerprint, "file", lambda path: published)
     with pytest.raises(ValueError, match="ViT-B-16.pt was trained with QuickGELU"):
         build_without_numbers("ViT-B-16", str(archive))
@@ -234,7 +234,7 @@ def test_weights_that_cannot_be_fetched_are_told_in_one_sentence(monkeypatch):
     def offline(name):
         raise OSError("no network")
 
-    monkeypatch.setattr(weights.models, "get_weight", offline)
+    monkeypatch.setattr(weights.torchvision.models, "get_weight", offline)
     with pytest.raises(ValueError, match=r"cannot be fetched \(no network\): give a weights file"):
         build_without_numbers("ResNet50", "imagenet")
 
