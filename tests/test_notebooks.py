@@ -130,6 +130,17 @@ def test_every_figure_and_table_says_synthetic_and_every_figure_has_words(report
     assert all(len(o["metadata"]["alt"]) > 20 for o in pictures)
 
 
+@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize("name", ["index", "made", "09_retrieval", "14_search", "20_summary"])
+def test_a_page_has_no_serious_fault_and_asks_nothing_of_the_network(
+    reports, chromium, faults, name, width
+):
+    page, log = chromium((reports / f"{name}.html").as_uri(), width)
+    assert faults(page) == []
+    assert log.abroad == log.complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_notebook_ends_with_a_computed_answer(reports, stem):
     last = nbformat.read(reports / f"{stem}.ipynb", as_version=4).cells[-1]

@@ -64,7 +64,7 @@
 
   // What is wider than the page scrolls by the keyboard too.
   const makeReachable = () => {
-    for (const box of document.querySelectorAll(".wide, pre")) {
+    for (const box of document.querySelectorAll(".wide, pre, .output > figure")) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
