@@ -5,10 +5,14 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 EXTRAS := --extra test --extra cnn --extra app
 
-.PHONY: study test test-lowest lint constraints licences clean
+.PHONY: study app test test-lowest lint constraints licences clean
 
 study: $(VENV)/.ready
 	$(RUN) run_notebooks.py --jobs 2 $(ARGS)
+
+# A page of this machine alone: drop photographs, see who would be named, move the threshold.
+app: $(VENV)/.ready
+	$(RUN) run_notebooks.py --app $(ARGS)
 
 test: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile $(ARGS)

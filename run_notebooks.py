@@ -9,8 +9,10 @@ import io
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from handid.runner import app
 from handid.runner.batch import Batch
 from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
@@ -53,6 +55,7 @@ def read_options(words: list[str]) -> Options:
     add("--force", action="store_true", help="run fresh notebooks too")
     add("--list", action="store_true", help="show the plan and run nothing")
     add("--bundle", action="store_true", help="write the report as one page and as PDF too")
+    add("--app", action="store_true", help="show notebook 15 as a page of this machine alone")
     add("--purge", default="", metavar="NAME", help="remove all that was computed from a data set")
     add("--notebooks", default=REPOSITORY / "notebooks", type=Path, metavar="DIR")
     add("--reports", default=REPOSITORY / "reports", type=Path, metavar="DIR")
@@ -95,7 +98,10 @@ def main(words: list[str]) -> int:
     if options.purge:
         purge(options)
         return 0
+    options = replace(options, only=[app.STEM]) if options.app else options
     plan = Plan(options)
+    if options.app and not options.show:
+        return app.serve(plan, REPOSITORY / "notebooks" / "template" / "app")
     if options.show:
         show(plan)
         return 0

@@ -43,7 +43,7 @@ def real_11k():
 
 @pytest.fixture(scope="module")
 def chromium():
-    """The system's Chromium, driven by Playwright: open(address, width) gives a page and its log.
+    """The system's Chromium by Playwright: open(address, width, until) gives a page and its log.
 
     The log notes what is asked of another machine, which gets no answer, and every complaint.
     """
@@ -54,11 +54,11 @@ def chromium():
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=program, args=flags)
-        yield lambda address, width=1400: look(opened, address, width)
+        yield lambda address, width=1400, until="load": look(opened, address, width, until)
         opened.close()
 
 
-def look(opened, address, width):
+def look(opened, address, width, until):
     page = opened.new_page(viewport={"width": width, "height": 900})
     log = SimpleNamespace(abroad=[], complaints=[])
 
@@ -72,7 +72,7 @@ def look(opened, address, width):
     page.route("**/*", answer)
     page.on("pageerror", lambda error: log.complaints.append(str(error)))
     page.on("console", lambda m: m.type == "error" and log.complaints.append(m.text))
-    page.goto(address)
+    page.goto(address, wait_until=until)
     return page, log
 
 

@@ -497,9 +497,9 @@ def project():
 
 
 def declared():
-    """name -> accepted versions, of the package, its tests and its optional weights."""
+    """name -> accepted versions, of the package, its tests, its page and optional weights."""
     extras = project()["optional-dependencies"]
-    lines = project()["dependencies"] + extras["test"] + extras["cnn"]
+    lines = project()["dependencies"] + extras["test"] + extras["cnn"] + extras["app"]
     wanted = [Requirement(line) for line in lines]
     return {canonicalize_name(one.name): one.specifier for one in wanted}
 

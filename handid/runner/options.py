@@ -37,6 +37,7 @@ class Options:
         force: whether to run also what is fresh.
         show: whether only to show the plan.
         bundle: whether to write the whole report as one page and as PDF.
+        app: whether to show the local page and run nothing else.
         purge: name of a data set of which everything computed is removed; "" for none.
         words: the command line itself.
     """
@@ -54,6 +55,7 @@ class Options:
     force: bool = False
     show: bool = False
     bundle: bool = False
+    app: bool = False
     purge: str = ""
     words: Sequence[str] = ()
 

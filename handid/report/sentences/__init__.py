@@ -10,6 +10,7 @@ from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
+from handid.report.sentences.panel import operating_point
 from handid.report.sentences.research import research_questions
 from handid.report.sentences.search import search
 from handid.report.sentences.survival import controls, survival
@@ -42,6 +43,7 @@ __all__ = [
     "holds",
     "level",
     "maps",
+    "operating_point",
     "parts",
     "people",
     "pretraining",
