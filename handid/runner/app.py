@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from handid import disk
@@ -60,8 +61,10 @@ def _wait(scratch: Path, notebooks: Path, port: int, token: str) -> int:
     command += [f"--port={port}", f"--token={token}", "--Voila.port_retries=0"]
     command += ["--VoilaConfiguration.template=handid"]
     server = subprocess.Popen(command, env=environment(scratch, notebooks), cwd=scratch)
-    print(f"Open http://{HOST}:{port}/?token={token}  (Ctrl-C ends it)", flush=True)
     try:
+        while server.poll() is None and not listens(port):
+            time.sleep(0.1)
+        print(f"Open http://{HOST}:{port}/?token={token}  (Ctrl-C ends it)", flush=True)
         return server.wait()
     except KeyboardInterrupt:
         server.terminate()
@@ -110,6 +113,12 @@ def with_parameters(document: notebook.Document, task: Task) -> notebook.Documen
     kernel = {"name": "handid", "display_name": "handid", "language": "python"}
     document["metadata"] |= {"title": TITLE, "kernelspec": kernel}
     return document
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def free_port() -> int:
