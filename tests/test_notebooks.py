@@ -239,8 +239,10 @@ def jupyterlab(tmp_path_factory):
     """A real JupyterLab on such a copy: its address, with {} in the place of what is opened."""
     folder = tmp_path_factory.mktemp("lab")
     smoke_sized(folder)
-    shutil.copy(ROOT / "START_HERE.md", folder)
-    shutil.copy(ROOT / "jupyter_lab_config.json", folder)
+    shutil.copy(ROOT / "START_HERE.ipynb", folder)
+    shutil.copytree(ROOT / "notebooks" / "lab", folder / "notebooks" / "lab")
+    (folder / "jupyter").mkdir()
+    shutil.copy(ROOT / "jupyter_lab_config.py", folder / "jupyter")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -321,5 +323,5 @@ def test_jupyterlab_opens_at_the_root_on_the_page_that_says_where_to_begin(jupyt
 
 
 def test_every_link_of_the_first_page_leads_to_a_file():
-    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "START_HERE.md").read_text())
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "START_HERE.ipynb").read_text(encoding="utf-8"))
     assert len(links) > 8 and all((ROOT / link).is_file() for link in links)
