@@ -10,7 +10,7 @@ from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, jobs, look, machine, score, settings, size, words
+from handid.study import ask, audit, jobs, look, machine, notes, score, settings, size, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.looks import Looks
@@ -29,6 +29,7 @@ class Study(Looks):
     """
 
     def __init__(self, **parameters: object):
+        notes.into_page()
         self.settings = settings.checked(**parameters)
         self.photographs = Photographs(self.settings)
         self.engine = machine.engine(self.settings)
