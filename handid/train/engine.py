@@ -1,8 +1,9 @@
 """Where and how the arithmetic runs: device, precision, layout. No loop and no optimiser."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -59,12 +60,17 @@ class Engine:
         if self.kind == "cuda":  # torch's own defaults would let convolutions, and nothing else
             torch.backends.cudnn.allow_tf32 = kind is not None
             torch.backends.cuda.matmul.allow_tf32 = kind is not None
-        # On a CPU the gradient of fused attention takes 40 % of a step in bf16; plain products of
-        # matrices make the step 1.6 times as fast (benchmarks/training.py).
-        is_slow = kind and self.kind == "cpu"
-        attention = sdpa_kernel(SDPBackend.MATH) if is_slow else nullcontext()
-        with attention, torch.autocast(self.kind, kind, enabled=kind is not None):
+        with self.attention(), torch.autocast(self.kind, kind, enabled=kind is not None):
             yield
+
+    def attention(self) -> AbstractContextManager[Any]:
+        """The context that chooses attention's kernel, for passes forward and back.
+
+        On a CPU the gradient of fused attention takes 40 % of a step in bf16; plain products of
+        matrices make the step 1.6 times as fast (benchmarks/training.py).
+        """
+        is_slow = _PRECISIONS[self.precision] and self.kind == "cpu"
+        return sdpa_kernel(SDPBackend.MATH) if is_slow else nullcontext()
 
 
 def device(name: str) -> str:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from handid import checkpoint
 from handid.train import optimiser
 from handid.train.engine import Engine
+from handid.train.failures import explained
 from handid.train.recompute import recomputed
 from handid.train.replay import Replay
 from handid.train.schedule import loss_weight, rate_factor
@@ -59,6 +60,7 @@ def fit(  # noqa: PLR0913 - the loop is where everything meets
         the backbone's unless it rests), each loss, total, validation, seconds, images_per_second.
 
     Raises:
+        MemoryError, RuntimeError: see failures.explained.
         FloatingPointError: one sentence, when a loss or a weight is not finite; the last
             checkpoint stays.
         ValueError: one sentence, for files of another method, or weights of losses that the method
@@ -81,7 +83,8 @@ def fit(  # noqa: PLR0913 - the loop is where everything meets
             loop = _Loop(method, stage, engine, keeper.optimiser_tensors)
             for epoch in range(progress.epoch, stage.epochs):
                 row: dict[str, Any] = {"stage": stage.name, "epoch": epoch}
-                row |= loop.run_epoch(epoch, batches, _epoch_seed(seed, number, epoch))
+                with explained(engine.device, stage.batch_size):
+                    row |= loop.run_epoch(epoch, batches, _epoch_seed(seed, number, epoch))
                 row["validation"] = math.nan
                 if validate is not None and not stage.encode_once:
                     row["validation"] = validate(method)
@@ -160,7 +163,8 @@ class _Loop:
         total = cast(Tensor, sum(weights[name] * part for name, part in parts.items()))
         for one in self.optimisers:
             one.zero_grad(set_to_none=True)
-        self.scaler.scale(total).backward()
+        with self.engine.attention():  # a block may be computed again
+            self.scaler.scale(total).backward()
         if self.stage.clip_gradients:
             for one in self.optimisers:
                 self.scaler.unscale_(one)

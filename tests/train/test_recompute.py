@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from handid import backbone, method
+from handid import backbone, method, recipes, train
 from handid.train.recompute import recomputed
 
 CASES = {
@@ -48,6 +48,15 @@ def test_gradients_and_running_statistics_are_the_same_and_less_is_kept(name):
     moved = [k for k in given[2] if k.endswith("num_batches_tracked")]
     assert all(int(given[2][k]) == int(expected[2][k]) for k in moved)
     assert little < 0.75 * much
+
+
+def test_a_training_in_bf16_is_recomputed_too(tmp_path):
+    plan = recipes.load("clip_ft_mini", "vit", {"epochs": 1, "select": "last"})
+    net = method.build(plan.method, backbone.build("mini-ViT"), 3, **plan.options)
+    batch = torch.randn(6, 3, 128, 128), torch.arange(6) % 3
+    engine = train.Engine(precision="bf16", recompute=True, progress=False)
+    history = train.fit(net, plan, lambda *_: [batch] * 2, None, tmp_path, engine, seed=0)
+    assert history["total"].notna().all()
 
 
 def test_what_was_wrapped_is_as_before():

@@ -49,7 +49,10 @@ def test_a_finding_names_its_figures_with_their_intervals(said, row):
         row(value=99, train_set=D_L),
     )  # fmt: skip
     assert first.startswith("**CLIP knows something of hands before any training:** CLIP-ZS on")
-    assert "60.0 [56.0, 62.0] % beside CLIP-ZS on ViT-B/16 35.0 [31.0, 37.0] %; +25.0 points (95" in first
+    assert (
+        "60.0 [56.0, 62.0] % beside CLIP-ZS on ViT-B/16 35.0 [31.0, 37.0] %; +25.0 points (95"
+        in first
+    )
     assert second.startswith("**Fine-tuning helps:** CLIP-FT on ViT-B/16 80.2 [76.2, 82.2] %")
 
 
