@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
-EXTRAS := --extra test --extra cnn --extra app
+EXTRAS := --extra test --extra cnn --extra cluster --extra app
 
 .PHONY: study app test test-lowest lint constraints licences clean
 
@@ -43,15 +43,16 @@ constraints: $(VENV)/.ready
 licences: $(VENV)/.ready
 	$(RUN) benchmarks/licences.py > docs/licences.md
 
-# The tests with the lowest versions of pyproject.toml, in a virtual environment of their own.
+# The tests with the lowest versions of pyproject.toml, in a virtual environment of their own (8 GB).
+LOWEST := $(VENV).lowest
 test-lowest:
-	$(PYTHON) -m venv $(VENV)-lowest
-	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(VENV)-lowest/bin/uv pip compile pyproject.toml $(EXTRAS) --resolution lowest-direct \
-		--no-header --no-annotate --quiet > $(VENV)-lowest/versions
-	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check -r $(VENV)-lowest/versions
-	$(VENV)-lowest/bin/python benchmarks/lowest.py
-	OMP_NUM_THREADS=1 $(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip compile pyproject.toml $(EXTRAS) --resolution lowest-direct \
+		--no-header --no-annotate --quiet > $(LOWEST)/versions
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python -r $(LOWEST)/versions
+	$(LOWEST)/bin/python benchmarks/lowest.py
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 clean:
 	rm -rf runs reports/smoke reports/demo reports/full reports/paper

@@ -12,12 +12,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from handid.runner import app
+from handid.runner import app, crew
 from handid.runner.batch import Batch
 from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
 from handid.runner.options import Options
-from handid.runner.page import PDF, Pages
+from handid.runner.page import PDF, Pages, forget_whole
 from handid.runner.plan import Plan
 from handid.runner.purge import purge
 from handid.runner.refusal import Refused, short
@@ -51,6 +51,7 @@ def read_options(words: list[str]) -> Options:
     add("--weights", metavar="NAME|FILE", help="pretrained weights, by name or as a file")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="one parameter, in YAML")
     add("--jobs", type=int, default=1, metavar="N", help="notebooks at the same time (default: 1)")
+    add("--cluster", default="", metavar="WHERE", help="local[:N], an address, or a YAML file")
     add("--timeout", type=float, metavar="SECONDS", help="stop a notebook that takes longer")
     add("--force", action="store_true", help="run fresh notebooks too")
     add("--list", action="store_true", help="show the plan and run nothing")
@@ -66,6 +67,8 @@ def read_options(words: list[str]) -> Options:
     options = Options(words=words, settings=values.pop("set"), show=values.pop("list"), **values)
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
         raise Refused("--jobs and --timeout must be positive; give a number above 0")
+    if options.cluster:
+        crew.check(options.cluster)
     return options
 
 
@@ -109,8 +112,11 @@ def main(words: list[str]) -> int:
         plan = Plan(options, alone=True)
         template = REPOSITORY / "notebooks" / "template"
         pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
-        batch = Batch(plan, pages)
-        code = batch.run()
+        with crew.hosted(options.cluster, plan.reports / "cluster.log") as cluster:
+            batch = Batch(plan, pages, cluster)
+            if any(task.stale for task in plan.tasks.values()):
+                forget_whole(plan.reports)
+            code = batch.run()
         if options.bundle and batch.manifest.state != "interrupted":
             bundle(pages, batch.manifest.content())
         return code

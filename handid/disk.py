@@ -20,6 +20,8 @@ PRODUCTS = "products.json"  # in a folder of products: size and digest of each
 DAMAGED = ".damaged"  # ends the name of what was set aside
 # What writers say that give no error number: safetensors, and NumPy's save.
 _SAYS_FULL = re.compile(r"os error (28|122)\b|\d+ requested and \d+ written|No space left")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # begins what a spreadsheet would compute
+_NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?")
 _DRAFT = re.compile(r"\.part-(\d+)-\d+-.+")
 
 
@@ -94,6 +96,15 @@ def private(folder: str | Path) -> Path:
     return folder
 
 
+# --- CSV ----------------------------------------------------------------------------------------
+
+
+def cell(content: Any) -> Any:
+    """A cell of a table that a spreadsheet shows and does not compute."""
+    is_text = isinstance(content, str) and content.startswith(_FORMULA)
+    return f"'{content}" if is_text and not _NUMBER.fullmatch(content) else content
+
+
 # --- JSON ---------------------------------------------------------------------------------------
 
 
@@ -110,6 +121,22 @@ def write_json(path: str | Path, content: Any) -> None:
     """Write JSON, whole or not at all."""
     with whole(path) as part:
         part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def secret(path: str | Path) -> bytes:
+    """16 random bytes that a file keeps: made at the first call, the same ever after."""
+    path = Path(path)
+    private(path.parent)
+    with locked(path.with_name(f"{path.name}.lock")):
+        try:
+            known = bytes.fromhex(path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            known = b""
+        if len(known) != 16:
+            known = os.urandom(16)
+            with whole(path) as part:
+                part.write_text(known.hex(), encoding="ascii")
+    return known
 
 
 # --- whether a file is still what was written -----------------------------------------------------

@@ -35,6 +35,7 @@ FREE = (
 MAY_IMPORT = {
     "backbone": set(),
     "checkpoint": set(),
+    "cluster": set(),
     "data": {"image.decode"},  # which files can be decoded at all
     "disk": set(),
     "embed": set(),
@@ -47,7 +48,7 @@ MAY_IMPORT = {
     "protocol": set(),
     "recipes": set(),
     "report": {"evidence", "statistics"},
-    "runner": set(),
+    "runner": {"cluster"},  # one for a whole run
     "saliency": set(),
     "search": {"metric"},
     "statistics": set(),
@@ -497,9 +498,9 @@ def project():
 
 
 def declared():
-    """name -> accepted versions, of the package, its tests, its page and optional weights."""
-    extras = project()["optional-dependencies"]
-    lines = project()["dependencies"] + extras["test"] + extras["cnn"] + extras["app"]
+    """name -> accepted versions, of the package and of all that it may be asked for beside."""
+    extras = project()["optional-dependencies"].values()
+    lines = [*project()["dependencies"], *(line for extra in extras for line in extra)]
     wanted = [Requirement(line) for line in lines]
     return {canonicalize_name(one.name): one.specifier for one in wanted}
 

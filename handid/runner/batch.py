@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 from handid import disk
-from handid.runner import manifest, notebook, process
+from handid.runner import crew, manifest, notebook, process
 from handid.runner.manifest import Manifest
-from handid.runner.page import PDF, REPORT, Pages, duration
+from handid.runner.options import CLUSTER
+from handid.runner.page import Pages, duration
 from handid.runner.plan import Plan, Task
 from handid.runner.process import Running
 from handid.runner.refusal import Refused, lines
@@ -24,9 +25,9 @@ MARK = "papermill-error-cell-tag"
 class Batch:
     """Runs tasks in the order of their needs; the manifest is true after every change."""
 
-    def __init__(self, plan: Plan, pages: Pages):
-        """Take over a plan, with what earlier runs left, and the pages of its report."""
-        self.plan, self.pages = plan, pages
+    def __init__(self, plan: Plan, pages: Pages, cluster: str = ""):
+        """Take over a plan, with what earlier runs left, the pages of its report, its cluster."""
+        self.plan, self.pages, self.cluster = plan, pages, cluster
         self.manifest = Manifest(plan)
         self.running: dict[str, Running] = {}
         self._times: dict[str, tuple[float, float]] = {}  # begin and end of what ran
@@ -98,10 +99,10 @@ class Batch:
     def _start(self, task: Task) -> None:
         """Start a notebook's process."""
         stem, options = task.notebook.stem, self.plan.options
-        for name in (REPORT, PDF):  # they show an earlier state
-            (self.plan.reports / name).unlink(missing_ok=True)
         log = self.plan.reports / f"{stem}.log"
-        live = process.launch(task.notebook.path, task.injected, log, options.jobs)
+        where = {name: self.cluster for name in task.injected if name == CLUSTER}
+        share = crew.sharing(options.cluster, options.jobs)
+        live = process.launch(task.notebook.path, task.injected | where, log, share)
         if options.timeout:
             live.deadline = live.started + options.timeout
         self.running[stem] = live
@@ -158,7 +159,7 @@ class Batch:
         shutil.rmtree(live.scratch, ignore_errors=True)
         self.manifest.records[stem] |= {
             "state": state,
-            "cause": self.plan.mask(cause),
+            "cause": self.plan.published(cause),
             "seconds": round(time.time() - live.started, 1),
             "peak_memory_mib": round(live.peak),
         }
@@ -166,20 +167,22 @@ class Batch:
         self._finish(stem)
 
     def _keep(self, stem: str, live: Running) -> notebook.Document | None:
-        """Keep the executed notebook and the log, with paths shortened.
+        """Keep the executed notebook and the log, without paths and names.
 
         Returns:
             The executed notebook; None if there is none.
         """
         kept, log = self.plan.reports / f"{stem}.ipynb", self.plan.reports / f"{stem}.log"
-        text = self.plan.mask(log.read_text(encoding="utf-8", errors="replace"))
+        text = self.plan.published(log.read_text(encoding="utf-8", errors="replace"))
         log.write_text(lines(text), encoding="utf-8")  # no name in it moves a cursor
         try:
             document = notebook.read(live.scratch / "out.ipynb")
         except (Refused, OSError):  # an earlier run's outputs must not stand under this run's name
             kept.unlink(missing_ok=True)
             return None
-        notebook.write(self.plan.mask(without_papermill(document)), kept)
+        named = self.plan.tasks[stem].shows_names
+        published = self.plan.mask if named else self.plan.published
+        notebook.write(published(without_papermill(document)), kept)
         return document
 
     def _finish(self, stem: str) -> None:
@@ -191,7 +194,7 @@ class Batch:
         self.pages.index(self.manifest.content())
         record = self.manifest.records[stem]
         parts = [record["state"], duration(record["seconds"]), record["cause"]]
-        say(f"{stem}: {', '.join(part for part in parts if part)}")
+        say(self.plan.published.explained(f"{stem}: {', '.join(part for part in parts if part)}"))
 
     def _render(self, stem: str) -> None:
         """Write a notebook's page; one that cannot be written is that notebook's failure."""
@@ -200,7 +203,7 @@ class Batch:
             self.pages.page(stem, record)
         except Exception as error:  # a fault of the page must not lose how the notebook went
             cause = f"its page could not be written: {type(error).__name__}: {error}"
-            record |= {"state": "failed", "cause": self.plan.mask(cause)}
+            record |= {"state": "failed", "cause": self.plan.published(cause)}
             self.manifest.records[stem] = record
         if record:
             record["style"] = self.pages.style
@@ -218,7 +221,8 @@ class Batch:
         for stem in manifest.join_results(self.plan.work / "results", results):
             say(f"results/{stem}.csv is damaged and left out of results.csv: run {stem} again")
         self.manifest.save()
-        say("\n" + "\n".join(summary(self.plan, self.manifest)))
+        lines = "\n".join(summary(self.plan, self.manifest))
+        say("\n" + self.plan.published.explained(lines))
         say(f"{self.manifest.state}: {self.pages.index(self.manifest.content())}")
 
 

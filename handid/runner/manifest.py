@@ -6,7 +6,6 @@ It starts nothing and draws no page.
 import csv
 import io
 import os
-import re
 import shlex
 import subprocess
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from handid import disk, fingerprint
+from handid.runner.privacy import absolute
 from handid.runner.refusal import Refused
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 FILE = "manifest.json"
 MANY_FILES = 20  # more new files than this in one folder are named by their folder
 KINDS = ("figures", "tables")  # folders of a report, with what is ready for a paper
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # begins what a spreadsheet would compute
-NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?")
 MEMORY = (
     "largest sum of resident memory over a notebook's processes, "
     "read twice a second; memory they share is counted for each"
@@ -143,7 +141,7 @@ class Manifest:
 
     def content(self) -> dict[str, Any]:
         """Everything that is known so far."""
-        plan = self._plan
+        plan, words = self._plan, self._plan.options.words
         return {
             "profile": plan.options.profile,
             "description": plan.profile.description,
@@ -152,7 +150,7 @@ class Manifest:
             "started": self._started,
             "updated": now(),
             "pid": os.getpid(),
-            "command": plan.mask(shlex.join(["run_notebooks.py", *plan.options.words])),
+            "command": plan.mask(shlex.join(["run_notebooks.py", *map(absolute, words)])),
             "git": self._git,
             "versions": fingerprint.versions(),
             "peak_memory_mib": MEMORY,
@@ -209,7 +207,7 @@ def products(work: Path, since: float, until: float) -> list[str]:
 
 def own_results(stem: str) -> list[str]:
     """What a notebook records, known before the run's end: paths in the work folder."""
-    return [f"{kind}/{stem}.csv" for kind in ("results", "curves")]
+    return [f"{kind}/{stem}.csv" for kind in ("results", "curves", "people")]
 
 
 def marks(stem: str, record: Record, reports: Path, work: Path) -> dict[str, Any]:
@@ -265,7 +263,7 @@ def join_results(folder: Path, path: Path) -> list[str]:
         try:
             with table.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file, restkey="", strict=True)
-                own = [{name: cell(row[name]) for name in row} for row in reader]
+                own = [{name: disk.cell(row[name]) for name in row} for row in reader]
             if not reader.fieldnames or any("" in row or None in row.values() for row in own):
                 raise ValueError("rows of another length than the head")
         except (ValueError, csv.Error, TypeError, AttributeError):
@@ -283,10 +281,3 @@ def join_results(folder: Path, path: Path) -> list[str]:
     with disk.whole(path) as part:
         part.write_text(text.getvalue(), encoding="utf-8")
     return damaged
-
-
-def cell(text: Any) -> Any:
-    """A cell that a spreadsheet shows and does not compute."""
-    if isinstance(text, str) and text.startswith(FORMULA) and not NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text

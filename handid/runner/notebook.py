@@ -41,6 +41,7 @@ class Notebook:
         long: whether it starts before the others when several run at the same time: the one that
             is started last runs alone in the end.
         headline: whether its first figure stands at the top of the index.
+        names: the parameter that lets it show names of photographs; "" where none does.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Notebook:
     needs: list[str]
     long: bool
     headline: bool = False
+    names: str = ""
 
     @property
     def stem(self) -> str:
@@ -134,6 +136,7 @@ def read_notebook(path: Path) -> Notebook:
         needs=own.get("needs", []),
         long=own.get("long", False),
         headline=own.get("headline", False),
+        names=own.get("names", ""),
     )
 
 

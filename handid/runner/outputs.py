@@ -15,7 +15,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from handid.runner.manifest import cell as safe_cell
+from handid import disk
 from handid.runner.notebook import Document, has_number, numbered, tags
 from handid.runner.safe import as_uri, clean, formula, markdown, plain, shrink
 
@@ -103,7 +103,7 @@ def _without_formulas(table: str) -> str:
     """A table in CSV whose cells a spreadsheet shows and does not compute."""
     text = io.StringIO()
     rows = csv.reader(io.StringIO(table))
-    csv.writer(text, lineterminator="\n").writerows(map(safe_cell, row) for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(map(disk.cell, row) for row in rows)
     return text.getvalue()
 
 
@@ -166,7 +166,7 @@ def cells(document: Document, title: str) -> list[dict[str, Any]]:
     return rows
 
 
-def formatter(style: str = "friendly") -> HtmlFormatter[str]:
+def formatter(style: str = "friendly") -> "HtmlFormatter[str]":  # as text, for pygments 2.17
     """How code is coloured: by classes, so that light and dark can differ."""
     return HtmlFormatter(style=style, cssclass="source")
 

@@ -16,6 +16,7 @@ from handid import fingerprint
 from handid.runner import manifest, notebook, targets
 from handid.runner.notebook import Notebook
 from handid.runner.options import (
+    CLUSTER,
     DATA,
     Options,
     Value,
@@ -29,6 +30,7 @@ from handid.runner.options import (
 )
 from handid.runner.plain import read_yaml
 from handid.runner.privacy import Mask, absolute_paths
+from handid.runner.pseudonyms import Pseudonyms
 from handid.runner.refusal import Refused, close, short
 
 
@@ -63,6 +65,11 @@ class Task:
     stale: str
 
     @property
+    def shows_names(self) -> bool:
+        """Whether its parameters let it show names of photographs."""
+        return (self.notebook.defaults | self.injected).get(self.notebook.names, False)
+
+    @property
     def key(self) -> str:
         """One digest of all fingerprints."""
         return fingerprint.digest(self.fingerprints)
@@ -78,7 +85,8 @@ class Plan:
         work: folder of what the profile's notebooks compute, perhaps another profile's.
         notebooks: the profile's notebooks in reading order, by name.
         records: what the manifest says of earlier runs, by name.
-        mask: shortens paths in what is published.
+        mask: shortens paths.
+        published: the same, and leaves out names of real photographs.
         tasks: the selected notebooks, each after those it needs, by name.
     """
 
@@ -108,9 +116,12 @@ class Plan:
         self._place = functools.cache(fingerprint.place)  # notebooks share folders of photographs
         selected = {notebook.find(name, self.notebooks) for name in options.only}
         injected = self._injected(selected or set(self.notebooks))
-        photographs = absolute_paths([values.get(DATA, {}) for values in injected.values()])
-        own = [folder, self.reports, self.work, *absolute_paths(injected)]
+        sets = [item for one in injected.values() for item in one.get(DATA, {}).items()]
+        photographs = {folder: name for name, folder in sets if os.path.isabs(folder)}
+        roots = [options.reports.resolve(), options.work.resolve()]
+        own = [folder, self.reports, self.work, *roots, *absolute_paths(injected)]
         self.mask = Mask(own, photographs)
+        self.published = Pseudonyms(self.mask, photographs, self.work)
         self.tasks: dict[str, Task] = {}
         for stem in injected:
             self.tasks[stem] = self._task(self.notebooks[stem], injected[stem])
@@ -184,7 +195,7 @@ class Plan:
         shown = self.mask(book.defaults | injected)
         fingerprints = {
             "source": fingerprint.digest([book.cells, book.needs]),
-            "parameters": fingerprint.digest(shown),
+            "parameters": fingerprint.digest({k: v for k, v in shown.items() if k != CLUSTER}),
             "data": fingerprint.digest(self._inputs(book, injected)),
             "code": fingerprint.whole_package("runner"),
             "versions": fingerprint.digest(fingerprint.versions()),

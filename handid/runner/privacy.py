@@ -4,25 +4,27 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from handid import fingerprint
 
 REPOSITORY = fingerprint.PACKAGE.parent
+NONE: Mapping[str, str] = {}
 COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")  # ends in a letter: a path may follow it at once
 
 
 class Mask:
     """Shortens this machine's paths: to repository-relative ones, to ~, or to their last name."""
 
-    def __init__(self, paths: Iterable[str | Path], photographs: Iterable[str | Path] = ()):
+    def __init__(self, paths: Iterable[str | Path], photographs: Mapping[str, str] = NONE):
         """Collect the paths to shorten.
 
         Args:
-            photographs: absolute paths of folders of photographs. Of what lies in them the file's
-                own name is kept alone: folders may be named after people.
+            photographs: absolute paths of folders of photographs -> the names of their sets, which
+                stand for them. Of what lies in them the file's own name is kept alone: folders may
+                be named after people.
             paths: absolute paths of reports, data folders and weights. The repository, the home
                 folder, the folder of temporary files and Python's own are shortened always.
         """
@@ -36,7 +38,7 @@ class Mask:
         for nothing in ("/", "~", ""):
             short.pop(nothing, None)
         self._rules: list[tuple[re.Pattern[str], str]] = []
-        places = {p: Path(given).name for given in photographs for p in _spellings(given)}
+        places = {p: name for given, name in photographs.items() for p in _spellings(given)}
         for path in sorted(places, key=len, reverse=True):
             # Folders in between end at a slash and hold no sign that parts names in a message.
             between = r"(?:(?<=/)[^/\n;,:'\"]+/)*"
@@ -52,13 +54,10 @@ class Mask:
 
     def __call__(self, content: Any) -> Any:
         """The same text, list or mapping with shortened paths; images are left alone."""
-        if isinstance(content, str):
-            return "".join(self._shortened(piece) for piece in COLOUR.split(content))
-        if isinstance(content, list):
-            return [self(item) for item in content]
-        if isinstance(content, Mapping):
-            return {k: v if str(k).startswith("image/p") else self(v) for k, v in content.items()}
-        return content
+        return in_texts(content, self._without_colours)
+
+    def _without_colours(self, text: str) -> str:
+        return "".join(self._shortened(piece) for piece in COLOUR.split(text))
 
     def _shortened(self, text: str) -> str:
         for pattern, short in self._rules:
@@ -66,9 +65,30 @@ class Mask:
         return text
 
 
+def in_texts(content: Any, change: Callable[[str], str]) -> Any:
+    """Every text in nested lists and mappings changed; keys and images are left alone."""
+    if isinstance(content, str):
+        return change(content)
+    if isinstance(content, list):
+        return [in_texts(item, change) for item in content]
+    if isinstance(content, Mapping):
+        return {
+            key: value if str(key).startswith("image/p") else in_texts(value, change)
+            for key, value in content.items()
+        }
+    return content
+
+
 def _spellings(path: str | Path) -> set[str]:
     """A path as it is given and as it really is; none for the root of everything."""
     return {str(path), os.path.realpath(path)} - {"/"}
+
+
+def absolute(word: str) -> str:
+    """A word of a command line, its path made absolute as masks know it: "a/b", or "--x=y=a/b"."""
+    start, equals, path = word.rpartition("=")
+    place = os.path.abspath(os.path.expanduser(path))
+    return f"{start}{equals}{place}" if os.sep in path and os.path.exists(place) else word
 
 
 def absolute_paths(content: Any) -> Iterator[str]:

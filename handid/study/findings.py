@@ -1,5 +1,6 @@
 """What a search found: written as a table, shown as pictures, or told without names."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,15 +51,10 @@ def write(found: Found, work: str | Path) -> Path:
     names = asked.loc[found.candidates["question"].tolist()].to_numpy()
     table = found.candidates.drop(columns="photograph").assign(question=names)
     for column in ("question", "candidate"):
-        table[column] = [_no_formula(str(name)) for name in table[column]]
+        table[column] = [disk.cell(str(name)) for name in table[column]]
     with disk.whole(file) as part:
         table.to_csv(part, index=False, float_format="%.6g")
     return file
-
-
-def _no_formula(name: str) -> str:
-    """A name of a file or folder that a spreadsheet shows and does not compute."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def pictures(
@@ -88,9 +84,15 @@ def pictures(
     return list(zip(asked, found.questions, strict=False)), answers
 
 
-def without_names(found: Found) -> Found:
-    """The same with numbers in the place of names."""
-    people = {name: f"person {number}" for number, name in enumerate(_seen(found), start=1)}
+def without_names(found: Found, salt: bytes = b"") -> Found:
+    """The same with numbers in the place of names.
+
+    Args:
+        found: of `search.find`.
+        salt: of the study, which numbers people in an order of its own; without one the numbers
+            follow the names.
+    """
+    people = {name: f"person {number}" for number, name in enumerate(_seen(found, salt), start=1)}
     numbers = range(1, len(found.questions) + 1)
     return replace(
         found,
@@ -100,8 +102,10 @@ def without_names(found: Found) -> Found:
     )
 
 
-def _seen(found: Found) -> Iterable[str]:
-    """Names among candidates and truths, each once, in their natural order."""
+def _seen(found: Found, salt: bytes) -> Iterable[str]:
+    """Names among candidates and truths, each once, in their natural order or the salt's."""
     known = {*found.candidates["candidate"]}
     known |= {name for name in found.truth if name not in ("", NOBODY)}
-    return protocol.in_order(known)
+    if not salt:
+        return protocol.in_order(known)
+    return sorted(known, key=lambda name: hashlib.blake2b(name.encode(), key=salt).digest())

@@ -1,9 +1,13 @@
 """The verbs about trained experiments: evidence, closer looks, searches, models to hand on."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from handid import method, saliency
+import pandas as pd
+
+from handid import disk, method, saliency
 from handid.evidence.record import Record
+from handid.report import rows
 from handid.report.rows import Score
 from handid.report.worth import Worth
 from handid.study import findings, look, model, network, panel, search, settings, texts, worth
@@ -63,6 +67,18 @@ class Looks:
         """
         return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
 
+    def record_worth(self, worths: Sequence[Worth], notebook: str) -> pd.DataFrame:
+        """Write every figure that its people support as the notebook's results; return the rows.
+
+        Args:
+            worths: of the notebook.
+            notebook: its stem.
+        """
+        parts = [worth.rows for worth in worths]
+        tidy = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=rows.COLUMNS)
+        rows.write_rows(tidy, self.settings.work, notebook)
+        return tidy
+
     def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
         """The calibration kept with an experiment, made first if need be, see worth.calibration."""
         return worth.calibration(experiment, task, self.photographs, self.engine)
@@ -110,12 +126,20 @@ class Looks:
             questions: name of the data set, or plain folder, to ask about; where the study has
                 neither, test people of the experiment's target are enrolled and asked about.
             top: candidates per question.
-            show: False numbers people and questions; the file keeps the names.
+            show: False numbers people and questions, real people in an order of the study's own;
+                the file keeps the names.
         """
         how = {"sets": (enrolled, questions), "top": top}
         found = search.find(experiment, self.photographs, self.engine, **how)
         findings.write(found, self.settings.work)
-        return found if show else findings.without_names(found)
+        if show:
+            return found
+        given = self.photographs.sets.get(enrolled)
+        drawn = self.photographs.is_synthetic(experiment.target)
+        if given and given.root:
+            drawn = given.synthetic
+        salt = b"" if drawn else disk.secret(Path(self.settings.work) / "salt")
+        return findings.without_names(found, salt)
 
     def candidates(
         self, found: Found, count: int, *, show: bool = True

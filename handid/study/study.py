@@ -10,7 +10,7 @@ from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, notes, score, settings, size, words
+from handid.study import ask, audit, jobs, look, notes, score, settings, size, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.looks import Looks
@@ -145,11 +145,15 @@ class Study(Looks):
 
     def scores(self, experiments: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on its own target."""
-        return [self.score(experiment) for experiment in experiments]
+        return self._scores([(experiment, experiment.target) for experiment in experiments])
 
     def across(self, experiments: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on every target, its own and the others, see score.pairs."""
-        pairs = score.pairs(experiments, self.photographs)
+        return self._scores(score.pairs(experiments, self.photographs))
+
+    def _scores(self, pairs: Sequence[tuple[Experiment, Target]]) -> list[Score]:
+        if self.settings.cluster:
+            return jobs.score_all(pairs, self.settings)
         return [self.score(experiment, target) for experiment, target in pairs]
 
     def record(self, scores: Iterable[Score], notebook: str, *, plain: bool = True) -> pd.DataFrame:

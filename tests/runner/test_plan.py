@@ -185,7 +185,7 @@ def test_data_folders_are_shown_short(toys, work_line, monkeypatch):
     toys.notebook("00_x", "x = 1", parameters=f"{work_line}\n{DATA}")
     (toys.root / "secret/hands").mkdir(parents=True)
     task = toys.plan("--data", f"11k={toys.root}/secret/hands").tasks["00_x"]
-    assert task.shown["data"] == {"11k": "…/hands", "HD": ""}
+    assert task.shown["data"] == {"11k": "…/11k", "HD": ""}
 
 
 # --- fresh and stale ----------------------------------------------------------------------------
@@ -310,7 +310,7 @@ def test_a_file_that_is_no_profile_is_refused_in_one_sentence(toys, content):
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "noise", "same size"])
-@pytest.mark.parametrize("kind", ["results", "curves"])
+@pytest.mark.parametrize("kind", ["results", "curves", "people"])
 def test_results_that_are_not_what_was_recorded_are_made_again(toys, code, how, kind):
     code("as it is")
     toys.notebook("00_x", "x = 1")

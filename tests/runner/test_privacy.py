@@ -32,13 +32,13 @@ def test_paths_become_short(mask, tmp_path):
 
 def test_folders_inside_a_data_set_are_left_out_for_they_may_name_people(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    mask = privacy.Mask([tmp_path / "case 7/hands"], [tmp_path / "case 7/hands"])
+    mask = privacy.Mask([], {str(tmp_path / "case 7/hands"): "mine"})
     root = f"{tmp_path}/case 7/hands"
     for text, shown in {
-        f"{root}/Ann Smith/left/1.jpg is empty": "…/hands/1.jpg is empty",
-        f"({root}/ann/1.jpg, {root}/ben/2.jpg)": "(…/hands/1.jpg, …/hands/2.jpg)",
-        f"{root}: laid out": "…/hands: laid out",
-        f"'{root}'": "'…/hands'",
+        f"{root}/Ann Smith/left/1.jpg is empty": "…/mine/1.jpg is empty",
+        f"({root}/ann/1.jpg, {root}/ben/2.jpg)": "(…/mine/1.jpg, …/mine/2.jpg)",
+        f"{root}: laid out": "…/mine: laid out",
+        f"'{root}'": "'…/mine'",
         f"{root}-2/a": "~/case 7/hands-2/a",
     }.items():
         assert mask(text) == shown
@@ -68,3 +68,13 @@ def test_absolute_paths_are_found_at_any_depth():
 def test_a_path_is_shortened_whatever_stands_before_it(tmp_path, before):
     data = "/srv/photos/of/people"
     assert "photos" not in privacy.Mask([data])(f"x{before}{data}/Hand_1.jpg")
+
+
+def test_a_relative_path_of_a_command_line_becomes_one_that_the_mask_knows(tmp_path, monkeypatch):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for word in ("../ann", "11k=../ann", "--data=11k=../ann"):
+        assert privacy.absolute(word) == word.replace("../ann", f"{tmp_path}/ann")
+    for word in ("ann", "--force", "backbones=[ViT-B/16]", "--set=x=1/2"):
+        assert privacy.absolute(word) == word

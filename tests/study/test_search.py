@@ -9,7 +9,7 @@ from PIL import Image
 
 from handid.evidence.calibration import Calibration
 from handid.evidence.record import Record
-from handid.study import search
+from handid.study import findings, search
 
 
 @pytest.fixture
@@ -99,6 +99,20 @@ def test_without_names_everything_is_numbered(lab, zero_shot, places):
     assert found.questions == ["question 1", "question 2"]
 
 
+def test_numbers_of_real_people_follow_the_studys_salt_and_not_their_names():
+    names = [f"person {letter}" for letter in "abcdefgh"]
+    rows = pd.DataFrame({"candidate": names, "question": 0})
+    found = findings.Found(rows, ["q"], [""], ["q"], names, 8, "", None)
+    numbered = [
+        findings.without_names(found, salt).candidates["candidate"].tolist()
+        for salt in (b"", b"1", b"1", b"2")
+    ]
+    assert numbered[0] == [f"person {number}" for number in range(1, 9)]
+    assert numbered[1] == numbered[2] != numbered[3]
+    assert len({*map(tuple, numbered)}) == 3
+    assert sorted(numbered[3]) == numbered[0]
+
+
 def test_pictures_are_those_of_question_and_candidates(lab, zero_shot):
     found = lab.search(zero_shot)
     asked, answers = lab.candidates(found, 1)
@@ -111,7 +125,7 @@ def test_pictures_are_those_of_question_and_candidates(lab, zero_shot):
 
 
 def test_a_ratio_stops_at_its_bounds_and_a_threshold_names():
-    line = Calibration(10.0, -5.0, -1.0, 2.0, 0.0, 1.0, 30, 400)
+    line = Calibration(10.0, -5.0, -1.0, 2.0, 0.0, 1.0, 30, 400, 0.5, 0.1, 0.5)
     record = Record(
         *("clip_ft", "mini-ViT", "11k", "papers", 0, line, "", 0.1, 0.5, 0.8, 30, 15, {}, "")
     )

@@ -5,12 +5,12 @@ from handid.report.figures.curves import cmc, decline, loss_parts, training
 from handid.report.figures.evidence import (
     det,
     entropy,
-    group_errors,
     open_set,
     pav,
     similarities_of_pairs,
     tippett,
 )
+from handid.report.figures.groups import group_errors
 from handid.report.figures.intervals import differences, questions, scores
 from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person

@@ -3,9 +3,10 @@
 import pandas as pd
 
 from handid.recipes import System
+from handid.report import apart
 from handid.report.lineages import FLOORS, lineage
 from handid.report.rows import backbones, mean_over_seeds, with_interval
-from handid.report.sentences.verdicts import Verdict, compared, of_levels
+from handid.report.sentences.verdicts import Verdict, of_row
 
 _CLIP = ("clip_ft", "clip_handid", "clip_reid", "promptsg")
 _CNNS = ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net")
@@ -18,12 +19,12 @@ _ANSWERS = {  # what the verdict on the first system over the second means: high
     "training": (
         "Fine-tuning helps",
         "Fine-tuning harms",
-        "Unclear from the levels alone whether fine-tuning helps",
+        "Unclear whether fine-tuning helps",
     ),
     "language": (
         "Language guidance helps",
         "Language guidance harms",
-        "Unclear from the levels alone whether language guidance helps",
+        "Unclear whether language guidance helps",
     ),
     "networks": (
         "A convolutional network does better than CLIP",
@@ -33,20 +34,22 @@ _ANSWERS = {  # what the verdict on the first system over the second means: high
     "transfer": (
         "Photographs of another set train better",
         "To train on another set costs rank-1",
-        "Unclear from the levels alone whether it costs anything to train on another set",
+        "Unclear whether it costs anything to train on another set",
     ),
 }
 _PLACES = {Verdict.HIGHER: 0, Verdict.LOWER: 1}
+_Row = pd.Series | None
 
 
-def findings(rows: pd.DataFrame) -> str:
+def findings(rows: pd.DataFrame, people: pd.DataFrame) -> str:
     """Five numbered sentences on the first test set, each with its figures and their intervals.
 
-    Two systems are called different only where their intervals do not overlap, which is stricter
-    than the paired differences of the other notebooks.
+    Two systems are called different where their difference over the same people is, after Holm's
+    correction for the five (report.apart).
 
     Args:
         rows: tidy rows of all notebooks.
+        people: of rows.read_people, of the same notebooks.
     """
     shown = mean_over_seeds(rows[rows["metric"] == "rank1"])
     shown = shown[shown["test_set"] == shown["test_set"].iloc[0]]
@@ -55,41 +58,55 @@ def findings(rows: pd.DataFrame) -> str:
         line=[lineage(key) for key in shown["system"]],
         told=backbones(shown),
     )
+    asked = _asked(shown)
+    told: dict[str, apart.Pair] = {
+        question: (one, other)
+        for question, (one, other, _) in asked.items()
+        if one is not None and other is not None
+    }
+    differences = apart.pairs(people, list(told.values()))
+    said = dict(zip(told, (row for _, row in differences.iterrows()), strict=True))
+    lines = [
+        _sentence(question, *told[question], said[question])
+        if question in told
+        else f"**Not answered:** {what} was not run."
+        for question, (_, _, what) in asked.items()
+    ]
+    return "\n".join(f"{number}. {text}" for number, text in enumerate(lines, start=1))
+
+
+def _asked(shown: pd.DataFrame) -> dict[str, tuple[_Row, _Row, str]]:
+    """Question -> the level that it is about, what stands beside it, and both in words."""
     home = shown[shown["train_set"] == shown["test_set"]]
     away = shown[shown["train_set"] != shown["test_set"]]
-    zero_shot, floor = _zero_shot_and_floor(home)
-    own, before = _best(home, "clip_ft"), _best(home, "clip_ft:untrained")
-    said = [
-        _sentence("untrained", zero_shot, floor, "CLIP without training beside a floor"),
-        _sentence("training", own, before, "CLIP-FT beside itself before training"),
-        _sentence("language", _best(home, "clip_handid"), own, "CLIP-HandID beside CLIP-FT"),
-        _sentence("networks", _best(home, *_CNNS), _best(home, *_CLIP), "networks beside CLIP"),
-        _sentence("transfer", _best(away, "clip_ft"), own, "CLIP-FT trained on another set"),
-    ]
-    return "\n".join(f"{number}. {text}" for number, text in enumerate(said, start=1))
-
-
-def _zero_shot_and_floor(home: pd.DataFrame) -> tuple[pd.Series | None, pd.Series | None]:
-    """CLIP as it sees the photographs that the floors see, and the best floor."""
-    random = home["system"].str.endswith(":random_weights")
+    # CLIP as it sees the photographs that the floors see.
     plain = home[home["system"].str.fullmatch("clip_zero_shot(_plain)?")]
-    return _highest(plain), _highest(home[(home["line"] == FLOORS) | random])
+    random = home["system"].str.endswith(":random_weights")
+    floor = _highest(home[(home["line"] == FLOORS) | random])
+    own, before = _best(home, "clip_ft"), _best(home, "clip_ft:untrained")
+    cnn, clip = _best(home, *_CNNS), _best(home, *_CLIP)
+    return {
+        "untrained": (_highest(plain), floor, "CLIP without training beside a floor"),
+        "training": (own, before, "CLIP-FT beside itself before training"),
+        "language": (_best(home, "clip_handid"), own, "CLIP-HandID beside CLIP-FT"),
+        "networks": (cnn, clip, "a convolutional network beside CLIP"),
+        "transfer": (_best(away, "clip_ft"), own, "CLIP-FT trained on another set"),
+    }
 
 
-def _best(rows: pd.DataFrame, *full: str) -> pd.Series | None:
+def _best(rows: pd.DataFrame, *full: str) -> _Row:
     return _highest(rows[rows["full"].isin(full)])
 
 
-def _highest(rows: pd.DataFrame) -> pd.Series | None:
+def _highest(rows: pd.DataFrame) -> _Row:
     return None if rows.empty else rows.iloc[int(rows["value"].argmax())]
 
 
-def _sentence(question: str, one: pd.Series | None, other: pd.Series | None, what: str) -> str:
-    if one is None or other is None:
-        return f"**Not answered:** {what} was not run."
-    verdict = compared(one, other)
+def _sentence(question: str, one: pd.Series, other: pd.Series, difference: pd.Series) -> str:
+    verdict = of_row(difference)
     answer = _ANSWERS[question][_PLACES.get(verdict, 2)]
-    return f"**{answer}:** {_named(one)} beside {_named(other)}; {of_levels(verdict)}."
+    moved = f"{with_interval(difference, form='+.1f')} points; {verdict.value}"
+    return f"**{answer}:** {_named(one)} against {_named(other)}, {moved}."
 
 
 def _named(row: pd.Series) -> str:

@@ -1,0 +1,96 @@
+"""Pseudonyms of photographs in what is published; another study gives them other ones.
+
+It reads no photograph. Paths are privacy.py's.
+"""
+
+import csv
+import hashlib
+import html
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from handid import disk
+from handid.runner.privacy import Mask, in_texts
+
+ENDING = r"\.(?:jpe?g|png|bmp)(?!\w)"
+LONGEST = 255  # characters of a file's name
+
+
+class Pseudonyms:
+    """Replaces the own names of real photographs' files, which may name people.
+
+    The salt lies in the folder of products, and so does the list that says whose name is whose;
+    both are the owner's alone, and the list goes with the cache.
+    """
+
+    def __init__(self, mask: Mask, folders: Mapping[str, str], work: Path):
+        """Nothing is read or written before the first text.
+
+        Args:
+            mask: shortens paths.
+            folders: of real photographs -> the names of their sets, as the mask has them.
+            work: of the products.
+        """
+        self._mask, self._work = mask, work
+        self._folders = folders
+        self._meant: dict[str, str] = {}
+
+    def __call__(self, content: Any) -> Any:
+        """A text, list or mapping with shortened paths and without names of photographs."""
+        content = self._mask(content)
+        return in_texts(content, self._without) if self._folders else content
+
+    def explained(self, text: str) -> str:
+        """The same text with the names again, for the terminal of whoever runs the study."""
+        return re.sub(r"photograph-\w{10}", lambda match: self._meant.get(match[0], match[0]), text)
+
+    def _without(self, text: str) -> str:
+        if not re.search(ENDING, text, re.I):
+            return text
+        for name in self._folders.values():  # also a file that is missing
+            place = re.escape(f"…/{name}/")
+            pattern = rf"(?<={place})[^/\n]{{1,{LONGEST}}}?{ENDING}"
+            text = re.sub(pattern, lambda match: self._pseudonym(match[0]), text, flags=re.I)
+        kept, done = [], 0
+        for match in re.finditer(ENDING, text, re.I):
+            end = match.end()
+            # The longest name that ends here, whatever stands before it: no name is left.
+            for start in range(max(done, end - LONGEST), end):
+                if name := self._names.get(text[start:end]):
+                    kept += [text[done:start], name]
+                    done = end
+                    break
+        return "".join([*kept, text[done:]])
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Own name of each photograph, as texts, pages and LaTeX write it -> its pseudonym."""
+        listed = {
+            name
+            for folder in self._folders
+            for _, _, names in os.walk(folder)
+            for name in names
+            if re.search(f"{ENDING}$", name, re.I)
+        }
+        known = {name: self._pseudonym(name) for name in sorted(listed)}
+        rows = [("pseudonym", "file"), *((known[name], disk.cell(name)) for name in known)]
+        place = self._work / "cache" / "names" / "pseudonyms.csv"
+        with disk.whole(place) as part, open(part, "w", -1, "utf-8", "replace", "") as file:
+            csv.writer(file).writerows(rows)
+        written = (str, html.escape, lambda name: re.sub(r"([&%$#_{}])", r"\\\1", name))
+        return {write(name): pseudonym for name, pseudonym in known.items() for write in written}
+
+    @cached_property
+    def _salt(self) -> bytes:
+        return disk.secret(self._work / "salt")
+
+    def _pseudonym(self, name: str) -> str:
+        if name in self._meant:
+            return name
+        digest = hashlib.blake2b(os.fsencode(name), key=self._salt, digest_size=5).hexdigest()
+        self._meant[f"photograph-{digest}"] = name
+        return f"photograph-{digest}"
