@@ -17,7 +17,7 @@ from handid.runner.batch import Batch
 from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
 from handid.runner.options import Options
-from handid.runner.page import PDF, Pages
+from handid.runner.page import PDF, Pages, forget_whole
 from handid.runner.plan import Plan
 from handid.runner.purge import purge
 from handid.runner.refusal import Refused, short
@@ -114,6 +114,8 @@ def main(words: list[str]) -> int:
         pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
         with crew.hosted(options.cluster, plan.reports / "cluster.log") as cluster:
             batch = Batch(plan, pages, cluster)
+            if any(task.stale for task in plan.tasks.values()):
+                forget_whole(plan.reports)
             code = batch.run()
         if options.bundle and batch.manifest.state != "interrupted":
             bundle(pages, batch.manifest.content())

@@ -13,7 +13,7 @@ from handid import disk
 from handid.runner import crew, manifest, notebook, process
 from handid.runner.manifest import Manifest
 from handid.runner.options import CLUSTER
-from handid.runner.page import PDF, REPORT, Pages, duration
+from handid.runner.page import Pages, duration
 from handid.runner.plan import Plan, Task
 from handid.runner.process import Running
 from handid.runner.refusal import Refused, lines
@@ -99,8 +99,6 @@ class Batch:
     def _start(self, task: Task) -> None:
         """Start a notebook's process."""
         stem, options = task.notebook.stem, self.plan.options
-        for name in (REPORT, PDF):  # they show an earlier state
-            (self.plan.reports / name).unlink(missing_ok=True)
         log = self.plan.reports / f"{stem}.log"
         where = {name: self.cluster for name in task.injected if name == CLUSTER}
         share = crew.sharing(options.cluster, options.jobs)

@@ -48,6 +48,12 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def forget_whole(reports: Path) -> None:
+    """Remove what Pages.whole wrote, and its PDF: they show an earlier state."""
+    for name in (REPORT, PDF):
+        (reports / name).unlink(missing_ok=True)
+
+
 class Pages:
     """The folder of one profile's report.
 

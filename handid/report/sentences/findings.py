@@ -6,7 +6,7 @@ from handid.recipes import System
 from handid.report import apart
 from handid.report.lineages import FLOORS, lineage
 from handid.report.rows import backbones, mean_over_seeds, with_interval
-from handid.report.sentences.verdicts import Verdict, of_levels, of_row, range_of
+from handid.report.sentences.verdicts import Verdict, of_row
 
 _CLIP = ("clip_ft", "clip_handid", "clip_reid", "promptsg")
 _CNNS = ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net")
@@ -37,15 +37,8 @@ _ANSWERS = {  # what the verdict on the first system over the second means: high
         "Unclear whether it costs anything to train on another set",
     ),
 }
-_WHAT = {
-    "untrained": "CLIP without training beside a floor",
-    "training": "CLIP-FT beside itself before training",
-    "language": "CLIP-HandID beside CLIP-FT",
-    "networks": "a convolutional network beside CLIP",
-    "transfer": "CLIP-FT trained on another set",
-}
 _PLACES = {Verdict.HIGHER: 0, Verdict.LOWER: 1}
-_Pair = tuple[pd.Series | None, pd.Series | None]
+_Row = pd.Series | None
 
 
 def findings(rows: pd.DataFrame, people: pd.DataFrame) -> str:
@@ -65,50 +58,55 @@ def findings(rows: pd.DataFrame, people: pd.DataFrame) -> str:
         line=[lineage(key) for key in shown["system"]],
         told=backbones(shown),
     )
+    asked = _asked(shown)
+    told: dict[str, apart.Pair] = {
+        question: (one, other)
+        for question, (one, other, _) in asked.items()
+        if one is not None and other is not None
+    }
+    differences = apart.pairs(people, list(told.values()))
+    said = dict(zip(told, (row for _, row in differences.iterrows()), strict=True))
+    lines = [
+        _sentence(question, *told[question], said[question])
+        if question in told
+        else f"**Not answered:** {what} was not run."
+        for question, (_, _, what) in asked.items()
+    ]
+    return "\n".join(f"{number}. {text}" for number, text in enumerate(lines, start=1))
+
+
+def _asked(shown: pd.DataFrame) -> dict[str, tuple[_Row, _Row, str]]:
+    """Question -> the level that it is about, what stands beside it, and both in words."""
     home = shown[shown["train_set"] == shown["test_set"]]
     away = shown[shown["train_set"] != shown["test_set"]]
-    zero_shot, floor = _zero_shot_and_floor(home)
-    own, before = _best(home, "clip_ft"), _best(home, "clip_ft:untrained")
-    asked: dict[str, _Pair] = {
-        "untrained": (zero_shot, floor),
-        "training": (own, before),
-        "language": (_best(home, "clip_handid"), own),
-        "networks": (_best(home, *_CNNS), _best(home, *_CLIP)),
-        "transfer": (_best(away, "clip_ft"), own),
-    }
-    run = {name: (a, b) for name, (a, b) in asked.items() if a is not None and b is not None}
-    found = dict(zip(run, apart.pairs(people, list(run.values())).iloc, strict=True))
-    said = [
-        _sentence(name, *run[name], found[name]) if name in run else _missing(name)
-        for name in asked
-    ]
-    return "\n".join(f"{number}. {text}" for number, text in enumerate(said, start=1))
-
-
-def _zero_shot_and_floor(home: pd.DataFrame) -> tuple[pd.Series | None, pd.Series | None]:
-    """CLIP as it sees the photographs that the floors see, and the best floor."""
-    random = home["system"].str.endswith(":random_weights")
+    # CLIP as it sees the photographs that the floors see.
     plain = home[home["system"].str.fullmatch("clip_zero_shot(_plain)?")]
-    return _highest(plain), _highest(home[(home["line"] == FLOORS) | random])
+    random = home["system"].str.endswith(":random_weights")
+    floor = _highest(home[(home["line"] == FLOORS) | random])
+    own, before = _best(home, "clip_ft"), _best(home, "clip_ft:untrained")
+    cnn, clip = _best(home, *_CNNS), _best(home, *_CLIP)
+    return {
+        "untrained": (_highest(plain), floor, "CLIP without training beside a floor"),
+        "training": (own, before, "CLIP-FT beside itself before training"),
+        "language": (_best(home, "clip_handid"), own, "CLIP-HandID beside CLIP-FT"),
+        "networks": (cnn, clip, "a convolutional network beside CLIP"),
+        "transfer": (_best(away, "clip_ft"), own, "CLIP-FT trained on another set"),
+    }
 
 
-def _best(rows: pd.DataFrame, *full: str) -> pd.Series | None:
+def _best(rows: pd.DataFrame, *full: str) -> _Row:
     return _highest(rows[rows["full"].isin(full)])
 
 
-def _highest(rows: pd.DataFrame) -> pd.Series | None:
+def _highest(rows: pd.DataFrame) -> _Row:
     return None if rows.empty else rows.iloc[int(rows["value"].argmax())]
 
 
-def _missing(question: str) -> str:
-    return f"**Not answered:** {_WHAT[question]} was not run."
-
-
 def _sentence(question: str, one: pd.Series, other: pd.Series, difference: pd.Series) -> str:
-    answer = _ANSWERS[question][_PLACES.get(of_row(difference), 2)]
-    points = "" if pd.isna(difference["low"]) else f"{difference['value']:+.1f} points"
-    apart = ": ".join(filter(None, [points + range_of(difference), of_levels(difference)]))
-    return f"**{answer}:** {_named(one)} beside {_named(other)}; {apart}."
+    verdict = of_row(difference)
+    answer = _ANSWERS[question][_PLACES.get(verdict, 2)]
+    moved = f"{with_interval(difference, form='+.1f')} points; {verdict.value}"
+    return f"**{answer}:** {_named(one)} against {_named(other)}, {moved}."
 
 
 def _named(row: pd.Series) -> str:
