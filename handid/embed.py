@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from handid import disk
 
-BLOCK = 1024  # images that go to the device at once; a copy per batch would hold a GPU up
 BATCH_SIZES = {"cpu": 16}  # else 64: larger ones do not fit a CPU's cache and take a fifth longer
+BLOCK = 1024  # images that go to the device at once; a copy per batch would hold a GPU up
 
 
 class Embedder(Protocol):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from handid import disk, statistics
+from handid.report import lineages
 
 COLUMNS = [
     *("system", "method", "backbone", "train_set", "test_set", "task", "image"),
@@ -239,12 +240,24 @@ def labelled(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:
 
 def labels(rows: pd.DataFrame, names: pd.Series) -> pd.Series:
     """Names of rows, each followed by those of its columns that are not the same in all rows."""
-    label = names
+    label, told = names, rows.assign(backbone=backbones(rows, ""))
     for column in ("backbone", "test_set", "task", "image"):
-        if column in rows and rows[column].nunique() > 1:
-            label = label + ", " + rows[column]
+        if column in rows and told.loc[told[column] != "", column].nunique() > 1:
+            label = label.mask(told[column] != "", label + ", " + rows[column])
     elsewhere = rows["train_set"] != rows["test_set"]
     return label.mask(elsewhere, label + ", trained on " + rows["train_set"])
+
+
+def best_first(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:
+    """The same rows, those of the highest mean of one metric first; what lacks it stands last."""
+    figures = rows[rows["metric"] == metric].groupby(WHAT)["value"].mean()
+    means = rows[WHAT].join(figures.rename("mean"), on=WHAT)["mean"]
+    return rows.loc[means.sort_values(ascending=False, kind="stable").index]
+
+
+def backbones(rows: pd.DataFrame, absent: str = "–") -> pd.Series:
+    """[N] the backbone of each row; `absent` for a floor, which has none."""
+    return rows["backbone"].where(lineages.tells_backbone(rows), absent)
 
 
 def with_interval(row: pd.Series, value: str = "value", form: str = ".1f") -> str:

@@ -38,6 +38,8 @@ class Options:
         timeout: seconds after which a notebook is stopped.
         force: whether to run also what is fresh.
         show: whether only to show the plan.
+        bundle: whether to write the whole report as one page and as PDF.
+        app: whether to show the local page and run nothing else.
         purge: name of a data set of which everything computed is removed; "" for none.
         words: the command line itself.
     """
@@ -55,6 +57,8 @@ class Options:
     timeout: float | None = None
     force: bool = False
     show: bool = False
+    bundle: bool = False
+    app: bool = False
     purge: str = ""
     words: Sequence[str] = ()
 

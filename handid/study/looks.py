@@ -10,7 +10,7 @@ from handid.evidence.record import Record
 from handid.report import rows
 from handid.report.rows import Score
 from handid.report.worth import Worth
-from handid.study import findings, look, model, network, search, settings, texts, worth
+from handid.study import findings, look, model, network, panel, search, settings, texts, worth
 from handid.study.experiment import Experiment
 from handid.study.findings import Answer, Asked, Found
 from handid.study.photographs import Photographs
@@ -146,6 +146,26 @@ class Looks:
     ) -> tuple[list[Asked], list[list[Answer]]]:
         """Pictures of the first questions and of their candidates, see findings.pictures."""
         return findings.pictures(found, self.photographs, count, show)
+
+    def panel(
+        self,
+        experiment: Experiment,
+        enrolled: str = "enrolled",
+        *,
+        top: int = 5,
+        show: bool = True,
+    ) -> panel.Panel:
+        """People who are enrolled, to be asked about photographs that nobody keeps, see panel.
+
+        Args:
+            experiment: whose embeddings are compared.
+            enrolled: name of the data set of known people; test people of the experiment's target
+                where the study has none.
+            top: candidates per photograph.
+            show: False numbers people, and shows none of their photographs.
+        """
+        how = {"enrolled": enrolled, "top": top, "show": show}
+        return panel.panel(experiment, self.photographs, self.engine, **how)
 
     def export(self, experiment: Experiment, folder: str, score: Score) -> str:
         """Write a model that can be handed on into a new folder ("" for none); say it in words.

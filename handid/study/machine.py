@@ -1,4 +1,4 @@
-"""What runs the study: versions and hardware."""
+"""What runs the study: the engine of its arithmetic, versions and hardware."""
 
 import platform
 
@@ -6,6 +6,17 @@ import torch
 
 from handid import fingerprint, train
 from handid.study.settings import Settings
+
+
+def engine(settings: Settings) -> train.Engine:
+    """Device, precision and steps as the settings want them and this machine can.
+
+    Raises:
+        ValueError: one sentence for a device or a precision that is not there.
+    """
+    device = train.device(settings.device)
+    precision = train.precision(settings.precision, device)
+    return train.Engine(device, precision, **dict.fromkeys(settings.steps, True))
 
 
 def environment(device: str) -> dict[str, str]:
@@ -29,19 +40,3 @@ def arithmetic(device: str) -> list[str]:
     if device.startswith("cuda"):
         return [torch.cuda.get_device_name(device), torch.__version__]
     return [device, torch.__version__, f"{torch.get_num_threads()} threads"]
-
-
-def engine(settings: Settings, device: str, *, progress: bool = True) -> train.Engine:
-    """Where and how a study computes.
-
-    Args:
-        settings: of the study.
-        device: as torch names it.
-        progress: show bars.
-
-    Raises:
-        ValueError: one sentence, if the device has not the precision that is asked for.
-    """
-    precision = train.precision(settings.precision, device)
-    steps = dict.fromkeys(settings.steps, True)
-    return train.Engine(device, precision, progress=progress, **steps)

@@ -127,6 +127,10 @@ class Embedder:
         shape = (self.experiment.recipe.geometry, self.experiment.image_size)
         altered.fill(paths, self.photographs, shape)
 
+    def fresh(self, pictures: np.ndarray) -> np.ndarray:
+        """[N, D] embeddings of [N, s, s, 3] pictures, nothing of which is kept on disk."""
+        return embed_images(self.experiment, self._network, pictures, self.engine)
+
     def __call__(
         self, rows: pd.DataFrame, image: str = WHOLE, *, mirrored: bool = False
     ) -> np.ndarray:

@@ -16,6 +16,7 @@ from handid.report.figures.matrices import confusion, grids, heat_maps, similari
 from handid.report.figures.people import by_person, images_per_person
 from handid.report.figures.pictures import contact_sheet, retrieval, similarity_maps
 from handid.report.figures.style import Drawing
+from handid.report.figures.threshold import operating_point
 
 __all__ = [
     "candidates",
@@ -34,6 +35,7 @@ __all__ = [
     "images_per_person",
     "loss_parts",
     "open_set",
+    "operating_point",
     "pav",
     "questions",
     "retrieval",
