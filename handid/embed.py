@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from handid import disk
 
 BATCH_SIZES = {"cpu": 16}  # else 64: larger ones do not fit a CPU's cache and take a fifth longer
+BLOCK = 1024  # images that go to the device at once; a copy per batch would hold a GPU up
 
 
 class Embedder(Protocol):
@@ -56,7 +57,7 @@ def fingerprint(method: Embedder, salt: str) -> str:
 
 def embed(
     method: Embedder,
-    images: np.ndarray,
+    images: np.ndarray | Tensor,
     prepare: Callable[[Tensor], Tensor],
     *,
     flip_average: bool,
@@ -67,7 +68,7 @@ def embed(
 
     Args:
         method: its `embed` is called in evaluation mode, on the device where its parameters are.
-        images: [N, H, W, 3] uint8.
+        images: [N, H, W, 3] uint8, in memory or on the device.
         prepare: [B, H, W, 3] uint8 tensor -> the method's input, on the same device.
         flip_average: add the embedding of the mirror image (the papers' test-time averaging).
         batch_size: images per forward pass; 0 for what is fast on the device.
@@ -79,15 +80,16 @@ def embed(
     device = next(method.parameters()).device
     batch_size = batch_size or BATCH_SIZES.get(device.type, 64)
     method.eval()
-    parts = []
+    block, parts = max(1, BLOCK // batch_size) * batch_size, []
     with torch.inference_mode(), autocast():
-        for start in range(0, len(images), batch_size):
-            batch = prepare(torch.from_numpy(images[start : start + batch_size]).to(device))
-            embedding = method.embed(batch).float()
-            if flip_average:
-                embedding = embedding + method.embed(batch.flip(-1)).float()
-            parts.append(embedding.cpu().numpy())
-    return np.concatenate(parts)
+        for start in range(0, len(images), block):
+            pixels = torch.as_tensor(images[start : start + block]).to(device)
+            for batch in map(prepare, pixels.split(batch_size)):
+                embedding = method.embed(batch).float()
+                if flip_average:
+                    embedding = embedding + method.embed(batch.flip(-1)).float()
+                parts.append(embedding)
+        return torch.cat(parts).cpu().numpy()
 
 
 def embed_once(

@@ -40,8 +40,8 @@ class Notebook:
         needs: names of the notebooks that must have succeeded before.
         long: whether it starts before the others when several run at the same time: the one that
             is started last runs alone in the end.
-        headline: whether its first figure stands at the top of the index.
         names: the parameter that lets it show names of photographs; "" where none does.
+        headline: whether its first figure stands at the top of the index.
     """
 
     path: Path
@@ -50,8 +50,8 @@ class Notebook:
     meanings: dict[str, str]
     needs: list[str]
     long: bool
-    headline: bool = False
     names: str = ""
+    headline: bool = False
 
     @property
     def stem(self) -> str:
@@ -128,16 +128,8 @@ def read_notebook(path: Path) -> Notebook:
         raise Refused(f"{path.name} has {len(tagged)} code cells tagged 'parameters'; tag just one")
     defaults, meanings = read_parameters(tagged[0]["source"], path.name)
     own = document["metadata"].get("handid", {})
-    return Notebook(
-        path,
-        cells,
-        defaults,
-        meanings,
-        needs=own.get("needs", []),
-        long=own.get("long", False),
-        headline=own.get("headline", False),
-        names=own.get("names", ""),
-    )
+    kept = {name: own[name] for name in ("needs", "long", "names", "headline") if name in own}
+    return Notebook(path, cells, defaults, meanings, **{"needs": [], "long": False} | kept)
 
 
 def read_parameters(source: str, name: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -187,7 +187,7 @@ class Experiments:
             "view": self.photographs.view(target),
             "data": self.photographs.key(target.set) if trains else "",
             "seed": seed,
-            "precision": self.settings.precision,
+            "precision": self.engine.precision,
             "threads": self._threads() if trains else 0,
             "code": training_code(plan, backbone_name) if trains else "",
         }

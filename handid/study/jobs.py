@@ -6,6 +6,7 @@ itself. Photographs, weights and products are read from and written to the share
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from handid import checkpoint, cluster, train
 from handid.data.sets import Target
 from handid.report.rows import Score
 from handid.study import experiment as experiments
-from handid.study import model, score, settings, training
+from handid.study import machine, model, score, settings, training
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.study.settings import Settings
@@ -27,20 +28,25 @@ def train_all(wanted: Iterable[Experiment], photographs: Photographs, engine: tr
     if photographs.settings.cluster:
         folders = dict.fromkeys(one.folder for one in own if not checkpoint.is_finished(one.folder))
         jobs = [(str(folder),) for folder in folders]
-        _on_cluster(photographs.settings, train_one, jobs, "trainings")
+        _on_cluster(photographs.settings, engine, train_one, jobs, "trainings")
         return
     for one in own:
         training.train_experiment(one, photographs, engine)
 
 
-def score_all(pairs: Sequence[tuple[Experiment, Target]], given: Settings) -> list[Score]:
+def score_all(
+    pairs: Sequence[tuple[Experiment, Target]], given: Settings, engine: train.Engine
+) -> list[Score]:
     """The score of each experiment on a target, each a job."""
     jobs = [(str(one.folder), target.set, target.view) for one, target in pairs]
-    return _on_cluster(given, score_one, jobs, "scores")
+    return _on_cluster(given, engine, score_one, jobs, "scores")
 
 
-def _on_cluster(given: Settings, function: Any, jobs: Sequence[tuple], label: str) -> list[Any]:
-    values = json.dumps(given.model_dump() | {"cluster": ""})
+def _on_cluster(
+    given: Settings, engine: train.Engine, function: Any, jobs: Sequence[tuple], label: str
+) -> list[Any]:
+    """Results of jobs; a worker counts with this engine's precision, whatever it would choose."""
+    values = json.dumps(given.model_dump() | {"cluster": "", "precision": engine.precision})
     how = (values, torch.get_num_threads())
     return cluster.run(given.cluster, function, [(*how, *job) for job in jobs], label, given.work)
 
@@ -65,11 +71,10 @@ def _tools(values: str, threads: int) -> tuple[Photographs, train.Engine]:
     """
     torch.set_num_threads(threads)
     photographs = _photographs(values)
-    given = photographs.settings
-    device = train.device(given.device)
-    if device == "cuda" and torch.cuda.device_count() > 1:
+    engine = machine.engine(photographs.settings)
+    if engine.device == "cuda" and torch.cuda.device_count() > 1:
         torch.cuda.set_device(cluster.number() % torch.cuda.device_count())
-    return photographs, train.Engine(device, given.precision, given.compile, progress=False)
+    return photographs, replace(engine, progress=False)
 
 
 @lru_cache(maxsize=4)

@@ -87,7 +87,7 @@ class Looks:
 
     def load(self, experiment: Experiment) -> method.Method:
         """The experiment's method with its weights, on the study's device."""
-        return network.load(experiment, self.engine.device)
+        return network.load(experiment, self.engine)
 
     def matches(
         self, experiment: Experiment, *, queries: int = 6, top: int = 5, show: bool = True

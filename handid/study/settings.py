@@ -38,8 +38,8 @@ class Settings(BaseModel):
         queries_per_person: photographs of an identity that ask in a survey, at most; 0 for all.
         seeds: one training each.
         device: as torch names it, or "auto".
-        precision: of the arithmetic.
-        compile: pass training steps through torch.compile.
+        precision: of the arithmetic; "auto" is bf16 on a GPU that has it, else fp32.
+        steps: how training steps run: any of "compile", "graphs", "recompute", see train.Engine.
         cluster: where trainings and scores are done, see cluster.place; "" for here.
     """
 
@@ -58,8 +58,8 @@ class Settings(BaseModel):
     queries_per_person: Annotated[int, Field(ge=0)] = 0
     seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    steps: list[Literal["compile", "graphs", "recompute"]] = []
     cluster: str = ""
 
 
