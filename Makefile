@@ -3,12 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
-EXTRAS := --extra test --extra cnn
+EXTRAS := --extra test --extra cnn --extra cluster --extra app
 
-.PHONY: study test test-lowest lint constraints licences clean
+.PHONY: study app test test-lowest lint constraints licences clean
 
 study: $(VENV)/.ready
 	$(RUN) run_notebooks.py --jobs 2 $(ARGS)
+
+# A page of this machine alone: drop photographs, see who would be named, move the threshold.
+app: $(VENV)/.ready
+	$(RUN) run_notebooks.py --app $(ARGS)
 
 test: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile $(ARGS)
@@ -18,12 +22,13 @@ lint: $(VENV)/.ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/basedpyright --level error
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt jupyter_lab_config.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "HandID needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes --no-deps -r constraints.txt
 	$(PIP) --no-deps --no-build-isolation -e .
+	@mkdir -p $(VENV)/etc/jupyter && cp jupyter_lab_config.py $(VENV)/etc/jupyter/
 	@touch $@
 
 # The newest versions within pyproject.toml's ranges, with the digests of all their files.

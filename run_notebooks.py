@@ -9,12 +9,15 @@ import io
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from handid.runner import app, crew
 from handid.runner.batch import Batch
+from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
 from handid.runner.options import Options
-from handid.runner.page import Pages
+from handid.runner.page import PDF, Pages, forget_whole
 from handid.runner.plan import Plan
 from handid.runner.purge import purge
 from handid.runner.refusal import Refused, short
@@ -48,9 +51,12 @@ def read_options(words: list[str]) -> Options:
     add("--weights", metavar="NAME|FILE", help="pretrained weights, by name or as a file")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="one parameter, in YAML")
     add("--jobs", type=int, default=1, metavar="N", help="notebooks at the same time (default: 1)")
+    add("--cluster", default="", metavar="WHERE", help="local[:N], an address, or a YAML file")
     add("--timeout", type=float, metavar="SECONDS", help="stop a notebook that takes longer")
     add("--force", action="store_true", help="run fresh notebooks too")
     add("--list", action="store_true", help="show the plan and run nothing")
+    add("--bundle", action="store_true", help="write the report as one page and as PDF too")
+    add("--app", action="store_true", help="show notebook 15 as a page of this machine alone")
     add("--purge", default="", metavar="NAME", help="remove all that was computed from a data set")
     add("--notebooks", default=REPOSITORY / "notebooks", type=Path, metavar="DIR")
     add("--reports", default=REPOSITORY / "reports", type=Path, metavar="DIR")
@@ -61,6 +67,8 @@ def read_options(words: list[str]) -> Options:
     options = Options(words=words, settings=values.pop("set"), show=values.pop("list"), **values)
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
         raise Refused("--jobs and --timeout must be positive; give a number above 0")
+    if options.cluster:
+        crew.check(options.cluster)
     return options
 
 
@@ -93,7 +101,10 @@ def main(words: list[str]) -> int:
     if options.purge:
         purge(options)
         return 0
+    options = replace(options, only=[app.STEM]) if options.app else options
     plan = Plan(options)
+    if options.app and not options.show:
+        return app.serve(plan, REPOSITORY / "notebooks" / "template" / "app")
     if options.show:
         show(plan)
         return 0
@@ -101,7 +112,25 @@ def main(words: list[str]) -> int:
         plan = Plan(options, alone=True)
         template = REPOSITORY / "notebooks" / "template"
         pages = Pages(template, plan.reports, plan.notebooks, plan.mask)
-        return Batch(plan, pages).run()
+        with crew.hosted(options.cluster, plan.reports / "cluster.log") as cluster:
+            batch = Batch(plan, pages, cluster)
+            if any(task.stale for task in plan.tasks.values()):
+                forget_whole(plan.reports)
+            code = batch.run()
+        if options.bundle and batch.manifest.state != "interrupted":
+            bundle(pages, batch.manifest.content())
+        return code
+
+
+def bundle(pages: Pages, manifest: dict) -> None:
+    """Write the whole report as one page, and as PDF where a browser prints."""
+    page = pages.whole(manifest)
+    print(f"the whole report: {page}")
+    try:
+        print_page(page, page.with_name(PDF))
+    except Refused as refusal:
+        print(f"run_notebooks: {refusal}", file=sys.stderr)
+    pages.index(manifest)  # which names them
 
 
 if __name__ == "__main__":

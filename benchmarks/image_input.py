@@ -30,12 +30,13 @@ def draw(folder: Path, count: int) -> list[str]:
     return [str(file) for file in files]
 
 
-def reference_transform(is_full: bool) -> transforms.Compose:
+def reference_transform(is_full: bool, crop: int = CROP) -> transforms.Compose:
     """The papers' training transform; `is_full`: with colour jitter and erasing."""
+    side = round(crop * SIDE / CROP)
     jitter, erase = [transforms.ColorJitter(*JITTER)], [transforms.RandomErasing(ERASING)]
     bicubic = transforms.InterpolationMode.BICUBIC
     return transforms.Compose(
-        [transforms.Resize((SIDE, SIDE), bicubic), transforms.RandomCrop(CROP)]
+        [transforms.Resize((side, side), bicubic), transforms.RandomCrop(crop)]
         + [transforms.RandomHorizontalFlip(), *(jitter if is_full else [])]
         + [transforms.ToTensor(), transforms.Normalize(*augment.MEAN_STD["imagenet"])]
         + (erase if is_full else [])

@@ -41,7 +41,7 @@ class Study:
         for name in ("handid", "notebooks"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pyc*"))
         shutil.copy(ROOT / "run_notebooks.py", folder)
-        loop = folder / "handid/train.py"
+        loop = folder / "handid/train/engine.py"
         seldom = loop.read_text()
         often = seldom.replace(
             "checkpoint_seconds: float = 30.0", "checkpoint_seconds: float = 1.0"

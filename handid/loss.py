@@ -1,6 +1,6 @@
 """The papers' losses as pure functions, with their equation numbers.
 
-Nothing here holds weights, sums losses or knows a method: train.py sums them by the recipe's
+Nothing here holds weights, sums losses or knows a method: train sums them by the recipe's
 weights.
 """
 
@@ -57,15 +57,15 @@ def supervised_contrastive(
         anchors: [B, D] embeddings, any length.
         contrasts: [B, D] embeddings of the other modality, row for row of the same images.
         labels: [B] whole numbers; equal means same identity, for anchors and contrasts alike.
-        temperature: divides the similarity, > 0; has no unit.
+        temperature: divides the similarity, > 0; has no unit. A tensor is not looked at.
         similarity: "cosine", or "dot" for products of the embeddings as they come.
 
     Returns:
         Scalar, float32 or better also under autocast: mean over B anchors, in nats, at least 0.
 
     Raises:
-        ValueError: if shapes do not fit, the batch is empty, temperature is not positive or
-            similarity is unknown.
+        ValueError: if shapes do not fit, the batch is empty, temperature is a number that is not
+            positive, or similarity is unknown.
     """
     if anchors.ndim != 2 or len(anchors) == 0 or anchors.shape != contrasts.shape:
         raise ValueError(
@@ -75,7 +75,7 @@ def supervised_contrastive(
     labels = torch.as_tensor(labels, device=anchors.device)
     if labels.shape != anchors.shape[:1]:
         raise ValueError(f"{tuple(labels.shape)} labels for {len(anchors)} rows: give one per row")
-    if not temperature > 0:
+    if not isinstance(temperature, Tensor) and not temperature > 0:
         raise ValueError(f"temperature={temperature} must be above 0")
     if similarity not in ("cosine", "dot"):
         raise ValueError(f"similarity={similarity!r} is unknown: use cosine or dot")
@@ -117,8 +117,9 @@ def likeness(features: Tensor, wanted: Tensor) -> Tensor:
         wanted = _at_least_float32(wanted)
         wanted = (wanted - wanted.mean(0)) / wanted.std(0).clamp(min=1e-6)
         ours, theirs = (F.normalize(_at_least_float32(x), dim=1) for x in (features, wanted))
-        different = ~torch.eye(len(ours), dtype=torch.bool, device=ours.device)
-        return F.mse_loss((ours @ ours.T)[different], (theirs @ theirs.T)[different])
+        # All but the diagonals, row by row; the size of a mask would have to be waited for.
+        squares = [(x @ x.T).flatten()[1:].view(len(x) - 1, -1) for x in (ours, theirs)]
+        return F.mse_loss(squares[0][:, :-1].flatten(), squares[1][:, :-1].flatten())
 
 
 def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:

@@ -5,8 +5,10 @@ share background and light. These tasks draw them from different bursts. Rows of
 out; it opens no image and computes no score.
 """
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import pandas as pd
 
@@ -66,6 +68,23 @@ def draws(
     if task == BURSTS_APART:
         return _bursts_apart(table, view, runs, seed)
     return _other_view(table, view, other_view(table, view, task), runs, seed)
+
+
+def few(splits: Iterable[Split], queries: int) -> Iterator[Split]:
+    """Splits in which a hand asks a few times only: intervals are over people, not photographs.
+
+    The same photographs ask in every run and task, unless they are in the gallery; which ones
+    depends on their file names alone.
+
+    Args:
+        splits: query and gallery of each run.
+        queries: photographs of an identity that ask, at most; 0 for all.
+    """
+    for query, gallery in splits:
+        names = [PurePath(path).name for path in query["path"]]
+        order = query.assign(_key=[zlib.crc32(name.encode()) for name in names], _name=names)
+        place = order.sort_values(["_key", "_name"]).groupby("identity").cumcount()
+        yield (query[place.reindex(query.index) < queries] if queries else query), gallery
 
 
 def counts(table: pd.DataFrame, view: str) -> pd.DataFrame:

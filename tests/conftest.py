@@ -2,11 +2,15 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+from handid.runner import browser
 
 VIEWS = ("dorsal right", "dorsal left", "palmar right", "palmar left")
 
@@ -35,6 +39,60 @@ def real_11k():
     if not root or not Path(root).is_dir():
         pytest.skip("set HANDID_11K to a copy of 11k Hands")
     return Path(root)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The system's Chromium by Playwright: open(address, width, until) gives a page and its log.
+
+    The log notes what is asked of another machine, which gets no answer, and every complaint.
+    """
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = browser.find()
+    if program is None:
+        pytest.skip("no Chromium or Chrome")
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=program, args=flags)
+        yield lambda address, width=1400, until="load": look(opened, address, width, until)
+        opened.close()
+
+
+def look(opened, address, width, until):
+    page = opened.new_page(viewport={"width": width, "height": 900})
+    log = SimpleNamespace(abroad=[], complaints=[])
+
+    def answer(route):
+        host = urlsplit(route.request.url).hostname
+        if host in (None, "localhost", "127.0.0.1"):
+            return route.continue_()
+        log.abroad.append(route.request.url)
+        return route.abort()
+
+    page.route("**/*", answer)
+    page.on("pageerror", lambda error: log.complaints.append(str(error)))
+    page.on("console", lambda m: m.type == "error" and log.complaints.append(m.text))
+    page.goto(address, wait_until=until)
+    return page, log
+
+
+@pytest.fixture(scope="session")
+def faults():
+    """faults(page): what axe-core finds that is serious or critical, as "rule: places"."""
+    axe = pytest.importorskip("axe_playwright_python")
+    source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+    def find(page):
+        # Past the page's Content-Security-Policy, which rightly lets no such script in.
+        page.context.new_cdp_session(page).send("Runtime.evaluate", {"expression": source})
+        found = page.evaluate("axe.run()")["violations"]
+        return [
+            f"{fault['id']}: {[node['target'] for node in fault['nodes']]}"
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+
+    return find
 
 
 def write_11k(root, subjects=4, images=3, size=(64, 48), views=VIEWS, edit=None, seed=0):

@@ -75,7 +75,7 @@ def test_a_changed_docstring_or_comment_retrains_nothing(package):
     assert not changed(
         package,
         ("loss.py", '"""', '"""In other words: '),
-        ("train.py", "def fit(", "# Why it is so.\ndef fit("),
+        ("train/loop.py", "def fit(", "# Why it is so.\ndef fit("),
         ("method/clip_ft.py", '"""', '"""Once more: '),
     )
 
@@ -146,7 +146,7 @@ def test_a_changed_method_retrains_itself_alone(package):
 @pytest.mark.parametrize(
     ("path", "line", "other"),
     [
-        ("train.py", "method.to(engine.device)", "method.to(str(engine.device))"),
+        ("train/loop.py", "engine.place(method)", "engine.place(method.train())"),
         ("protocol.py", "(len(subjects) + 1) // 2", "len(subjects) // 2"),
         ("image/sampler.py", "torch.randperm(len(labels)", "torch.randperm(0 + len(labels)"),
         (
@@ -181,7 +181,7 @@ def test_the_loop_the_protocol_and_the_pixels_retrain_everything(package, path, 
 
 def test_the_words_of_a_refusal_retrain_nothing(package):
     assert not changed(
-        package, ("train.py", "lower the learning rate or use", "take a lower rate or")
+        package, ("train/loop.py", "lower the learning rate or use", "take a lower rate or")
     )
 
 

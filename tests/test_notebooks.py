@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -16,6 +18,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+from handid.runner.options import Options
+from handid.runner.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 STEMS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -132,7 +137,19 @@ def test_every_figure_and_table_says_synthetic_and_every_figure_has_words(report
     headings = [w for w in words if w.startswith("**") and w.endswith("**")]
     assert pictures and len(captions) >= len(pictures)
     assert all("synthetic" in w for w in [*captions, *headings])
-    assert all(len(o["metadata"]["alt"]) > 20 for o in pictures)
+    alts = [o["metadata"]["alt"] for o in pictures]
+    assert all(len(alt) > 20 and re.search(r"\d", alt.replace("11k", "")) for alt in alts)
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize("name", ["index", "made", "09_retrieval", "14_search", "20_summary"])
+def test_a_page_has_no_serious_fault_and_asks_nothing_of_the_network(
+    reports, chromium, faults, name, width
+):
+    page, log = chromium((reports / f"{name}.html").as_uri(), width)
+    assert faults(page) == []
+    assert log.abroad == log.complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -273,3 +290,114 @@ def test_no_report_of_real_photographs_holds_a_name_of_people_files_folders_user
     assert any(b"photograph-" in path.read_bytes() for path in products)
     assert {p.name: found for p in products if (found := holds(p.read_bytes()))} == {}
     assert not [path.name for path in products if MARK in path.name.lower()]
+
+
+# --- in JupyterLab --------------------------------------------------------------------------------
+
+
+def smoke_sized(folder):
+    """Copy the notebooks with the smoke profile's parameters; what they make lies beside."""
+    options = Options(ROOT / "notebooks", folder / "reports", folder / "work", profile="smoke")
+    for stem, task in Plan(options).tasks.items():
+        document = nbformat.read(task.notebook.path, as_version=4)
+        (cell,) = [c for c in document.cells if "parameters" in c.metadata.get("tags", [])]
+        lines = cell.source.splitlines()
+        for name, value in task.injected.items():
+            (place,) = [n for n, line in enumerate(lines) if line.startswith(f"{name} = ")]
+            lines[place] = f"{name} = {value!r}"
+        cell.source = "\n".join(lines)
+        (folder / "notebooks").mkdir(exist_ok=True)
+        nbformat.write(document, folder / "notebooks" / f"{stem}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def jupyterlab(tmp_path_factory):
+    """A real JupyterLab on such a copy: its address, with {} in the place of what is opened."""
+    folder = tmp_path_factory.mktemp("lab")
+    smoke_sized(folder)
+    shutil.copy(ROOT / "START_HERE.ipynb", folder)
+    shutil.copytree(ROOT / "notebooks" / "lab", folder / "notebooks" / "lab")
+    (folder / "jupyter").mkdir()
+    shutil.copy(ROOT / "jupyter_lab_config.py", folder / "jupyter")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"]
+    command += ["--IdentityProvider.token=smoke", "--LabApp.expose_app_in_browser=True"]
+    command += ["--allow-root"] if os.geteuid() == 0 else []
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    own = dict.fromkeys(names, str(folder / "jupyter")) | {"PYTHONPATH": str(ROOT)}
+    with (folder / "log").open("w") as log:
+        how = {"cwd": folder, "stdout": log, "stderr": log, "env": os.environ | own}
+        server = subprocess.Popen(command, **how)
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/{{}}?token=smoke"
+    server.terminate()
+    server.wait(30)
+
+
+# What a notebook open in JupyterLab holds: outputs of its code cells, and whether all have run.
+SHOWN = """() => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  const cells = panel?.content?.model?.sharedModel.toJSON().cells ?? [];
+  const code = cells.filter(cell => cell.cell_type === "code");
+  const outputs = code.flatMap(cell => cell.outputs);
+  const failed = outputs.filter(o => o.output_type === "error").map(o => o.evalue);
+  const red = outputs.filter(o => o.name === "stderr").map(o => [o.text].flat().join(""));
+  const ran = code.length > 0 && code.every(cell => cell.execution_count);
+  return {ran, failed, red, ended: ran || failed.length > 0};
+}"""
+READY = """stem => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  const status = panel?.sessionContext?.session?.kernel?.connectionStatus;
+  return panel?.context?.path.endsWith(`${stem}.ipynb`) && status === "connected";
+}"""
+END = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", STEMS)
+def test_run_all_in_jupyterlab_ends_without_an_error_or_a_red_box(jupyterlab, chromium, stem):
+    # A workspace of its own: JupyterLab opens again what an earlier page left open.
+    page, log = chromium(jupyterlab.format(f"lab/workspaces/{stem}/tree/notebooks/{stem}.ipynb"))
+    page.wait_for_function(READY, arg=stem, timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_function(f"() => ({SHOWN})().ended", timeout=300_000, polling=500)
+    shown = page.evaluate(SHOWN)
+    assert shown["failed"] == [] and shown["red"] == [] and shown["ran"]
+    assert log.abroad == []
+    if stem == "09_retrieval":
+        the_explorer_shows_the_chosen_query(page)
+    page.evaluate(END)
+    page.close()
+
+
+def the_explorer_shows_the_chosen_query(page):
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.content.scrollToItem(13)")
+    chooser = page.locator(".widget-dropdown select").first
+    chooser.scroll_into_view_if_needed()
+    picture = page.locator("img.widget-image").first
+    before = picture.get_attribute("src")
+    chooser.select_option(index=1)
+    page.wait_for_function(
+        "before => document.querySelector('img.widget-image').src !== before", arg=before
+    )
+
+
+@pytest.mark.slow
+def test_jupyterlab_opens_at_the_root_on_the_page_that_says_where_to_begin(jupyterlab, chromium):
+    page, _ = chromium(jupyterlab.format(""))
+    heading = page.get_by_role("heading", name="Start here")
+    heading.wait_for(timeout=60_000)
+    page.get_by_role("link", name="15_panel").first.click()
+    page.wait_for_function(READY, arg="15_panel", timeout=60_000)
+
+
+def test_every_link_of_the_first_page_leads_to_a_file():
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "START_HERE.ipynb").read_text(encoding="utf-8"))
+    assert len(links) > 8 and all((ROOT / link).is_file() for link in links)

@@ -154,3 +154,19 @@ def test_on_the_real_csv_542_of_583_hands_are_one_burst(real_11k):
 def test_the_real_csv_gives_these_counts(real_11k, view):
     rows = tasks.counts(eleven_k.read(real_11k, missing="keep"), view)
     assert {row[0]: row[1:] for row in rows.itertuples(index=False, name=None)} == REAL[view]
+
+
+def test_few_queries_are_the_same_photographs_in_every_run_and_order():
+    table = make_table(images=6)
+    drawn = list(tasks.draws(table, "dorsal right", "papers", runs=4))
+    few = list(tasks.few(drawn, 2))
+    for (query, gallery), (asked, searched) in zip(drawn, few, strict=True):
+        assert searched is gallery and set(asked.index) < set(query.index)
+        assert asked.groupby("identity").size().eq(2).all()
+        assert set(asked["identity"]) == set(query["identity"])
+    others = {path for asked, _ in few for path in asked["path"]}
+    assert len(others) <= 4 * few[0][0]["identity"].nunique()  # a gallery replaces some
+    shuffled = [(query.sample(frac=1, random_state=1), gallery) for query, gallery in drawn]
+    for (asked, _), (again, _) in zip(few, tasks.few(shuffled, 2), strict=True):
+        assert set(asked.index) == set(again.index)
+    assert [len(query) for query, _ in tasks.few(drawn, 0)] == [len(query) for query, _ in drawn]

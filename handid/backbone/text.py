@@ -4,6 +4,7 @@ Where the encoder reads from left to right only a sentence's own tokens are comp
 is run as open_clip runs it. No image is seen here.
 """
 
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
@@ -68,8 +69,8 @@ class TextTower:
 
     def sentences(self, texts: list[str]) -> Tensor:
         """[N, D] features of plain sentences, not normalised."""
-        numbers = self.vocabulary.numbers(texts, whole=not self.reads_on)
-        return self.words(numbers.to(self.clip.logit_scale.device))
+        device = self.clip.logit_scale.device
+        return self.words(_numbers(self.vocabulary, tuple(texts), not self.reads_on, device))
 
     def words(self, numbers: Tensor) -> Tensor:
         """[N, L] token numbers, ended and padded as the vocabulary does -> [N, D]."""
@@ -84,17 +85,15 @@ class TextTower:
             ValueError: if the prompt has no {} or several, or does not fit with the vectors.
         """
         table, count = self.table(), vectors.shape[1]
-        numbers, place = self.vocabulary.prompt(prompt, whole=not self.reads_on)
-        numbers = numbers.to(table.device)
+        numbers, place = _prompt(self.vocabulary, prompt, not self.reads_on, table.device)
         embedded = self.part.token_embedding(numbers).expand(len(vectors), -1, -1)
         before, after = embedded[:, :place], embedded[:, place + 1 :]
         x = torch.cat([before, vectors.to(before.dtype), after], dim=1)
         if self.reads_on:  # the end token is the last one
             return self._read(x, torch.full((len(x),), x.shape[1] - 1, device=x.device))
         length = numbers.shape[1]  # padded: what the vectors take, the padding gives
-        repeats = torch.ones(length, dtype=torch.long, device=numbers.device)
-        repeats[place] = count
-        numbers = numbers.repeat_interleave(repeats, dim=1)[:, :length]
+        same = numbers[:, place : place + 1].expand(-1, count - 1)
+        numbers = torch.cat([numbers[:, :place], same, numbers[:, place:]], dim=1)[:, :length]
         return self._with_words(x[:, :length], numbers.expand(len(x), -1))
 
     def _read(self, x: Tensor, last: Tensor) -> Tensor:
@@ -115,3 +114,23 @@ class TextTower:
             return self.clip.encode_text(numbers)
         finally:
             handle.remove()
+
+
+# --- tokens on their device, sent there once: a copy in each step makes the CPU wait for a GPU ----
+
+
+@lru_cache(maxsize=64)
+def _numbers(
+    vocabulary: Vocabulary, texts: tuple[str, ...], whole: bool, device: torch.device
+) -> Tensor:
+    with torch.inference_mode(False):
+        return vocabulary.numbers(list(texts), whole).to(device)
+
+
+@lru_cache(maxsize=64)
+def _prompt(
+    vocabulary: Vocabulary, prompt: str, whole: bool, device: torch.device
+) -> tuple[Tensor, int]:
+    with torch.inference_mode(False):
+        numbers, place = vocabulary.prompt(prompt, whole)
+        return numbers.to(device), place

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from scipy import special
@@ -25,6 +26,9 @@ class Calibration:
         most: highest one.
         n_people: people whose mated comparisons it was fitted on.
         n_pairs: pairs of people whose non-mated ones it was.
+        middle: score at which the line is known best.
+        error: standard error of the log10 ratio there, over people.
+        slope_error: standard error of the slope, over people.
     """
 
     slope: float
@@ -35,18 +39,30 @@ class Calibration:
     most: float
     n_people: int
     n_pairs: int
+    middle: float
+    error: float
+    slope_error: float
 
     def log10_lr(self, scores: Iterable[float]) -> np.ndarray:
         """[N] log10 likelihood ratios of scores, within the bounds."""
         scores = np.asarray(scores, dtype=np.float64)
         return np.clip(self.slope * scores + self.intercept, self.low, self.high)
 
+    def interval(self, score: float, level: float = 0.95) -> tuple[float, float]:
+        """What other people to fit on would have given for the log10 ratio, within the bounds."""
+        off = score - self.middle
+        error = np.hypot(self.error, self.slope_error * off)
+        half = special.stdtrit(self.n_people - 1, (1 + level) / 2) * error
+        line = self.slope * score + self.intercept
+        low, high = np.clip([line - half, line + half], self.low, self.high)
+        return float(low), float(high)
+
 
 def fit(
     mated: Iterable[float],
     nonmated: Iterable[float],
     mated_people: Iterable[Hashable],
-    nonmated_pairs: Iterable[Hashable],
+    nonmated_pairs: Iterable[tuple[Hashable, Hashable]],
 ) -> Calibration:
     """Fit a calibration on people who are not tested.
 
@@ -59,7 +75,7 @@ def fit(
         mated: [M] scores of comparisons of the same hand.
         nonmated: [N] scores of comparisons of different hands.
         mated_people: [M] whose hand it is.
-        nonmated_pairs: [N] whose hands they are, such as a sorted pair of people.
+        nonmated_pairs: [N] whose hands they are, each pair of people in one order.
 
     Raises:
         ValueError: one sentence for fewer than 20 people, infinite or equal scores, perfect
@@ -67,6 +83,7 @@ def fit(
             hand.
     """
     mated, nonmated = checked(mated, "mated"), checked(nonmated, "non-mated")
+    mated_people, nonmated_pairs = list(mated_people), list(nonmated_pairs)
     people, own = _grouped(mated_people, mated, "mated")
     pairs, other = _grouped(nonmated_pairs, nonmated, "non-mated")
     if own.max() + 1 < FEWEST:
@@ -85,12 +102,53 @@ def fit(
             "a likelihood ratio has no upper limit that these people could tell."
         )
     weights = np.concatenate([_weights(own), _weights(other)])
-    slope, intercept = _logistic(both, np.arange(len(both)) < len(mated), weights)
+    same = np.arange(len(both)) < len(mated)
+    slope, intercept = _logistic(both, same, weights)
     if slope <= 0:
         raise ValueError("Mated comparisons do not score higher: these scores are no evidence.")
     bounds = likelihood_ratio.elub(slope * people + intercept, slope * pairs + intercept)
-    counts = (int(own.max()) + 1, int(other.max()) + 1)
-    return Calibration(slope, intercept, *bounds, float(both.min()), float(both.max()), *counts)
+    return Calibration(
+        *(slope, intercept, *bounds, float(both.min()), float(both.max())),
+        *(int(own.max()) + 1, int(other.max()) + 1),
+        *_errors((slope, intercept), both, same, [*mated_people, *nonmated_pairs]),
+    )
+
+
+def _errors(
+    line: tuple[float, float], scores: np.ndarray, same: np.ndarray, groups: list
+) -> tuple[float, float, float]:
+    """Where the line is known best, its standard error there, and that of its slope.
+
+    Each person is left out with all comparisons that he or she is part of (as in
+    jackknife.intervals), and the line fitted again. Where it rests on one person alone, so that
+    nothing is left to fit without, the error is that of no line at all.
+
+    Args:
+        line: slope and intercept.
+        scores: [C] of all comparisons.
+        same: [C] which are mated.
+        groups: [C] the person where mated, else the pair.
+    """
+    members = [group if isinstance(group, tuple) else (group, group) for group in groups]
+    known = {name: code for code, name in enumerate(dict.fromkeys(chain.from_iterable(members)))}
+    first, second = np.array([[known[name] for name in pair] for pair in members]).T
+    code = first * len(known) + second  # one per person and per pair
+    without = []
+    for person in range(len(known)):
+        kept = (first != person) & (second != person)
+        numbers = np.bincount(code[kept])
+        weights = 1 / numbers[code[kept]]
+        mated = same[kept]
+        for kind in (mated, ~mated):
+            weights[kind] /= weights[kind].sum()
+        try:
+            without.append(_logistic(scores[kept], mated, weights, line))
+        except (ValueError, np.linalg.LinAlgError):
+            return float(scores.mean()), likelihood_ratio.FARTHEST, 0.0
+    spread = np.asarray(without) - np.mean(without, axis=0)
+    (steep, both), (_, level) = (len(spread) - 1) / len(spread) * spread.T @ spread
+    least = max(0.0, level - both**2 / steep)
+    return float(-both / steep), float(np.sqrt(least)), float(np.sqrt(steep))
 
 
 def _grouped(
@@ -111,15 +169,27 @@ def _weights(codes: np.ndarray) -> np.ndarray:
     return 1 / counts[codes] / len(counts)
 
 
-def _logistic(scores: np.ndarray, same: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+def _logistic(
+    scores: np.ndarray,
+    same: np.ndarray,
+    weights: np.ndarray,
+    start: tuple[float, float] = (0.0, 0.0),
+) -> tuple[float, float]:
     """Slope and intercept of the log10 odds, by Newton's method on standardised scores.
+
+    Args:
+        scores: [C] of all comparisons.
+        same: [C] which are mated.
+        weights: [C], 1 in all for each kind.
+        start: slope and intercept to begin with.
 
     Raises:
         ValueError: if it does not converge, which only (nearly) separated scores bring about.
     """
     middle, spread = scores.mean(), scores.std()
     design = np.column_stack([(scores - middle) / spread, np.ones(len(scores))])
-    line, cost = np.zeros(2), np.inf
+    line = np.log(10) * np.array([start[0] * spread, start[1] + start[0] * middle])
+    cost = np.inf
     for _ in range(200):
         odds = design @ line
         share = special.expit(odds)

@@ -74,10 +74,11 @@ def _pairwise(
 
     found = jackknife.intervals(all_of_them, (mated, among.people), (nonmated, among.pairs))
     floor = verification.floor(len(np.unique(among.pairs)))
-    return [
-        (name, value, max(0.0, low), high, 0.0 if name in BITS else floor)
-        for name, (value, low, high) in zip(statistics_, found, strict=True)
-    ]
+    rows = []
+    for name, (value, low, high) in zip(statistics_, found, strict=True):
+        least, most = (0.0, np.inf) if name in BITS else (floor, 1.0)
+        rows.append((name, value, *np.clip([low, high], 0, most).tolist(), least))
+    return rows
 
 
 def _costs(among: Comparisons, ratios: Ratios) -> list[tuple]:

@@ -53,7 +53,7 @@ class Alteration:
             ValueError: one sentence, for one that is unknown, lacks its severity or has one out of
                 range.
         """
-        kind, *rest = text.split()
+        kind, *rest = text.split() or [""]
         if kind == WHOLE or kind in REGIONS or (kind in DEGRADATIONS and not rest):
             if rest:
                 raise ValueError(f"'{text}': {kind} has no severity.")

@@ -3,7 +3,9 @@
 It reads no file and knows no label.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,6 +20,8 @@ MEAN_STD = {
 }
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 _GREY = (0.2989, 0.587, 0.114)  # luma of red, green and blue, as torchvision weighs them
+Draws = dict[str, Tensor]  # what chance decides about a batch, a row per image; see `sent`
+_ORDER = "order"  # of three colour changes: read by the CPU, which does them one after another
 
 
 def named(colours: Colours) -> str | Colours:
@@ -53,8 +57,22 @@ def _to_unit(images: Tensor) -> Tensor:
 
 def _standardise(images: Tensor, mean_std: str | Colours) -> Tensor:
     colours = MEAN_STD[mean_std] if isinstance(mean_std, str) else mean_std
-    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in colours)
+    mean, std = (_constant(v, images.device).view(3, 1, 1) for v in colours)
     return images.sub_(mean).div_(std)
+
+
+@cache
+def _constant(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    """[3] on a device, sent there once: each copy to a GPU makes the CPU wait for it."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device)
+
+
+def sent(epoch: Sequence[Draws], device: str | torch.device) -> list[Draws]:
+    """The draws of an epoch's batches, all of one size, on a device: one copy for each name."""
+    columns = {name: torch.stack([draws[name] for draws in epoch]) for name in epoch[0]}
+    moved = {name: x if name == _ORDER else x.to(device) for name, x in columns.items()}
+    return [{name: x[batch] for name, x in moved.items()} for batch in range(len(epoch))]
 
 
 @dataclass(frozen=True)
@@ -82,37 +100,56 @@ class Augmentation:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """[B, H, W, 3] uint8 -> [B, 3, crop, crop] float32, normalised; or upright."""
-        images = _to_unit(self._cut(images, generator))
-        if any(self.jitter):
-            images = _recolour(images, self.jitter, generator)
-        images = _standardise(images, self.mean_std)
-        images = self._erase(images, generator) if self.erasing else images
-        return upright(images) if self.portrait else images
-
-    def _cut(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """[B, H, W, 3] -> [B, crop, crop, 3]: a few kernels, whatever the number of images."""
         count, height, width = images.shape[:3]
+        return self.apply(
+            images, *sent([self.draws(count, height, width, generator)], images.device)
+        )
+
+    def draws(self, count: int, height: int, width: int, generator: torch.Generator) -> Draws:
+        """What `apply` does to so many images of that size, pixels.
+
+        Raises:
+            ValueError: if they are smaller than the crop.
+        """
         if self.crop > min(height, width):
             raise ValueError(f"Cannot cut {self.crop} pixels from images of {height} x {width}.")
-        top = torch.randint(height - self.crop + 1, (count,), generator=generator)
-        left = torch.randint(width - self.crop + 1, (count,), generator=generator)
-        mirrored = torch.rand(count, generator=generator) < self.flip
-        windows = images.unfold(1, self.crop, 1).unfold(2, self.crop, 1)  # all of them, as a view
-        rows = torch.arange(count)
-        cut = windows[*(place.to(images.device) for place in (rows, top, left))].permute(0, 2, 3, 1)
-        mirrored = mirrored.to(images.device)[:, None, None, None]
-        return torch.where(mirrored, cut.flip(2), cut)
+        draws: Draws = {
+            "top": torch.randint(height - self.crop + 1, (count,), generator=generator),
+            "left": torch.randint(width - self.crop + 1, (count,), generator=generator),
+            "mirrored": torch.rand(count, generator=generator) < self.flip,
+        }
+        if any(self.jitter):
+            draws |= _colour_draws(count, self.jitter, generator)
+        if self.erasing:
+            draws |= self._boxes(count, generator)
+        return draws
 
-    def _erase(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """[B, 3, S, S] with a rectangle of some of them set to 0, in a few kernels too."""
-        side, count = images.shape[-1], len(images)
+    def apply(self, images: Tensor, draws: Draws) -> Tensor:
+        """`__call__` with draws that are on the device already."""
+        images = _to_unit(self._cut(images, draws))
+        if any(self.jitter):
+            images = _recolour(images, draws)
+        images = _standardise(images, self.mean_std)
+        if self.erasing:
+            hidden = draws["rows"][:, None, :, None] & draws["columns"][:, None, None, :]
+            images = images.masked_fill_(hidden, 0)
+        return upright(images) if self.portrait else images
+
+    def _cut(self, images: Tensor, draws: Draws) -> Tensor:
+        """[B, H, W, 3] -> [B, crop, crop, 3]: a few kernels, whatever the number of images."""
+        windows = images.unfold(1, self.crop, 1).unfold(2, self.crop, 1)  # all of them, as a view
+        rows = torch.arange(len(images), device=images.device)
+        cut = windows[rows, draws["top"], draws["left"]].permute(0, 2, 3, 1)
+        return torch.where(draws["mirrored"][:, None, None, None], cut.flip(2), cut)
+
+    def _boxes(self, count: int, generator: torch.Generator) -> Draws:
+        """Rows and columns, [B, crop] true along them, of a rectangle of some of the images."""
+        side = self.crop
         chance, area, shape, y, x = torch.rand(count, 5, generator=generator).double().T
         area, shape = side * side * (0.02 + 0.31 * area), 0.3 * (3.3 / 0.3) ** shape
         erased = chance < self.erasing
         rows = _span((area * shape).sqrt(), y, side) & erased[:, None]
-        columns = _span((area / shape).sqrt(), x, side)
-        hidden = rows[:, None, :, None] & columns[:, None, None, :]
-        return images.masked_fill_(hidden.to(images.device), 0)
+        return {"rows": rows, "columns": _span((area / shape).sqrt(), x, side)}
 
 
 def _span(length: Tensor, place: Tensor, side: int) -> Tensor:
@@ -123,9 +160,20 @@ def _span(length: Tensor, place: Tensor, side: int) -> Tensor:
     return (along >= start) & (along < start + length[:, None])
 
 
-def on_other_grounds(
-    images: Tensor, covers: Tensor, grounds: Tensor, share: float, generator: torch.Generator
-) -> Tensor:
+def ground_draws(count: int, n_grounds: int, share: float, generator: torch.Generator) -> Draws:
+    """What `on_other_grounds` does to so many photographs.
+
+    Args:
+        count: of photographs.
+        n_grounds: backgrounds to choose from.
+        share: probability of another background, 0 to 1.
+        generator: on the CPU.
+    """
+    changed = torch.rand(count, generator=generator) < share
+    return {"changed": changed, "others": torch.randint(n_grounds, (count,), generator=generator)}
+
+
+def on_other_grounds(images: Tensor, covers: Tensor, grounds: Tensor, draws: Draws) -> Tensor:
     """[B, H, W, 3] uint8: some of the photographs before the background of another.
 
     A background that differs between two photographs of a hand cannot be learned for the hand.
@@ -134,24 +182,26 @@ def on_other_grounds(
         images: [B, H, W, 3] uint8.
         covers: [B, H, W, 1] uint8, 255 where the hand is.
         grounds: [G, H, W, 3] uint8, photographs without their hands.
-        share: probability of another background, 0 to 1.
-        generator: on the CPU.
+        draws: of `ground_draws`, on the device of the images.
     """
-    chosen = torch.rand(len(images), generator=generator) < share
-    others = torch.randint(len(grounds), (len(images),), generator=generator)
     cover = covers.float() / 255
-    mixed = images * cover + grounds[others.to(grounds.device)] * (1 - cover)
-    chosen = chosen.to(images.device)[:, None, None, None]
-    return torch.where(chosen, mixed.round().to(torch.uint8), images)
+    mixed = images * cover + grounds[draws["others"]] * (1 - cover)
+    changed = draws["changed"][:, None, None, None]
+    return torch.where(changed, mixed.round().to(torch.uint8), images)
 
 
-def _recolour(
-    images: Tensor, jitter: tuple[float, float, float], generator: torch.Generator
-) -> Tensor:
+def _colour_draws(
+    count: int, jitter: tuple[float, float, float], generator: torch.Generator
+) -> Draws:
+    """[B, 3] factors of brightness, contrast and saturation, and their order."""
     strengths = torch.tensor(jitter)[:, None]
-    factors = 1 + strengths * (2 * torch.rand(3, len(images), generator=generator) - 1)
-    factors = factors.to(images.device)[:, :, None, None, None]
-    for step in torch.randperm(3, generator=generator).tolist():
+    factors = 1 + strengths * (2 * torch.rand(3, count, generator=generator) - 1)
+    return {"factors": factors.T, _ORDER: torch.randperm(3, generator=generator)}
+
+
+def _recolour(images: Tensor, draws: Draws) -> Tensor:
+    factors = draws["factors"].T[:, :, None, None, None]
+    for step in draws[_ORDER].tolist():
         images = _blend(images, step, factors[step])
     return images
 
@@ -165,7 +215,7 @@ def _blend(images: Tensor, step: int, factor: Tensor) -> Tensor:
         return images.mul_(factor).clamp_(0, 1)
     if step == 1:
         means = images.mean((2, 3))
-        grey = (means * means.new_tensor(_GREY)).sum(1)[:, None, None, None]
+        grey = (means * _constant(_GREY, means.device)).sum(1)[:, None, None, None]
         return images.mul_(factor).add_(grey * (1 - factor)).clamp_(0, 1)
     red, green, blue = images.unbind(1)
     grey = (_GREY[0] * red).add_(green, alpha=_GREY[1]).add_(blue, alpha=_GREY[2]).unsqueeze(1)
@@ -201,5 +251,6 @@ class Window:
         grid = functional.affine_grid(matrix.to(images.device), shape, align_corners=False)
         images = functional.grid_sample(_to_unit(images), grid, align_corners=False)
         if any(self.jitter):
-            images = _recolour(images, self.jitter, generator)
+            draws = _colour_draws(len(images), self.jitter, generator)
+            images = _recolour(images, *sent([draws], images.device))
         return _standardise(images, self.mean_std)

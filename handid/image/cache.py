@@ -90,7 +90,8 @@ def fill(
     folder = Path(folder)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         problems = pool.map(lambda path: _decode_to_cache(path, folder, geometries), paths)
-        bar = tqdm(problems, "photographs", len(paths), disable=not progress, mininterval=5)
+        how = {"disable": not progress, "mininterval": 5, "delay": 2}
+        bar = tqdm(problems, "photographs", len(paths), **how)
         return {path: problem for path, problem in zip(paths, bar, strict=True) if problem}
 
 

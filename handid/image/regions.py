@@ -6,13 +6,13 @@ Each function takes a photograph and its segmentation and gives a photograph. No
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from handid.image.segment import Array, Segmentation, fit_surface, surface_terms
 
 GREY, WHITE = 128, 255
 MARGIN = 0.038  # of the frame's height: how far from the outline the hand may still be guessed
-_BLEND = 0.12  # of the frame's height: over which the filling becomes the photograph again
+_BLEND = 0.02  # of the frame's height: over which the filling becomes the photograph again
+_ROWS = 120  # of the pattern that keeps what lies between two levels
 
 
 def hand(image: Image.Image, found: Segmentation) -> Image.Image:
@@ -31,7 +31,7 @@ def silhouette(image: Image.Image, found: Segmentation) -> Image.Image:
 def hole(image: Image.Image, found: Segmentation) -> Image.Image:
     """The photograph with the hand and MARGIN around it in grey: its outline stays."""
     reach = MARGIN * len(found.hand)
-    near = _distance(found) <= reach
+    near = found.distance <= reach
     cover = _resized(near, image.size)[..., None]
     pixels = np.asarray(image, np.float32)
     return _image(pixels + (GREY - pixels) * cover)
@@ -41,27 +41,27 @@ def background(image: Image.Image, found: Segmentation) -> Image.Image:
     """The photograph with the hand filled in by the light of its background.
 
     The filling is the surface of `light` with the background's own grain, and it passes smoothly
-    into the photograph, so that no shape, no place and no seam is left. Cast shadows reach further
-    than MARGIN: they fade over _BLEND.
+    into the photograph over _BLEND, so that no shape, no place and no seam is left.
     """
-    height = len(found.hand)
-    share = (_distance(found) / height - MARGIN) / _BLEND
+    share = (found.distance / len(found.hand) - MARGIN) / _BLEND
     keep = _resized(np.clip(share, 0, 1) ** 2, image.size)[..., None]
-    pixels, surface = np.asarray(image, np.float32), np.asarray(light(image, found), np.float32)
-    away = pixels - surface
+    surface = _surface(image, found)
+    away = np.asarray(image, np.float32) - surface
     far = keep[..., 0] >= 0.999
     grain = _grain(away, far)
     return _image(surface + keep * away + np.sqrt(1 - keep**2) * grain)
 
 
 def light(image: Image.Image, found: Segmentation) -> Image.Image:
-    """The quadratic surface through the background's colours, alone: 18 numbers."""
-    height, width = found.hand.shape
-    small = np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32)
-    ground = _distance(found) > 2 * MARGIN * height
-    ground = ground if ground.sum() > 100 else ~(found.hand | found.rest)
-    surface = surface_terms((image.height, image.width)) @ fit_surface(small, ground)
-    return _image(surface)
+    """The quadratic surface through the background's colours, alone: 18 numbers.
+
+    Whole levels would round away most of what they tell. A pattern of half a level, the same for
+    every photograph and coarse enough to outlast a change of size, keeps it in the mean.
+    """
+    pattern = np.random.default_rng(0).uniform(-0.5, 0.5, (_ROWS, _ROWS * 4 // 3))
+    coarse = Image.fromarray(pattern.astype(np.float32))
+    fine = np.asarray(coarse.resize(image.size, Image.Resampling.NEAREST))
+    return _image(_surface(image, found) + fine[..., None])
 
 
 def texture(image: Image.Image, found: Segmentation) -> Image.Image:
@@ -83,15 +83,21 @@ REGIONS = {
 }
 
 
+def _surface(image: Image.Image, found: Segmentation) -> Array:
+    """[H, W, 3] the quadratic surface through what lies further than MARGIN from the hand."""
+    height, width = found.hand.shape
+    small = np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32)
+    ground = found.distance > MARGIN * height
+    ground = ground if ground.sum() > 1000 else ~(found.hand | found.rest)
+    few = (slice(None, None, 3), slice(None, None, 3))  # plenty for six numbers
+    surface = fit_surface(small[few], ground[few])
+    return surface_terms((image.height, image.width)) @ surface
+
+
 def _inside(box: tuple[float, ...], size: tuple[int, int]) -> tuple[float, float, float, float]:
     left, right = np.clip(box[::2], 0, size[0])
     top, bottom = np.clip(box[1::2], 0, size[1])
     return float(left), float(top), float(right), float(bottom)
-
-
-def _distance(found: Segmentation) -> Array:
-    """[h, w] distance to what lies on the background, pixels; 0 on it."""
-    return np.asarray(ndimage.distance_transform_edt(~(found.hand | found.rest)))
 
 
 def _resized(values: Array, size: tuple[int, int]) -> Array:

@@ -45,26 +45,31 @@ class Segmentation:
         return not self.reason
 
     @cached_property
+    def distance(self) -> Array:
+        """[HEIGHT, w] distance to what lies on the background, pixels; 0 on it."""
+        return _distance(~(self.hand | self.rest))
+
+    @cached_property
     def breadth(self) -> float:
         """Diameter of the largest circle in the hand, about a palm's breadth, in frame heights."""
-        return 2 * float(_depth(self.hand).max()) / len(self.hand)
+        return 2 * float(self._depth.max()) / len(self.hand)
 
     @cached_property
     def palm(self) -> tuple[float, float]:
         """Row and column of that circle's centre, in frame heights."""
-        depth = _depth(self.hand)
+        depth = self._depth
         row, column = np.unravel_index(int(depth.argmax()), depth.shape)
         return (float(row) + 0.5) / len(depth), (float(column) + 0.5) / len(depth)
+
+    @cached_property
+    def _depth(self) -> Array:
+        """[HEIGHT, w] distance to the outline or the frame's edge; 0 off the hand."""
+        return _distance(np.pad(self.hand, 1))[1:-1, 1:-1]
 
 
 def _distance(where: Array) -> Array:
     """Distance of each pixel to the nearest one that is not there, pixels."""
     return np.asarray(ndimage.distance_transform_edt(where))
-
-
-def _depth(hand: Array) -> Array:
-    """Distance of each pixel of the hand to the outline or the frame's edge, pixels."""
-    return _distance(np.pad(hand, 1))[1:-1, 1:-1]
 
 
 def segment(image: Image.Image) -> Segmentation:
@@ -79,14 +84,14 @@ def segment(image: Image.Image) -> Segmentation:
     """
     width = max(HEIGHT // 3, round(image.width * HEIGHT / image.height))
     pixels = np.asarray(image.resize((width, HEIGHT), Image.Resampling.BOX))
-    lab = color.rgb2lab(pixels).astype(np.float32) * np.array([_LIGHTNESS, 1, 1], np.float32)
+    lab = color.rgb2lab(pixels.astype(np.float32) / 255)
+    lab *= np.array([_LIGHTNESS, 1, 1], np.float32)
     away = _from_background(lab)
     threshold = np.clip(filters.threshold_otsu(away), 7, 20)
     markers = np.zeros(away.shape, np.int8)
     markers[away < _NEAR * threshold] = 1
     markers[away > threshold] = 2
-    found = segmentation.watershed(_gradient(lab), markers) == 2
-    hand, rest = _pieces(_filled(ndimage.binary_opening(found), away))
+    hand, rest = _pieces(_filled(ndimage.binary_opening(_grown(markers, lab) == 2), away))
     return Segmentation(hand, rest, _doubt(hand, rest, lab, away))
 
 
@@ -108,24 +113,35 @@ def _from_background(lab: Array) -> Array:
 
     It starts from the strips at the frame's sides and below, where the fewest hands reach.
     """
-    terms, strip = surface_terms(lab.shape[:2]), HEIGHT // 12
+    strip, few = HEIGHT // 12, (slice(None, None, 3), slice(None, None, 3))
     near = np.zeros(lab.shape[:2], bool)
     near[:, :strip] = near[:, -strip:] = near[-strip:] = True
-    away = np.linalg.norm(lab - np.median(lab[near], axis=0), axis=2)
-    near &= away < 20
-    few = (slice(None, None, 3), slice(None, None, 3))
+    terms, values, near = surface_terms(lab.shape[:2]), lab[few], near[few]
+    middle = np.median(values[near], axis=0)
+    away = _length(values - middle)
+    near, surface = near & (away < 20), np.zeros((terms.shape[-1], 3), np.float32)
+    surface[0] = middle
     for _ in range(_ROUNDS):
-        if near[few].sum() < 50:
+        if near.sum() < 50:
             break
-        away = np.linalg.norm(lab - terms @ fit_surface(lab[few], near[few]), axis=2)
+        surface = fit_surface(values, near)
+        away = _length(values - terms[few] @ surface)
         near = away < max(3.0, 3 * float(np.median(away[near])))
-    return away
+    return _length(lab - terms @ surface)
 
 
-def _gradient(lab: Array) -> Array:
-    """[H, W] steepness of the colours."""
+def _length(vectors: Array) -> Array:
+    """[...] Euclidean length of [..., C] vectors; of few channels far cheaper than numpy's norm."""
+    return np.sqrt(sum(np.square(vectors[..., channel]) for channel in range(vectors.shape[-1])))
+
+
+def _grown(markers: Array, lab: Array) -> Array:
+    """[H, W] markers grown until they meet where the colours are steepest."""
+    open_ = markers == 0
+    edge = ndimage.binary_dilation(open_)  # what lies further has nothing left to grow into
     steps = [ndimage.gaussian_gradient_magnitude(lab[..., channel], 0.7) for channel in range(3)]
-    return np.linalg.norm(np.stack(steps), axis=0)
+    steepness = _length(np.stack(steps, axis=-1))
+    return np.where(open_, segmentation.watershed(steepness, markers * edge, mask=edge), markers)
 
 
 def _filled(found: Array, away: Array) -> Array:
@@ -167,7 +183,7 @@ def _doubt(hand: Array, rest: Array, lab: Array, away: Array) -> str:
     step = np.linalg.norm(lab[inside].mean(0) - lab[outside].mean(0))
     if step < CONTRAST:
         return "has a hand that hardly differs from its background"
-    grey = np.linalg.norm(lab[..., 1:] - np.median(lab[ground][:, 1:], axis=0), axis=-1) < 6
+    grey = _length(lab[..., 1:] - np.median(lab[ground][:, 1:], axis=0)) < 6
     if (grey & (away < 25))[hand].mean() > SHADOWED:
         return "has a shadow that was taken for the hand"
     if rest.sum() > 0.25 * hand.sum():

@@ -50,7 +50,7 @@ class Method(nn.Module):
     tools: tuple[str, ...] = ()
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Named scalar losses of a batch; train.py adds them by the recipe's weights.
+        """Named scalar losses of a batch; train adds them by the recipe's weights.
 
         Args:
             images: [B, 3, H, W], normalised.

@@ -134,7 +134,9 @@ class IdentityHead(nn.Module):
         """
         towards = torch.zeros_like(centres)
         towards.index_add_(0, labels, necked - centres[labels])
-        counts = torch.bincount(labels, minlength=len(towards))
+        counts = towards.new_zeros(len(towards)).index_add_(
+            0, labels, towards.new_ones(len(labels))
+        )
         centres += self.centre_rate * towards / (1 + counts)[:, None]
 
 

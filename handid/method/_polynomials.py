@@ -6,7 +6,7 @@ from torch.nn import functional
 
 SIDE = 32  # pixels per side of the copy that is described
 STEPS = 5  # fits of the surface, each without what lies far from the one before
-NEAR = 0.06  # distance in colour (-1 to 1) that always counts as background
+NEAR = 0.12  # distance in colour (-1 to 1) that always counts as background: cast shadows too
 _STRIP = SIDE // 12  # the frame's sides and its bottom, where the fewest hands reach
 
 

@@ -127,8 +127,7 @@ class ClipReID(ReidMethod):
             labels: [B] identity numbers.
         """
         if self.learns_words:
-            people, rows = labels.unique(return_inverse=True)
-            return self._contrast(images, self.encode_words(self.tokens[people])[rows], labels)
+            return self._contrast(images, self._own_texts(labels), labels)
         features = self.backbone.levels(images)
         parts = {}
         for level in self.levels:
@@ -136,6 +135,19 @@ class ClipReID(ReidMethod):
         if self.text_loss == "contrastive":
             return parts | self._contrast(features["proj"], self.texts()[labels], labels)
         return parts | {"image_to_text": self._classify(features["proj"], labels)}
+
+    def _own_texts(self, labels: Tensor) -> Tensor:
+        """[B] -> [B, dims["proj"]] text features of each image's identity.
+
+        On the CPU each identity of the batch is encoded once; a GPU would have to be asked how many
+        there are, and encodes all of them or one per image, whichever is less.
+        """
+        if labels.is_cpu:
+            people, rows = labels.unique(return_inverse=True)
+            return self.encode_words(self.tokens[people])[rows]
+        if len(self.tokens) <= len(labels):
+            return self.encode_words(self.tokens)[labels]
+        return self.encode_words(self.tokens[labels])
 
     def _level_losses(self, level: str, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
         if level in self.heads:

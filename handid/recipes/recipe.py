@@ -42,7 +42,7 @@ class Rates(_Strict):
 
 
 class Stage(_Strict):
-    """One stage of a training, as the loop in train.py needs it.
+    """One stage of a training, as the loop in train/ needs it.
 
     The rate of epoch e (from 0) rises linearly from `warmup_factor` times the peak over
     `warmup_epochs`; with `schedule` "step" it is multiplied by `decay` at each of `milestones`,

@@ -1,6 +1,7 @@
 """What poor photographs cost: rank-1 by severity, the area below it, and where half of it is lost.
 
-Scores in, tables out; intervals resample people (handid.statistics).
+Scores in, tables out; intervals are over people and, of several trainings, over seeds
+(handid.statistics).
 """
 
 from collections.abc import Iterable, Sequence
@@ -115,29 +116,26 @@ _NO_DIFFERENCE = {"value": 0.0, "low": nan, "high": nan, "p": nan}
 
 
 def _answers(scores: Iterable[Score]) -> dict[tuple, pd.DataFrame]:
-    """What each system answered on an image: right (mean over seeds) and subject, by query."""
-    groups: dict[tuple, list[pd.DataFrame]] = {}
+    """What each system answered on an image: right by query (run, path, subject) and seed."""
+    groups: dict[tuple, dict[int, pd.Series]] = {}
     for score in scores:
-        key = tuple(score.rows.iloc[0][[*_SYSTEM, "image"]])
-        groups.setdefault(key, []).append(score.per_query)
-    queries = ["run", "path", "subject"]
-    return {
-        key: pd.concat(part.assign(right=part["first_hit"].eq(1.0)) for part in parts)
-        .groupby(queries)["right"]
-        .mean()
-        .reset_index()
-        for key, parts in groups.items()
-    }
+        first, queries = score.rows.iloc[0], score.per_query.set_index(["run", "path", "subject"])
+        right = queries["first_hit"].eq(1.0).astype(float)
+        groups.setdefault(tuple(first[[*_SYSTEM, "image"]]), {})[first["seed"]] = right
+    return {key: pd.DataFrame(seeds).sort_index() for key, seeds in groups.items()}
 
 
 def _area(answers: Sequence[pd.DataFrame], amounts: pd.Series) -> dict[str, float]:
-    """Mean over the amounts, by the trapezoid rule, with its interval over people."""
-    right = np.stack([one["right"].to_numpy(float) for one in answers])  # [S, Q]
+    """Mean over the amounts, by the trapezoid rule, with its interval over people and seeds."""
+    right = np.stack([one.to_numpy() for one in answers])  # [S, Q, seeds]
     places = amounts.to_numpy(float)
-    steps = np.diff(places)[:, None]  # as np.trapezoid, which NumPy 1.26 lacks
-    mean = (steps * (right[1:] + right[:-1]) / 2).sum(axis=0) / (places[-1] - places[0])
-    low, high = statistics.interval(mean, answers[0]["subject"], kind="mean")
-    figures = {"area": mean.mean(), "area_low": low, "area_high": high}
+    steps = np.diff(places)[:, None, None]  # as np.trapezoid, which NumPy 1.26 lacks
+    areas = (steps * (right[1:] + right[:-1]) / 2).sum(axis=0) / (places[-1] - places[0])
+    people = answers[0].index.get_level_values("subject")
+    over_people = statistics.interval(areas.mean(axis=1), people, kind="mean")
+    low, high, _ = statistics.with_seeds(areas.mean(axis=0), *over_people)
+    low, high = np.clip([low, high], 0, 1)
+    figures = {"area": areas.mean(), "area_low": low, "area_high": high}
     return {name: 100 * value for name, value in figures.items()}
 
 
@@ -182,9 +180,15 @@ def _tau(first: pd.Series, second: pd.Series) -> float:
 
 
 def _difference(answer: pd.DataFrame, base: pd.DataFrame) -> dict[str, float]:
-    """Mean of paired differences, points, with its interval over people and its p."""
-    difference, people = answer["right"] - base["right"], answer["subject"]
-    low, high = statistics.interval(difference, people, kind="difference")
+    """Mean of paired differences, points, with its interval over people and seeds, and its p.
+
+    Each training is compared with the one of its seed, or with the mean of all; p is over people.
+    """
+    each = [answer[seed] - base.get(seed, base.mean(axis=1)) for seed in answer]
+    difference = answer.mean(axis=1) - base.mean(axis=1)
+    people = difference.index.get_level_values("subject")
+    over_people = statistics.interval(difference, people, kind="difference")
+    low, high, _ = statistics.with_seeds([one.mean() for one in each], *over_people)
     figures = {"value": difference.mean(), "low": low, "high": high}
     p = statistics.sign_flip(difference, people)
     return {name: 100 * value for name, value in figures.items()} | {"p": p}

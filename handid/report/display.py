@@ -34,7 +34,7 @@ def figure(drawing: Drawing, *, name: str, caption: str) -> None:
         caption: what the reader should see in it, one or two sentences.
     """
     width = round(drawing.figure.get_figwidth() * _SHOWN_PER_INCH)
-    png = base64.b64encode(_as_png(drawing.figure)).decode()
+    png = base64.b64encode(as_png(drawing.figure)).decode()
     pdf = base64.b64encode(_as_pdf(drawing.figure)).decode()
     display(
         {"image/png": png, "text/plain": drawing.words, PDF: pdf},
@@ -48,7 +48,7 @@ def figure(drawing: Drawing, *, name: str, caption: str) -> None:
     say(f"*{caption}*")
 
 
-def _as_png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
     """256 colours are enough for a figure, and make one of photographs a third as large."""
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=_PIXELS_PER_INCH, facecolor="white")
@@ -111,7 +111,7 @@ def explorer(
 
     def redraw(number: int) -> None:
         drawing = draw([queries[number]], [matches[number]], labels[number])
-        picture.value = _as_png(drawing.figure)
+        picture.value = as_png(drawing.figure)
 
     chooser.observe(lambda change: redraw(change["new"]), names="value")
     redraw(0)

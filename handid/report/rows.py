@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from handid import disk, statistics
+from handid.report import lineages
 
 COLUMNS = [
     *("system", "method", "backbone", "train_set", "test_set", "task", "image"),
@@ -28,6 +29,12 @@ METRIC_NAMES = {
 # What two rows must have in common to be figures of the same thing.
 WHAT = ["system", "method", "backbone", "train_set", "test_set", "task", "image", "synthetic"]
 _PUBLISHED = Path(__file__).parent / "published_results.csv"
+_WANTED = {
+    "results": COLUMNS,
+    "curves": [*WHAT, "seed", "rank", "found"],
+    "people": [*WHAT, "seed", "subject", "n", "right"],
+}
+_FIGURE = {"results": "value", "curves": "found", "people": "right"}
 _KEYS = [*(column for column in WHAT if column != "method"), "seed"]
 
 
@@ -59,12 +66,12 @@ def of(scores: Iterable[Score]) -> pd.DataFrame:
 
 
 def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFrame:
-    """Write a notebook's rows and CMC curves, each file whole or not at all.
+    """Write a notebook's rows, CMC curves and people's answers, each file whole or not at all.
 
     Args:
         scores: of the notebook.
-        work: the products' folder; gets results/<notebook>.csv and curves/<notebook>.csv, the
-            latter with one row per system and rank, `found` in percent.
+        work: the products' folder; gets results/<notebook>.csv and curves/<notebook>.csv, with
+            one row per system and rank, `found` in percent; and people/<notebook>.csv, `by_people`.
         notebook: its stem.
 
     Returns:
@@ -75,20 +82,48 @@ def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFr
     """
     scores = list(scores)
     rows = of(scores)
+    write_rows(rows, work, notebook)
+    _write(pd.concat([_curve(score) for score in scores]), Path(work) / "curves", notebook)
+    _write(by_people(scores), Path(work) / "people", notebook)
+    return rows
+
+
+def write_rows(rows: pd.DataFrame, work: str | Path, notebook: str) -> None:
+    """Write tidy rows alone as the notebook's results, see `write`.
+
+    Raises:
+        ValueError: if a column of COLUMNS is missing.
+    """
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
         raise ValueError(f"Result rows lack the column '{missing[0]}': see report.rows.COLUMNS.")
-    curves = pd.concat([_curve(score) for score in scores])
-    for kind, table in (("results", rows[COLUMNS]), ("curves", curves)):
-        with disk.whole(Path(work) / kind / f"{notebook}.csv") as part:
-            table.to_csv(part, index=False, float_format="%.6g")
-    return rows
+    _write(rows[COLUMNS], Path(work) / "results", notebook)
+
+
+def _write(table: pd.DataFrame, folder: Path, notebook: str) -> None:
+    with disk.whole(folder / f"{notebook}.csv") as part:
+        table.to_csv(part, index=False, float_format="%.6g")
 
 
 def _curve(score: Score) -> pd.DataFrame:
     head = {column: score.rows[column].iloc[0] for column in (*WHAT, "seed")}
     curve = {"rank": range(1, len(score.cmc) + 1), "found": [100 * share for share in score.cmc]}
     return pd.DataFrame(curve).assign(**head)[[*head, *curve]]
+
+
+def by_people(scores: Iterable[Score]) -> pd.DataFrame:
+    """How many of each person's queries each score finds at rank 1, over all runs.
+
+    Returns:
+        One row per score and person: what WHAT says, seed, subject (as text), n, right.
+    """
+    parts = []
+    for score in scores:
+        right = score.per_query["first_hit"].eq(1).groupby(score.per_query["subject"].astype(str))
+        counts = right.agg(n="size", right="sum").reset_index()
+        head = {column: score.rows[column].iloc[0] for column in (*WHAT, "seed")}
+        parts.append(counts.assign(**head)[[*head, *counts]])
+    return pd.concat(parts, ignore_index=True)
 
 
 def read(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
@@ -120,6 +155,13 @@ def read_curves(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
     return curves.drop_duplicates([*_KEYS, "rank"], keep="last").reset_index(drop=True)
 
 
+def read_people(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
+    """What `by_people` said of the named notebooks' scores; see `read`."""
+    people = _read("people", work, list(notebooks))
+    people = people.drop_duplicates([*_KEYS, "subject"], keep="last").reset_index(drop=True)
+    return people.assign(subject=people["subject"].astype(str))
+
+
 def _read(kind: str, work: str | Path, notebooks: list[str]) -> pd.DataFrame:
     if not notebooks:
         raise ValueError("No notebook is named: say whose results to read.")
@@ -141,12 +183,12 @@ def _read_one(kind: str, work: Path, notebook: str) -> pd.DataFrame:
             f"The results of notebook {notebook} are not there: run it first "
             f"(with the same profile: run_notebooks.py --only {notebook[:2]})."
         )
-    wanted = COLUMNS if kind == "results" else [*WHAT, "seed", "rank", "found"]
+    wanted = _WANTED[kind]
     try:
         table = pd.read_csv(path)
     except (ValueError, pd.errors.ParserError):  # also an empty file, and one of another encoding
         table = pd.DataFrame()
-    figures = table.get("value" if kind == "results" else "found")
+    figures = table.get(_FIGURE[kind])
     is_numeric = figures is not None and pd.api.types.is_numeric_dtype(figures)
     if table.empty or not is_numeric or not set(wanted) <= set(table.columns):
         raise ValueError(
@@ -198,12 +240,24 @@ def labelled(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:
 
 def labels(rows: pd.DataFrame, names: pd.Series) -> pd.Series:
     """Names of rows, each followed by those of its columns that are not the same in all rows."""
-    label = names
+    label, told = names, rows.assign(backbone=backbones(rows, ""))
     for column in ("backbone", "test_set", "task", "image"):
-        if column in rows and rows[column].nunique() > 1:
-            label = label + ", " + rows[column]
+        if column in rows and told.loc[told[column] != "", column].nunique() > 1:
+            label = label.mask(told[column] != "", label + ", " + rows[column])
     elsewhere = rows["train_set"] != rows["test_set"]
     return label.mask(elsewhere, label + ", trained on " + rows["train_set"])
+
+
+def best_first(rows: pd.DataFrame, metric: str = "rank1") -> pd.DataFrame:
+    """The same rows, those of the highest mean of one metric first; what lacks it stands last."""
+    figures = rows[rows["metric"] == metric].groupby(WHAT)["value"].mean()
+    means = rows[WHAT].join(figures.rename("mean"), on=WHAT)["mean"]
+    return rows.loc[means.sort_values(ascending=False, kind="stable").index]
+
+
+def backbones(rows: pd.DataFrame, absent: str = "–") -> pd.Series:
+    """[N] the backbone of each row; `absent` for a floor, which has none."""
+    return rows["backbone"].where(lineages.tells_backbone(rows), absent)
 
 
 def with_interval(row: pd.Series, value: str = "value", form: str = ".1f") -> str:

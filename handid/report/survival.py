@@ -1,10 +1,12 @@
 """What is left of rank-1 in another task or on another image, beside chance and beside the whole.
 
-Scores in, a table out; intervals resample people (handid.statistics).
+Scores in, a table out; intervals are over people and, of several trainings, over seeds
+(handid.statistics).
 """
 
 from collections.abc import Collection, Iterable
 
+import numpy as np
 import pandas as pd
 
 from handid import statistics
@@ -50,16 +52,17 @@ def of_image(rows: pd.DataFrame, image: str, task: str = PAPERS) -> pd.DataFrame
 
 def _joint_lows(scores: list[Score], rows: pd.DataFrame) -> list[float]:
     """Of each row the lower bound of rank-1 at a level for all rows together, percent."""
-    groups: dict[tuple, list[pd.DataFrame]] = {}
+    level = 1 - 0.05 / len(rows)
+    groups: dict[tuple, dict[int, tuple[float, float, float]]] = {}
     for score in scores:
-        groups.setdefault(tuple(score.rows.iloc[0][WHAT]), []).append(score.per_query)
+        first, right = score.rows.iloc[0], score.per_query["first_hit"].eq(1).astype(float)
+        bounds = statistics.interval(right, score.per_query["subject"], level, kind="share")
+        groups.setdefault(tuple(first[WHAT]), {})[first["seed"]] = (right.mean(), *bounds)
     lows = []
     for _, row in rows.iterrows():
-        answers = pd.concat(groups[tuple(row[WHAT])])
-        right = answers["first_hit"].eq(1).astype(float)
-        level = 1 - 0.05 / len(rows)
-        low, _ = statistics.interval(right, answers["subject"], level, kind="share")
-        lows.append(100 * low)
+        means, low, high = np.transpose(list(groups[tuple(row[WHAT])].values()))
+        widened = statistics.with_seeds(means, low.mean(), high.mean(), level)
+        lows.append(100 * widened.low)
     return lows
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from handid.evidence.calibration import Calibration
+from handid.report.rows import COLUMNS
 
 SHARES = {  # metric -> what a reader calls it; shares are shown in percent
     "eer": "equal error rate",
@@ -43,6 +44,7 @@ class Worth:
         figures: metric (SHARES or BITS), value, low, high, floor; seed_part, the share of the
             interval's variance that is between trainings, NaN for one. What could not be had is
             not in it.
+        rows: tidy rows (rows.COLUMNS) of each training and of each figure that is supported.
         mated: [M] scores of the same hand; NaN for a failure.
         nonmated: [N] scores of different hands.
         calibration: of scores to likelihood ratios; None with the reason in `refusal`.
@@ -72,6 +74,7 @@ class Worth:
     threshold: float
     search_threshold: float
     figures: pd.DataFrame
+    rows: pd.DataFrame
     mated: np.ndarray
     nonmated: np.ndarray
     calibration: Calibration | None
@@ -98,3 +101,22 @@ class Worth:
         """Value, low, high and floor of one metric; None where it could not be had."""
         found = self.figures[self.figures["metric"] == metric]
         return None if found.empty else found.iloc[0]
+
+
+def supported(figures: pd.DataFrame) -> pd.Series:
+    """Of each figure whether so many people support it: not below its floor, with an interval."""
+    known = figures[["low", "high"]].notna().all(axis=1)
+    return known & (figures["value"] >= figures["floor"])
+
+
+def as_rows(figures: pd.DataFrame, about: dict[str, object]) -> pd.DataFrame:
+    """Tidy rows of the figures that are supported: shares in percent, costs in bits.
+
+    Args:
+        figures: metric, value, low, high, floor.
+        about: the other columns of rows.COLUMNS.
+    """
+    rows = figures[supported(figures)].reset_index(drop=True)
+    units = rows["metric"].map(dict.fromkeys(SHARES, 100.0) | dict.fromkeys(BITS, 1.0))
+    numbers = {name: rows[name] * units for name in ("value", "low", "high")}
+    return pd.DataFrame(about | {"metric": rows["metric"]} | numbers)[COLUMNS]

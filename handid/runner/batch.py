@@ -7,11 +7,13 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from handid import disk
-from handid.runner import manifest, notebook, process
+from handid.runner import crew, manifest, notebook, process
 from handid.runner.manifest import Manifest
+from handid.runner.options import CLUSTER
 from handid.runner.page import Pages, duration
 from handid.runner.plan import Plan, Task
 from handid.runner.process import Running
@@ -24,9 +26,9 @@ MARK = "papermill-error-cell-tag"
 class Batch:
     """Runs tasks in the order of their needs; the manifest is true after every change."""
 
-    def __init__(self, plan: Plan, pages: Pages):
-        """Take over a plan, with what earlier runs left, and the pages of its report."""
-        self.plan, self.pages = plan, pages
+    def __init__(self, plan: Plan, pages: Pages, cluster: str = ""):
+        """Take over a plan, with what earlier runs left, the pages of its report, its cluster."""
+        self.plan, self.pages, self.cluster = plan, pages, cluster
         self.manifest = Manifest(plan)
         self.running: dict[str, Running] = {}
         self._times: dict[str, tuple[float, float]] = {}  # begin and end of what ran
@@ -44,7 +46,7 @@ class Batch:
                 self._start_what_can(waiting)
                 for stem in list(self.running):
                     self._watch(stem)
-                self._show_progress()
+                show_progress(self.running)
                 time.sleep(0.05)
             states = {self.manifest.state_of(stem) for stem in self.plan.tasks}
             self.manifest.state = "succeeded" if states <= {"succeeded"} else "failed"
@@ -99,7 +101,9 @@ class Batch:
         """Start a notebook's process."""
         stem, options = task.notebook.stem, self.plan.options
         log = self.plan.reports / f"{stem}.log"
-        live = process.launch(task.notebook.path, task.injected, log, options.jobs)
+        where = {name: self.cluster for name in task.injected if name == CLUSTER}
+        share = crew.sharing(options.cluster, options.jobs)
+        live = process.launch(task.notebook.path, task.injected | where, log, share)
         if options.timeout:
             live.deadline = live.started + options.timeout
         self.running[stem] = live
@@ -119,15 +123,6 @@ class Batch:
             live.process.kill()
         elif time.time() > live.deadline:
             live.stop("timed out", f"stopped after {self.plan.options.timeout:g} s (--timeout)")
-
-    def _show_progress(self) -> None:
-        """On a terminal: which cell each running notebook is in."""
-        if sys.stderr.isatty() and self.running:
-            cells = [
-                f"{stem} cell {live.cell}, {time.time() - live.started:.0f} s"
-                for stem, live in self.running.items()
-            ]
-            print("\r\033[K" + " | ".join(cells)[:79], end="", file=sys.stderr, flush=True)
 
     def _interrupt(self) -> None:
         """Stop everything that runs."""
@@ -221,6 +216,16 @@ class Batch:
         lines = "\n".join(summary(self.plan, self.manifest))
         say("\n" + self.plan.published.explained(lines))
         say(f"{self.manifest.state}: {self.pages.index(self.manifest.content())}")
+
+
+def show_progress(running: Mapping[str, Running]) -> None:
+    """On a terminal: which cell each running notebook is in."""
+    if sys.stderr.isatty() and running:
+        cells = [
+            f"{stem} cell {live.cell}, {time.time() - live.started:.0f} s"
+            for stem, live in running.items()
+        ]
+        print("\r\033[K" + " | ".join(cells)[:79], end="", file=sys.stderr, flush=True)
 
 
 def queue(plan: Plan) -> list[str]:

@@ -207,7 +207,7 @@ def products(work: Path, since: float, until: float) -> list[str]:
 
 def own_results(stem: str) -> list[str]:
     """What a notebook records, known before the run's end: paths in the work folder."""
-    return [f"{kind}/{stem}.csv" for kind in ("results", "curves")]
+    return [f"{kind}/{stem}.csv" for kind in ("results", "curves", "people")]
 
 
 def marks(stem: str, record: Record, reports: Path, work: Path) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Notebook:
         long: whether it starts before the others when several run at the same time: the one that
             is started last runs alone in the end.
         names: the parameter that lets it show names of photographs; "" where none does.
+        headline: whether its first figure stands at the top of the index.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Notebook:
     needs: list[str]
     long: bool
     names: str = ""
+    headline: bool = False
 
     @property
     def stem(self) -> str:
@@ -126,8 +128,8 @@ def read_notebook(path: Path) -> Notebook:
         raise Refused(f"{path.name} has {len(tagged)} code cells tagged 'parameters'; tag just one")
     defaults, meanings = read_parameters(tagged[0]["source"], path.name)
     own = document["metadata"].get("handid", {})
-    needs, long, names = own.get("needs", []), own.get("long", False), own.get("names", "")
-    return Notebook(path, cells, defaults, meanings, needs=needs, long=long, names=names)
+    kept = {name: own[name] for name in ("needs", "long", "names", "headline") if name in own}
+    return Notebook(path, cells, defaults, meanings, **{"needs": [], "long": False} | kept)
 
 
 def read_parameters(source: str, name: str) -> tuple[dict[str, Any], dict[str, str]]:

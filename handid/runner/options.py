@@ -15,6 +15,7 @@ from handid.runner.plain import read_yaml
 from handid.runner.refusal import Refused, short
 
 DATA = "data"  # the parameter of data sets: name -> folder, "synthetic", or "" for none
+CLUSTER = "cluster"  # the parameter that says where trainings are done, which changes no figure
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 NAME = re.compile(r"\w[\w.-]*")  # of a data set
 
@@ -33,9 +34,12 @@ class Options:
         settings: NAME=VALUE of each --set.
         weights: name or file of pretrained weights.
         jobs: number of notebooks that may run at the same time.
+        cluster: where their trainings are done; "" for in their own processes.
         timeout: seconds after which a notebook is stopped.
         force: whether to run also what is fresh.
         show: whether only to show the plan.
+        bundle: whether to write the whole report as one page and as PDF.
+        app: whether to show the local page and run nothing else.
         purge: name of a data set of which everything computed is removed; "" for none.
         words: the command line itself.
     """
@@ -49,9 +53,12 @@ class Options:
     settings: Sequence[str] = ()
     weights: str | None = None
     jobs: int = 1
+    cluster: str = ""
     timeout: float | None = None
     force: bool = False
     show: bool = False
+    bundle: bool = False
+    app: bool = False
     purge: str = ""
     words: Sequence[str] = ()
 
@@ -87,6 +94,8 @@ def asked(options: Options, work: Path) -> dict[str, Value]:
         weights = Value(existing_weights(options.weights), f"--weights {short(options.weights)}")
         items.append(("weights", weights))
     values = {"work": Value(str(work), "the runner, see --work")}
+    if options.cluster:
+        values[CLUSTER] = Value(located(options.cluster), f"--cluster {short(options.cluster)}")
     for name, value in items:
         if name in values:
             raise _twice(name, value, values[name])

@@ -20,6 +20,7 @@ from handid.runner.notebook import Document, has_number, numbered, tags
 from handid.runner.safe import as_uri, clean, formula, markdown, plain, shrink
 
 LONGEST_ANSWER = 300  # characters of a sentence, of which otherwise the bold part is shown
+INTERVAL, IN_ONE_LINE = re.compile(r"(?<=\d) (\[-?[\d.]+,) (-?[\d.]+\])"), "\u00a0\\1\u00a0\\2"
 PAGE_BYTES = 4_000_000  # of figures, so that a page stays below 5 MB
 SHOWN_FIRST = (
     "application/vnd.jupyter.widget-view+json",
@@ -111,10 +112,14 @@ def answer(document: Document) -> str:
     for cell in reversed(document["cells"]):
         said = [o["data"]["text/markdown"] for o in cell.get("outputs", []) if _is_said(o)]
         if said:
-            text = " ".join("".join(said[0]).split())
+            text = " ".join("".join(said[0]).strip().split("\n\n")[0].split())
             sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z*])", text)[0]
             bold = re.match(r"\*\*.+?\*\*", sentence)
-            return bold[0] if bold and len(sentence) > LONGEST_ANSWER else sentence
+            if len(sentence) <= LONGEST_ANSWER:
+                return sentence
+            if bold and len(bold[0].split()) > 2:  # more than one word, such as "Unclear:"
+                return bold[0]
+            return f"{sentence[:LONGEST_ANSWER].rpartition(' ')[0].rstrip(',;:')} …"
     return ""
 
 
@@ -239,7 +244,7 @@ class Outputs:
         if kind.startswith("image/"):
             return self._picture(kind, output, data)
         if kind == "text/html":
-            return f'<div class="wide">{clean(data)}</div>'
+            return f'<div class="wide">{INTERVAL.sub(IN_ONE_LINE, clean(data))}</div>'
         if kind == "text/markdown":
             return markdown(data)
         if kind == "text/latex":

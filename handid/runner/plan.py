@@ -16,6 +16,7 @@ from handid import fingerprint
 from handid.runner import manifest, notebook, targets
 from handid.runner.notebook import Notebook
 from handid.runner.options import (
+    CLUSTER,
     DATA,
     Options,
     Value,
@@ -194,7 +195,7 @@ class Plan:
         shown = self.mask(book.defaults | injected)
         fingerprints = {
             "source": fingerprint.digest([book.cells, book.needs]),
-            "parameters": fingerprint.digest(shown),
+            "parameters": fingerprint.digest({k: v for k, v in shown.items() if k != CLUSTER}),
             "data": fingerprint.digest(self._inputs(book, injected)),
             "code": fingerprint.whole_package("runner"),
             "versions": fingerprint.digest(fingerprint.versions()),

@@ -239,6 +239,18 @@ class Running:
             self.process.stdin.close()
 
 
+def scratch_folder() -> Path:
+    """A new folder of temporary files, with a kernel, `handid`, that is this interpreter."""
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=temporary()))
+    except OSError as error:
+        raise disk.full(temporary()) if disk.is_full(error) else error from None
+    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    specification = {"argv": kernel, "display_name": "handid", "language": "python"}
+    disk.write_json(scratch / "kernels" / "handid" / "kernel.json", specification)
+    return scratch
+
+
 def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Running:
     """Start a notebook's process, with a kernel that is this interpreter whatever is registered.
 
@@ -248,13 +260,7 @@ def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Ru
         log: file for what the process prints.
         jobs: number of notebooks that share the cores.
     """
-    try:
-        scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=temporary()))
-    except OSError as error:
-        raise disk.full(temporary()) if disk.is_full(error) else error from None
-    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    specification = {"argv": kernel, "display_name": "handid", "language": "python"}
-    disk.write_json(scratch / "kernels" / "handid" / "kernel.json", specification)
+    scratch = scratch_folder()
     paths = [str(notebook), str(scratch / "out.ipynb")]
     job = {"paths": paths, "parameters": injected, "runner": os.getpid()}
     disk.write_json(scratch / "job.json", job)
@@ -280,14 +286,11 @@ def environment(scratch: Path, jobs: int) -> dict[str, str]:
     threads = dict.fromkeys((f"{pool}_THREADS" for pool in POOLS), str(max(1, cores // jobs)))
     if not os.path.isdir(os.path.expanduser("~")):  # a user without a home, or without a name
         kept["HOME"] = str(scratch)
-    own = {
-        MARKER: str(scratch),
-        "TMPDIR": str(scratch),
+    places = (MARKER, "TMPDIR", "JUPYTER_PATH", "JUPYTER_RUNTIME_DIR")
+    own = dict.fromkeys(places, str(scratch)) | {
         "PYTHONUTF8": "1",
         "PYTHONPATH": os.pathsep.join(paths),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "JUPYTER_PATH": str(scratch),
-        "JUPYTER_RUNTIME_DIR": str(scratch),
         "IPYTHONDIR": str(scratch / "ipython"),
     }
     return kept | threads | own

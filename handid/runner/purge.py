@@ -106,7 +106,9 @@ def _target(training: Path) -> str:
 
 
 def _tables(work: Path) -> list[Path]:
-    return sorted(path for kind in ("results", "curves") for path in (work / kind).glob("*"))
+    return sorted(
+        path for kind in ("results", "curves", "people") for path in (work / kind).glob("*")
+    )
 
 
 def _sets_of_table(path: Path) -> Iterator[str]:

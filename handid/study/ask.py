@@ -119,7 +119,7 @@ def _answers(
     """One backbone's answers to each question, a row per photograph."""
     if experiment.recipe.method != "clip_zero_shot":
         raise ValueError(f"{experiment.title} has no text to compare with: ask a zero-shot recipe.")
-    network = networks.load(experiment, engine.device)
+    network = networks.load(experiment, engine)
     assert isinstance(network.backbone, backbone.Backbone)  # a zero-shot method needs a CLIP
     embeddings = networks.embed_rows(experiment, table, photographs, engine)
     about = {"backbone": experiment.backbone_label, "weights": Path(experiment.weights).name}

@@ -12,7 +12,7 @@ from handid import backbone, fingerprint, method, recipes, train
 from handid.data.sets import Target
 from handid.image import augment
 from handid.recipes import Recipe, System
-from handid.study import model, network, training
+from handid.study import jobs, model, network
 from handid.study.experiment import (
     Experiment,
     architecture_key,
@@ -48,7 +48,21 @@ class Experiments:
         seed: int = 0,
         changes: dict | None = None,
     ) -> Experiment:
-        """Train a system on a target's training people, or find it trained.
+        """Train a system on a target's training people, or find it trained, see `described`."""
+        experiment = self.described(system, backbone_name, target, seed=seed, changes=changes)
+        jobs.train_all([experiment], self.photographs, self.engine)
+        return experiment
+
+    def described(
+        self,
+        system: System,
+        backbone_name: str,
+        target: str | Target,
+        *,
+        seed: int = 0,
+        changes: dict | None = None,
+    ) -> Experiment:
+        """What a system on a target's training people is, its folder made; nothing is trained.
 
         Args:
             system: recipe and control; an untrained one is the method before its first step: same
@@ -84,8 +98,6 @@ class Experiments:
             embedding_code(plan, backbone_name),
         )
         experiment.write(key)
-        if plan.stages:
-            training.train_experiment(experiment, self.photographs, self.engine)
         return experiment
 
     def all(
@@ -112,7 +124,7 @@ class Experiments:
             if model.is_model(recipe):  # it brings its backbone and seed, and has no controls
                 own = System(recipe), self.settings.backbones[0]
                 targets = self.photographs.targets if not control else ()
-                experiments += [self.one(*own, target) for target in targets]
+                experiments += [self.described(*own, target) for target in targets]
                 continue
             system = System(recipe, control, trained)
             plan = self._plan(system, self.settings.backbones[0], changes)
@@ -124,11 +136,12 @@ class Experiments:
                 continue
             seeds = self.settings.seeds if plan.stages else self.settings.seeds[:1]
             experiments += [
-                self.one(system, name, target, seed=seed, changes=changes)
+                self.described(system, name, target, seed=seed, changes=changes)
                 for target, name, seed in product(
                     self.photographs.targets, self.settings.backbones, seeds
                 )
             ]
+        jobs.train_all(experiments, self.photographs, self.engine)
         return experiments
 
     def expect(
@@ -174,7 +187,7 @@ class Experiments:
             "view": self.photographs.view(target),
             "data": self.photographs.key(target.set) if trains else "",
             "seed": seed,
-            "precision": self.settings.precision,
+            "precision": self.engine.precision,
             "threads": self._threads() if trains else 0,
             "code": training_code(plan, backbone_name) if trains else "",
         }

@@ -112,7 +112,7 @@ def similarity_maps(
     )
     trained, untrained = (
         partial(networks.embed_images, experiment, network, engine=engine)
-        for network in _with_random(experiment, engine.device)
+        for network in _with_random(experiment, engine)
     )
     explanations = [
         saliency.explain(trained, untrained, query, match, orders=orders, seed=number)
@@ -124,14 +124,15 @@ def similarity_maps(
     return saliency.Maps(list(asked), list(answered), labels, explanations)
 
 
-def _with_random(experiment: Experiment, device: str) -> tuple[method.Method, method.Method]:
+def _with_random(experiment: Experiment, engine: Engine) -> tuple[method.Method, method.Method]:
     """The experiment's method, and the same one with random weights throughout."""
     # No embedding depends on how many identities a classifier knows.
     blank = replace(experiment, weights="random", n_identities=2)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(experiment.seed)
         untrained = networks.build(blank)
-    return networks.load(experiment, device), untrained.to(device)
+    engine.place(untrained)
+    return networks.load(experiment, engine), untrained
 
 
 def sample(

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from handid import disk, method, saliency
 from handid.evidence.record import Record
+from handid.report import rows
 from handid.report.rows import Score
 from handid.report.worth import Worth
-from handid.study import findings, look, model, network, search, settings, texts, worth
+from handid.study import findings, look, model, network, panel, search, settings, texts, worth
 from handid.study.experiment import Experiment
 from handid.study.findings import Answer, Asked, Found
 from handid.study.photographs import Photographs
@@ -64,6 +67,18 @@ class Looks:
         """
         return worth.of_all(experiments, tasks, self.photographs, self.engine, set_to=set_to)
 
+    def record_worth(self, worths: Sequence[Worth], notebook: str) -> pd.DataFrame:
+        """Write every figure that its people support as the notebook's results; return the rows.
+
+        Args:
+            worths: of the notebook.
+            notebook: its stem.
+        """
+        parts = [worth.rows for worth in worths]
+        tidy = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=rows.COLUMNS)
+        rows.write_rows(tidy, self.settings.work, notebook)
+        return tidy
+
     def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
         """The calibration kept with an experiment, made first if need be, see worth.calibration."""
         return worth.calibration(experiment, task, self.photographs, self.engine)
@@ -72,7 +87,7 @@ class Looks:
 
     def load(self, experiment: Experiment) -> method.Method:
         """The experiment's method with its weights, on the study's device."""
-        return network.load(experiment, self.engine.device)
+        return network.load(experiment, self.engine)
 
     def matches(
         self, experiment: Experiment, *, queries: int = 6, top: int = 5, show: bool = True
@@ -131,6 +146,26 @@ class Looks:
     ) -> tuple[list[Asked], list[list[Answer]]]:
         """Pictures of the first questions and of their candidates, see findings.pictures."""
         return findings.pictures(found, self.photographs, count, show)
+
+    def panel(
+        self,
+        experiment: Experiment,
+        enrolled: str = "enrolled",
+        *,
+        top: int = 5,
+        show: bool = True,
+    ) -> panel.Panel:
+        """People who are enrolled, to be asked about photographs that nobody keeps, see panel.
+
+        Args:
+            experiment: whose embeddings are compared.
+            enrolled: name of the data set of known people; test people of the experiment's target
+                where the study has none.
+            top: candidates per photograph.
+            show: False numbers people, and shows none of their photographs.
+        """
+        how = {"enrolled": enrolled, "top": top, "show": show}
+        return panel.panel(experiment, self.photographs, self.engine, **how)
 
     def export(self, experiment: Experiment, folder: str, score: Score) -> str:
         """Write a model that can be handed on into a new folder ("" for none); say it in words.

@@ -56,7 +56,7 @@ def restored(experiment: Experiment) -> method.Method:
     return network
 
 
-def load(experiment: Experiment, device: str) -> method.Method:
+def load(experiment: Experiment, engine: Engine) -> method.Method:
     """The experiment's method with its weights, ready to embed.
 
     Raises:
@@ -64,7 +64,8 @@ def load(experiment: Experiment, device: str) -> method.Method:
     """
     network = restored(experiment)
     network.fold()
-    return network.to(device).eval()
+    engine.place(network)
+    return network.eval()
 
 
 def images(
@@ -76,7 +77,10 @@ def images(
 
 
 def embed_images(
-    experiment: Experiment, network: method.Method, pictures: np.ndarray, engine: Engine
+    experiment: Experiment,
+    network: method.Method,
+    pictures: np.ndarray | Tensor,
+    engine: Engine,
 ) -> np.ndarray:
     """[N, D] embeddings of [N, s, s, 3] pictures as at test, nothing kept on disk."""
     recipe = experiment.recipe
@@ -103,7 +107,7 @@ class Embedder:
 
     @cached_property
     def _network(self) -> method.Method:
-        return load(self.experiment, self.engine.device)
+        return load(self.experiment, self.engine)
 
     @cached_property
     def model(self) -> str:
@@ -122,6 +126,10 @@ class Embedder:
         """Make altered photographs (image -> files) as the network needs them; see altered."""
         shape = (self.experiment.recipe.geometry, self.experiment.image_size)
         altered.fill(paths, self.photographs, shape)
+
+    def fresh(self, pictures: np.ndarray) -> np.ndarray:
+        """[N, D] embeddings of [N, s, s, 3] pictures, nothing of which is kept on disk."""
+        return embed_images(self.experiment, self._network, pictures, self.engine)
 
     def __call__(
         self, rows: pd.DataFrame, image: str = WHOLE, *, mirrored: bool = False

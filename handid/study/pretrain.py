@@ -152,7 +152,7 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
         changes: values of the recipe clip_pretrain to replace.
         seed: of weights, order, windows and captions.
         device: as torch names it, or "auto".
-        precision: "fp32", "bf16" or "fp16".
+        precision: "auto", "fp32", "bf16" or "fp16".
         workers: processes that draw.
 
     Raises:
@@ -160,7 +160,7 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     """
     if not 1 <= shards_per_epoch <= shards:
         raise ValueError(f"shards_per_epoch={shards_per_epoch} must lie between 1 and {shards}.")
-    engine = train.Engine(train.device(device), precision)
+    engine = train.Engine((device := train.device(device)), train.precision(precision, device))
     plan = recipes.load("clip_pretrain", backbone.architecture(name).family, changes)
     hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, "wild", workers)
     teacher, teacher_card = _teacher(plan.teacher, engine)

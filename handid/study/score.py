@@ -138,8 +138,9 @@ class Scorer:
         return embeddings
 
     def _score(self, splits: Splits, task: str, image: str, vectors: Sequence[np.ndarray]) -> Score:
-        about = _about(self.experiment, self.target, splits) | {"synthetic": self.synthetic}
-        about |= {"task": task, "image": image, "mirror": self.experiment.recipe.flip_average}
+        head = about(self.experiment, self.target) | _sizes(*splits[0])
+        head |= {"synthetic": self.synthetic, "task": task, "image": image}
+        head |= {"mirror": self.experiment.recipe.flip_average}
         match = tasks.TASKS[task].match
         asked, searched = self._centred(splits, vectors)
         parts, curves = [], []
@@ -154,7 +155,7 @@ class Scorer:
             parts.append(pd.concat([lines, result.per_query], axis=1))
             curves.append(result.cmc)
         per_query = pd.concat(parts, ignore_index=True)
-        return Score(_rows(about, per_query), per_query, _mean_curve(curves))
+        return Score(_rows(head, per_query), per_query, _mean_curve(curves))
 
     def _centred(self, splits: Splits, vectors: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Queries and gallery, each minus its mean, where the recipe asks for it.
@@ -178,23 +179,26 @@ def _mean_curve(curves: Sequence[np.ndarray]) -> np.ndarray:
     return np.mean([np.pad(one, (0, longest - len(one)), mode="edge") for one in curves], axis=0)
 
 
-def _about(experiment: Experiment, target: Target, splits: Splits) -> dict[str, object]:
-    """What the rows of a score have in common."""
-    query, gallery = splits[0]
+def about(experiment: Experiment, target: Target) -> dict[str, object]:
+    """What tidy rows say of an experiment and of the target that it is tested on."""
     return {
         "system": experiment.system.key,
         "method": experiment.title,
         "backbone": experiment.backbone_label,
         "train_set": str(experiment.target),
         "test_set": str(target),
-        "n_queries": len(query),
-        "n_gallery": len(gallery),
-        "n_subjects": query["subject"].nunique(),
+        "image": WHOLE,
         "seed": experiment.seed,
     }
 
 
-def _rows(about: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
+def _sizes(query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, int]:
+    """The sizes of a draw, as tidy rows have them."""
+    counts = {"n_queries": len(query), "n_gallery": len(gallery)}
+    return counts | {"n_subjects": query["subject"].nunique()}
+
+
+def _rows(head: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
     """A tidy row per metric, in percent, with its interval over people."""
     first, people = per_query["first_hit"], per_query["subject"]
     values = {f"rank{k}": (first <= k).astype(float) for k in (1, 5, 10)}
@@ -203,7 +207,7 @@ def _rows(about: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
     for name in METRICS:
         low, high = statistics.interval(values[name], people)
         figures = {"value": values[name].mean(), "low": low, "high": high}
-        rows.append({**about, "metric": name, **{k: 100 * v for k, v in figures.items()}})
+        rows.append({**head, "metric": name, **{k: 100 * v for k, v in figures.items()}})
     return pd.DataFrame(rows)[[*COLUMNS, "mirror"]]
 
 

@@ -41,12 +41,11 @@ def find(
         ValueError: one sentence, for sets that are not given, fewer than two people, or the same
             photograph of two people.
     """
-    given = [bool(name in photographs.sets and photographs.sets[name].root) for name in sets]
-    enrolled, questions = _given(sets, photographs) if any(given) else _own(experiment, photographs)
-    place = "own photographs" if any(given) else photographs.label(experiment.target)
-    pictures = [_pictures(experiment, rows, photographs) for rows in (enrolled, questions)]
-    _refuse_twins(enrolled, pictures[0])
-    _tell_of_copies(questions, *pictures)
+    named = [bool(name in photographs.sets and photographs.sets[name].root) for name in sets]
+    enrolled, questions = _given(sets, photographs) if any(named) else own(experiment, photographs)
+    place = "own photographs" if any(named) else photographs.label(experiment.target)
+    enrolled_pictures = refuse_twins(experiment, enrolled, photographs)
+    _tell_of_copies(questions, enrolled_pictures, _pictures(experiment, questions, photographs))
     embed = network.Embedder(experiment, photographs, engine)
     known, asked = (
         search.Embedded(embed(rows), names, embed.model)
@@ -56,10 +55,10 @@ def find(
         )
     )
     found = search.candidates(asked, known, top)
-    known_rates = _record(experiment, photographs, engine)
+    known_rates = record_of(experiment, photographs, engine)
     found["lone"] = search.loners(asked, known)[found["question"]]
     return Found(
-        _judged(found, known_rates),
+        judged(found, known_rates),
         list(questions["name"]),
         list(questions["truth"]),
         list(questions["path"]),
@@ -70,7 +69,7 @@ def find(
     )
 
 
-def _record(experiment: Experiment, photographs: Photographs, engine: Engine) -> Record | None:
+def record_of(experiment: Experiment, photographs: Photographs, engine: Engine) -> Record | None:
     """Thresholds and calibration: an exported model brings its own, if it has one."""
     if not model.is_exported(experiment):
         return worth.calibration(experiment, tasks.PAPERS, photographs, engine)
@@ -80,7 +79,7 @@ def _record(experiment: Experiment, photographs: Photographs, engine: Engine) ->
         return None
 
 
-def _judged(found: pd.DataFrame, record: Record | None) -> pd.DataFrame:
+def judged(found: pd.DataFrame, record: Record | None) -> pd.DataFrame:
     """Candidates with their likelihood ratio and whether the threshold names them."""
     calibration = record.calibration if record else None
     if calibration is None:
@@ -104,7 +103,7 @@ def _in_words(ratio: float, low: float, high: float) -> str:
 # --- photographs ------------------------------------------------------------------------------
 
 
-def _own(experiment: Experiment, photographs: Photographs) -> tuple[pd.DataFrame, pd.DataFrame]:
+def own(experiment: Experiment, photographs: Photographs) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A target's test people: the last photograph of each asks, half of the people are enrolled."""
     tests = photographs.halves(experiment.target)[1]
     tests = tests.assign(identity=tests["subject"].astype(str))  # of one view
@@ -131,14 +130,19 @@ def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFram
                 "both folders."
             )
         roots.append(Path(root))
-    missing = photographs.settings.missing
-    enrolled = data.read(roots[0], accessories=True, missing=missing)
-    if enrolled["view"].nunique() == 1:
-        enrolled = enrolled.assign(identity=enrolled["subject"].astype(str))
-    paths = _questions(roots[1], missing)
+    paths = _questions(roots[1], photographs.settings.missing)
     names = [str(path.relative_to(roots[1])) for path in paths]
     questions = pd.DataFrame({"path": list(map(str, paths)), "name": names, "truth": ""})
-    return _readable(enrolled, photographs), _readable(questions, photographs)
+    return given(sets[0], photographs), _readable(questions, photographs)
+
+
+def given(name: str, photographs: Photographs) -> pd.DataFrame:
+    """The table of a data set of enrolled people; each is one identity where there is one view."""
+    root = Path(photographs.sets[name].root)
+    rows = data.read(root, accessories=True, missing=photographs.settings.missing)
+    if rows["view"].nunique() == 1:
+        rows = rows.assign(identity=rows["subject"].astype(str))
+    return _readable(rows, photographs)
 
 
 def _questions(root: Path, missing: str) -> list[Path]:
@@ -179,8 +183,18 @@ def _pictures(experiment: Experiment, rows: pd.DataFrame, photographs: Photograp
     return [picture.tobytes() for picture in network.images(experiment, rows, photographs)]
 
 
-def _refuse_twins(enrolled: pd.DataFrame, pictures: list[bytes]) -> None:
-    """Refuse one photograph under two names: whichever is asked, the answer would be both."""
+def refuse_twins(
+    experiment: Experiment, enrolled: pd.DataFrame, photographs: Photographs
+) -> list[bytes]:
+    """Refuse one photograph under two names: whichever is asked, the answer would be both.
+
+    Returns:
+        What stands for each photograph's pixels.
+
+    Raises:
+        ValueError: one sentence, naming the two files.
+    """
+    pictures = _pictures(experiment, enrolled, photographs)
     first: dict[bytes, int] = {}
     for place, picture in enumerate(pictures):
         twin = first.setdefault(picture, place)
@@ -190,6 +204,7 @@ def _refuse_twins(enrolled: pd.DataFrame, pictures: list[bytes]) -> None:
                 f"{Path(one['path']).name} and {Path(other['path']).name} are the same photograph "
                 "under the names of two enrolled people: remove one of them."
             )
+    return pictures
 
 
 def _tell_of_copies(questions: pd.DataFrame, enrolled: list[bytes], asked: list[bytes]) -> None:

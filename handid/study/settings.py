@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from handid import backbone, fingerprint
+from handid import backbone, cluster, fingerprint
 from handid.data.sets import DRAWN, SYNTHETIC
 
 Count = Annotated[int, Field(ge=1)]
@@ -35,10 +35,12 @@ class Settings(BaseModel):
         weights: "" for those that each backbone's name carries; or, for backbones named without, a
             name, a file, or a folder with a file per backbone.
         runs: Monte Carlo draws of query and gallery.
+        queries_per_person: photographs of an identity that ask in a survey, at most; 0 for all.
         seeds: one training each.
         device: as torch names it, or "auto".
-        precision: of the arithmetic.
-        compile: pass training steps through torch.compile.
+        precision: of the arithmetic; "auto" is bf16 on a GPU that has it, else fp32.
+        steps: how training steps run: any of "compile", "graphs", "recompute", see train.Engine.
+        cluster: where trainings and scores are done, see cluster.place; "" for here.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -53,10 +55,12 @@ class Settings(BaseModel):
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
     weights: str = ""
     runs: Count = 10
+    queries_per_person: Annotated[int, Field(ge=0)] = 0
     seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    compile: bool = False
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    steps: list[Literal["compile", "graphs", "recompute"]] = []
+    cluster: str = ""
 
 
 def checked(**parameters: object) -> Settings:
@@ -91,6 +95,8 @@ def checked(**parameters: object) -> Settings:
             f"Two backbones would both be called {twice[0]}: rename a file of weights."
         )
     _check_data(settings.data)
+    if settings.cluster:
+        cluster.place(settings.cluster)
     return settings
 
 

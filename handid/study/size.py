@@ -58,7 +58,7 @@ def _trained(experiment: Experiment) -> int:
 
 
 def _speed(experiment: Experiment, photographs: Photographs, engine: Engine) -> float:
-    network = networks.load(experiment, engine.device)
+    network = networks.load(experiment, engine)
     rows = photographs.table(experiment.target.set).head(TIMED)
     pictures = networks.images(experiment, rows, photographs)
     networks.embed_images(experiment, network, pictures, engine)

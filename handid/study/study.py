@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from handid import protocol, train
+from handid import protocol
 from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, look, score, settings, size, words
+from handid.study import ask, audit, jobs, look, machine, notes, score, settings, size, words
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.looks import Looks
@@ -29,13 +29,10 @@ class Study(Looks):
     """
 
     def __init__(self, **parameters: object):
+        notes.into_page()
         self.settings = settings.checked(**parameters)
         self.photographs = Photographs(self.settings)
-        self.engine = train.Engine(
-            device=train.device(self.settings.device),
-            precision=self.settings.precision,
-            compile=self.settings.compile,
-        )
+        self.engine = machine.engine(self.settings)
         self._experiments = Experiments(self.settings, self.photographs, self.engine)
 
     def having(self, **parameters: object) -> "Study":
@@ -144,11 +141,15 @@ class Study(Looks):
 
     def scores(self, experiments: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on its own target."""
-        return [self.score(experiment) for experiment in experiments]
+        return self._scores([(experiment, experiment.target) for experiment in experiments])
 
     def across(self, experiments: Iterable[Experiment]) -> list[Score]:
         """`score` of each experiment on every target, its own and the others, see score.pairs."""
-        pairs = score.pairs(experiments, self.photographs)
+        return self._scores(score.pairs(experiments, self.photographs))
+
+    def _scores(self, pairs: Sequence[tuple[Experiment, Target]]) -> list[Score]:
+        if self.settings.cluster:
+            return jobs.score_all(pairs, self.settings, self.engine)
         return [self.score(experiment, target) for experiment, target in pairs]
 
     def record(self, scores: Iterable[Score], notebook: str, *, plain: bool = True) -> pd.DataFrame:

@@ -74,7 +74,8 @@ def _splits(
         why = every_task.obstacle(table, view, task)
         row = {"target": label(target, lab.photographs.is_synthetic(target)), "task": task}
         if not why:
-            drawn = list(every_task.draws(table, view, task, lab.settings.runs))
+            drawn = every_task.draws(table, view, task, lab.settings.runs)
+            drawn = list(every_task.few(drawn, lab.settings.queries_per_person))
             counts = _counts(drawn, people) | _trust(drawn, lab, needs_hand)
             try:
                 match = every_task.TASKS[task].match

@@ -100,7 +100,7 @@ def texts_of(
     Raises:
         ValueError: if the method has no text branch.
     """
-    network = networks.load(experiment, engine.device)
+    network = networks.load(experiment, engine)
     if not isinstance(network, SpeakingMethod):
         raise ValueError(
             f"{experiment.title} says nothing in words: ask a method with a text branch."

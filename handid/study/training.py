@@ -95,21 +95,33 @@ class _Batches:
         self.features = cache(features)
 
     def __call__(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch's (images, labels), or (features, labels) where the encoder stands still."""
-        for chosen in sampler.order(self.codes.tolist(), stage, generator):
-            chosen = chosen.to(self.device)
-            if stage.encode_once:
-                yield self.features(stage.name)[chosen], self.labels[chosen]
-            else:
-                yield self._augmented(chosen, generator), self.labels[chosen]
+        """An epoch's (images, labels), or (features, labels) where the encoder stands still.
 
-    def _augmented(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        All that chance decides is drawn and sent to the device before the first batch, so that the
+        CPU never waits for a GPU between two batches.
+        """
+        epoch = []
+        for chosen in sampler.order(self.codes.tolist(), stage, generator):
+            draws = {} if stage.encode_once else self._draws(len(chosen), generator)
+            epoch.append({"chosen": chosen} | draws)
+        for draws in augment.sent(epoch, self.device):
+            chosen = draws["chosen"]
+            images = self.features(stage.name)[chosen] if stage.encode_once else self._images(draws)
+            yield images, self.labels[chosen]
+
+    def _draws(self, count: int, generator: torch.Generator) -> augment.Draws:
+        draws = {}
+        if self.other_grounds:
+            draws = augment.ground_draws(count, len(self.grounds), self.other_grounds, generator)
+        height, width = self.images.shape[1:3]
+        return draws | self.augment.draws(count, height, width, generator)
+
+    def _images(self, draws: augment.Draws) -> Tensor:
+        chosen = draws["chosen"]
         images = self.images[chosen]
         if self.other_grounds:
-            images = augment.on_other_grounds(
-                images, self.covers[chosen], self.grounds, self.other_grounds, generator
-            )
-        return self.augment(images, generator)
+            images = augment.on_other_grounds(images, self.covers[chosen], self.grounds, draws)
+        return self.augment.apply(images, draws)
 
 
 def _features(
@@ -143,9 +155,10 @@ def _validation(
         return None
     first = rows.groupby("identity", sort=True).head(1)
     query, gallery = (
-        networks.images(experiment, part, photographs, experiment.recipe.image)
+        torch.from_numpy(networks.images(experiment, part, photographs, experiment.recipe.image))
         for part in (held_out, first)
     )
+    query, gallery = query.to(engine.device), gallery.to(engine.device)
 
     def validate(network: method.Method) -> float:
         asked, searched = (

@@ -13,22 +13,21 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from handid import evidence, fingerprint, statistics, tasks
+from handid import fingerprint, statistics, tasks
 from handid.evidence import open_set, summary, verification
 from handid.evidence.calibration import Calibration
 from handid.evidence.calibration import fit as calibrate
 from handid.evidence.record import Record, read, write
 from handid.evidence.scores import Comparisons
 from handid.report.tables import check_criteria
-from handid.report.worth import Worth
-from handid.study import compare, model
+from handid.report.worth import SHARES, Worth, as_rows
+from handid.study import compare, groups, model
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
+from handid.study.score import about
 from handid.train import Engine
 
 SET_TO = 0.1  # false match rate and FPIR of thresholds where nobody says otherwise
-GROUPS = {"age": "age", "gender": "gender", "skin_color": "skin", "nail_polish": "nail polish"}
-YES_OR_NO = {"0": "no", "1": "yes"}
 NO_DEVELOPMENT = (
     "There are no development people: nobody who trains has held-out photographs that this task "
     "compares, so no threshold is set and nothing is calibrated."
@@ -91,6 +90,8 @@ def of(
     ratios = None if calibration is None else summary.ratios(calibration, among)
     n_people = len(np.unique(among.people))
     floor = verification.floor(n_people)
+    tests = photographs.halves(experiment.target)[1]
+    figures = summary.figures(among, threshold, searches, search_threshold, ratios)
     worth = Worth(
         name=name,
         system=experiment.system.key,
@@ -99,16 +100,15 @@ def of(
         seeds=1,
         n_people=n_people,
         n_development=len(np.unique(development.people)),
-        n_gallery=len(np.unique(found.searched.people)) // 2,
+        n_gallery=_enrolled(found),
         n_extra=len(np.unique(found.extra.people)),
         n_failed=found.n_failed,
         floor=floor,
         set_to=set_to,
         threshold=threshold,
         search_threshold=search_threshold,
-        figures=summary.figures(among, threshold, searches, search_threshold, ratios).assign(
-            seed_part=float("nan")
-        ),
+        figures=figures.assign(seed_part=float("nan")),
+        rows=as_rows(figures, _head(experiment, task, photographs, found, n_people)),
         mated=among.mated,
         nonmated=among.nonmated,
         calibration=calibration,
@@ -118,10 +118,32 @@ def of(
         tippett=summary.tippett(among, ratios, floor),
         entropy=summary.entropy(ratios),
         pav=summary.pav(among, calibration),
-        groups=_groups(found, among, threshold, searches, photographs.halves(experiment.target)[1]),
+        groups=groups.errors(found, among, threshold, searches, tests),
     )
     write(_record(worth, experiment, _made_of(experiment, photographs)), experiment.folder)
     return worth
+
+
+def _enrolled(found: compare.Material) -> int:
+    """How many people are enrolled in a search: half of them."""
+    return len(np.unique(found.searched.people)) // 2
+
+
+def _head(
+    experiment: Experiment,
+    task: str,
+    photographs: Photographs,
+    found: compare.Material,
+    n_people: int,
+) -> dict[str, object]:
+    """What tidy rows say of the experiment and of what was compared."""
+    return about(experiment, experiment.target) | {
+        "task": task,
+        "synthetic": photographs.is_synthetic(experiment.target),
+        "n_queries": len(found.asked.people),
+        "n_gallery": _enrolled(found),
+        "n_subjects": n_people,
+    }
 
 
 def of_all(
@@ -158,9 +180,11 @@ def _over_seeds(worths: list[Worth]) -> Worth:
     for metric, part in tables.groupby("metric", sort=False):
         means = part[["value", "low", "high", "floor"]].mean()
         low, high, seed_part = statistics.with_seeds(part["value"], means["low"], means["high"])
-        row = {"metric": metric, "value": means["value"], "low": max(0.0, low), "high": high}
+        low, high = np.clip([low, high], 0, 1 if metric in SHARES else np.inf)
+        row = {"metric": metric, "value": means["value"], "low": low, "high": high}
         rows.append(row | {"floor": means["floor"], "seed_part": seed_part})
-    return replace(worths[0], seeds=len(worths), figures=pd.DataFrame(rows))
+    tidied = pd.concat([worth.rows for worth in worths], ignore_index=True)
+    return replace(worths[0], seeds=len(worths), figures=pd.DataFrame(rows), rows=tidied)
 
 
 def calibration(
@@ -256,43 +280,3 @@ def _calibrated(development: Comparisons) -> tuple[Calibration | None, str]:
         return calibrate(development.mated, development.nonmated, people, pairs), ""
     except ValueError as error:
         return None, str(error)
-
-
-# --- of groups ---------------------------------------------------------------------------------
-
-
-def _groups(
-    found: compare.Material,
-    among: Comparisons,
-    threshold: float,
-    searches: pd.DataFrame,
-    tests: pd.DataFrame,
-) -> pd.DataFrame:
-    """Errors of groups of people at the common threshold; no rows without metadata."""
-    mated = searches[searches["kind"] == "mated"]
-    missed = (~(mated["rank"] <= 1) | mated["score"].isna()).to_numpy()
-    errors = {"not at rank 1": (missed, mated["person"].to_numpy())}
-    if np.isfinite(threshold):
-        # Both people of a comparison: a false match is one of each.
-        both = among.pairs.T.ravel()
-        errors["FMR"] = (np.tile(among.nonmated >= threshold, 2), both)
-        errors["FNMR"] = (~(among.mated >= threshold), among.people)
-    parts = []
-    for column in [name for name in GROUPS if name in tests and tests[name].notna().any()]:
-        known = tests.dropna(subset=column)
-        of_person = known.groupby("subject")[column].agg(lambda values: values.mode().iloc[0])
-        of_person = _bands(of_person) if column == "age" else of_person.astype(str)
-        of_person = of_person.replace(YES_OR_NO if column == "nail_polish" else {})
-        for metric, (wrong, people) in errors.items():
-            names = pd.Series([found.names[code] for code in people])
-            has = names.isin(of_person.index).to_numpy()
-            shares = evidence.groups.shares(wrong[has], names[has], of_person.loc[names[has]])
-            parts.append(shares.assign(attribute=GROUPS[column], metric=metric))
-    columns = ["attribute", "group", "n_people", "metric", "share", "low", "high"]
-    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _bands(ages: pd.Series) -> pd.Series:
-    """Ages in three bands; half the people of 11k Hands are 20 to 22."""
-    names = ["20 or less", "21 to 25", "26 and above"]
-    return pd.cut(ages.astype(float), [-np.inf, 20, 25, np.inf], labels=names).astype(str)

@@ -46,6 +46,40 @@ def test_calibrated_ratios_are_honest_on_new_people(simulated):
     assert np.mean(lost) <= 0.02
 
 
+def test_the_lines_errors_are_the_jackknifes(simulated):
+    """Each person left out with all comparisons of his or hers, and the line fitted anew."""
+    mated, people, nonmated, pairs = simulated(np.random.default_rng(2), 30)
+    found, both = fit(mated, nonmated, people, pairs), np.array(pairs)
+    at = np.array([0.3, 0.5, 0.7])
+    without = []
+    for person in range(30):
+        own, other = people != person, (both != person).all(axis=1)
+        some = [tuple(pair) for pair in both[other].tolist()]
+        line = fit(mated[own], nonmated[other], people[own].tolist(), some)
+        without.append(line.slope * at + line.intercept)
+    errors = np.sqrt(29 / 30 * ((without - np.mean(without, axis=0)) ** 2).sum(axis=0))
+    ours = np.hypot(found.error, found.slope_error * (at - found.middle))
+    assert ours == pytest.approx(errors, rel=1e-3)
+
+
+def test_the_interval_of_a_ratio_covers_what_many_people_give(simulated):
+    many = fit(*_arranged(simulated(np.random.default_rng(1), 150, images=2)))
+    covered, widths = 0, []
+    for seed in range(30):
+        found = fit(*_arranged(simulated(np.random.default_rng(100 + seed), 25, images=3)))
+        (line,) = many.log10_lr([0.45])
+        low, high = found.interval(0.45)
+        assert found.low <= low <= found.log10_lr([0.45])[0] <= high <= found.high
+        covered += low <= line <= high
+        widths.append(high - low)
+    assert covered >= 27 and np.ptp(many.interval(0.45)) < np.mean(widths)
+
+
+def _arranged(found):
+    mated, people, nonmated, pairs = found
+    return mated, nonmated, people, pairs
+
+
 def test_bounds_grow_with_people_and_not_with_photographs(simulated):
     """The same people with every comparison three times support no more."""
     mated, people, nonmated, pairs = simulated(np.random.default_rng(1), 30)

@@ -9,7 +9,7 @@ from handid.evidence.calibration import Calibration
 from handid.evidence.record import Record, read, write
 
 NAN = float("nan")
-LINE = Calibration(5.0, -3.0, -1.4, 1.3, -0.2, 0.9, 45, 990)
+LINE = Calibration(5.0, -3.0, -1.4, 1.3, -0.2, 0.9, 45, 990, 0.5, 0.1, 0.5)
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ def test_a_name_is_read_and_written_back(text):
         ("blur 4 4", "write 'blur NUMBER'"),
         ("blur -1", "out of range: blur goes from 0 to 50"),
         ("jpeg 0", "out of range"),
+        ("", "Unknown image ''"),
         ("occlusion 1", "out of range: occlusion goes from 0 to 0.95"),
         ("hand 3", "hand has no severity"),
         ("noise nan", "out of range"),

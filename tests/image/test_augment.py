@@ -26,7 +26,8 @@ def test_normalising_is_mean_and_deviation_of_each_channel(rng):
 def test_crops_are_pieces_of_the_image_and_about_half_are_mirrored():
     ramp = torch.arange(20, dtype=torch.uint8)
     images = (ramp[None, :, None] * 10 + ramp[None, None, :])[..., None].expand(400, 20, 20, 3)
-    result = augment.Augmentation(crop=16, flip=0.5)._cut(images, generator())
+    change = augment.Augmentation(crop=16, flip=0.5)
+    result = change._cut(images, change.draws(400, 20, 20, generator()))
     step = result[:, 0, 1, 0].int() - result[:, 0, 0, 0].int()  # +1, or -1 where mirrored
     assert set(step.tolist()) == {1, -1}
     assert 150 < int((step == -1).sum()) < 250
@@ -128,9 +129,10 @@ def test_other_grounds_change_what_is_no_hand_in_the_asked_share(rng):
     images, grounds = batch(rng, count=200, side=8), torch.full((3, 8, 8, 3), 9, dtype=torch.uint8)
     covers = torch.zeros(200, 8, 8, 1, dtype=torch.uint8)
     covers[:, 2:6, 2:6] = 255
-    mixed = augment.on_other_grounds(images, covers, grounds, 0.5, generator())
+    half, none = (augment.ground_draws(200, 3, share, generator()) for share in (0.5, 0.0))
+    mixed = augment.on_other_grounds(images, covers, grounds, half)
     assert torch.equal(mixed[:, 2:6, 2:6], images[:, 2:6, 2:6])
     changed = (mixed != images).any(dim=(1, 2, 3))
     assert 70 < int(changed.sum()) < 130
     assert (mixed[changed][:, 0, 0] == 9).all()
-    assert torch.equal(augment.on_other_grounds(images, covers, grounds, 0.0, generator()), images)
+    assert torch.equal(augment.on_other_grounds(images, covers, grounds, none), images)

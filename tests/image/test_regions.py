@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from handid.image import regions
+from handid.image.decode import fit
 from handid.image.segment import HEIGHT, Segmentation
 
 ROWS, COLUMNS = np.indices((HEIGHT, 320))
@@ -72,7 +73,17 @@ def test_light_is_a_quadratic_surface_through_the_background(rng):
     for channel in range(3):
         values = shown[..., channel].ravel()
         left = values - terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
-        assert np.abs(left).max() <= 1  # whole numbers of 0 to 255
+        assert np.abs(left).max() <= 1.1  # half a level of pattern, and half of rounding
+
+
+def test_light_keeps_what_lies_between_two_levels(rng):
+    """Two backgrounds a quarter of a level apart stay apart, also at a network's size."""
+    found, shown = hand_at(160), []
+    for level in (150.0, 150.25):
+        pixels = np.random.default_rng(3).normal(level, 2, (HEIGHT, 320, 3)).round()
+        image = Image.fromarray(pixels.astype(np.uint8)).resize((1280, 960), Image.Resampling.BOX)
+        shown.append(fit(regions.light(image, found), ("squash", 128)).mean(dtype=float))
+    assert shown[1] - shown[0] == pytest.approx(0.25, abs=0.1)
 
 
 def test_texture_lies_inside_the_hand(rng):

@@ -10,8 +10,8 @@ from handid.evidence import open_set, summary, verification
 from handid.evidence.calibration import Calibration
 from handid.evidence.scores import Comparisons
 from handid.report import differences, tables
-from handid.report.rows import COLUMNS, Score
-from handid.report.worth import Worth
+from handid.report.rows import COLUMNS, WHAT, Score
+from handid.report.worth import Worth, as_rows
 
 D_R, D_L = "11k dorsal right", "11k dorsal left"
 # Some titles and the keys of their systems.
@@ -111,6 +111,29 @@ def score():
 
 
 @pytest.fixture
+def scored():
+    """scored(*rows): a Score of each tidy row, as its value says: 60 people of 20 queries.
+
+    Every system is right more often with some people, others with others, by 10 points or so.
+    """
+
+    def make(*rows):
+        return [_scored(row) for row in rows]
+
+    return make
+
+
+def _scored(row):
+    name = "".join(str(row[column]) for column in (*WHAT, "seed"))
+    noise = np.random.default_rng(list(name.encode())).normal(0, 0.1, 60)
+    shares = np.clip(row["value"] / 100 + noise - noise.mean(), 0, 1)
+    hits = np.arange(20) >= np.round(20 * shares)[:, None]
+    queries = pd.DataFrame({"subject": np.repeat(np.arange(60), 20), "first_hit": 1 + hits.ravel()})
+    queries = queries.assign(run=0, path=queries.index.astype(str), ap=1 / queries["first_hit"])
+    return Score(_tidy(row), queries, np.ones(2))
+
+
+@pytest.fixture
 def asked():
     """asked(*(question, correct, low, high, chance), **other): rows of differences.questions."""
 
@@ -158,7 +181,7 @@ def two_queries(areas):
 
 
 PEOPLE = 45
-LINE = Calibration(5.0, -3.0, -1.4, 1.3, -0.2, 0.9, PEOPLE, 990)
+LINE = Calibration(5.0, -3.0, -1.4, 1.3, -0.2, 0.9, PEOPLE, 990, 0.5, 0.1, 0.5)
 
 
 @cache
@@ -209,6 +232,11 @@ def worth():
         head |= {"task": "papers", "seeds": 1, "n_people": PEOPLE, "n_development": PEOPLE}
         head |= {"n_gallery": 22, "n_extra": 0, "n_failed": 0, "set_to": 0.1, "threshold": 0.6}
         head |= {"search_threshold": 0.8, "calibration": LINE, "refusal": ""}
+        about = {"method": head["name"], "backbone": "mini-ViT", "image": "whole", "seed": 0}
+        about |= {"train_set": "11k dorsal right", "test_set": "11k dorsal right"}
+        about |= {"n_queries": 90, "n_subjects": PEOPLE, "synthetic": True}
+        about |= {name: head[name] for name in ("system", "task", "n_gallery")}
+        head["rows"] = as_rows(parts["figures"], about)
         return Worth(**(head | parts | changed))
 
     return make

@@ -101,6 +101,20 @@ def test_a_leader_that_stays_has_no_difference(make):
     assert row["value"] == 0 and isnan(row["p"])
 
 
+def test_what_seeds_differ_is_in_the_intervals(make):
+    """Two trainings of 90 and 50 %: no choice of people makes them doubtful by so much."""
+    images = {"whole": 0.9, "blur 2": 0.9, "blur 6": 0.9}
+    low = dict.fromkeys(images, 0.5)
+    same = make("CLIP-FT", images) + make("CLIP-FT", images, seed=1)
+    apart = make("CLIP-FT", images) + make("CLIP-FT", low, seed=1)
+    (one,), (other,) = (decline.losses(s, steps()).to_dict("records") for s in (same, apart))
+    assert one["area_high"] - one["area_low"] < 30 < other["area_high"] - other["area_low"]
+    beside = make("CLIP-ZS", {"whole": 0.95, "blur 2": 0.3, "blur 6": 0.3})
+    differences = [decline.orders([*s, *beside], steps()).iloc[0] for s in (same, apart)]
+    assert differences[0]["best"] == differences[1]["best"] == "CLIP-FT"
+    assert differences[0]["low"] > 0 > differences[1]["low"]
+
+
 def test_seeds_are_averaged_by_query(make):
     shares = [{"whole": 0.8, "blur 2": share, "blur 6": 0.2} for share in (0.5, 0.7)]
     scores = make("CLIP-FT", shares[0]) + make("CLIP-FT", shares[1], seed=1)

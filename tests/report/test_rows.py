@@ -17,7 +17,8 @@ def system(row, tidy):
 
     def make(method="CLIP-FT", value=90.25, *, metrics=("rank1", "mAP"), cmc=(1.0,), **other):
         table = tidy(*(row(method, m, value, **other) for m in metrics))
-        return Score(table, pd.DataFrame(), np.array(cmc))
+        queries = pd.DataFrame({"subject": [7, 7, 8], "first_hit": [1.0, 2.0, 1.0]})
+        return Score(table, queries, np.array(cmc))
 
     return make
 
@@ -67,9 +68,19 @@ def test_curves_come_back_in_percent_with_one_row_per_rank(tmp_path, system):
     assert not curves["synthetic"].any() and set(curves["test_set"]) == {D_R}
 
 
+def test_people_come_back_with_their_right_answers(tmp_path, system):
+    rows.write([system(), system(seed=1)], tmp_path, "02_fine_tune")
+    rows.write([system()], tmp_path, "03_clip_handid")
+    people = rows.read_people(tmp_path, ["02", "03"])
+    assert people["subject"].tolist() == ["7", "8"] * 2 and set(people["seed"]) == {0, 1}
+    assert people["n"].tolist() == [2, 1] * 2 and people["right"].tolist() == [1, 1] * 2
+    made = rows.by_people([system(seed=1), system()])[list(people)]
+    pd.testing.assert_frame_equal(people, made, check_dtype=False)
+
+
 def test_the_notebook_that_has_to_run_first_is_named(tmp_path, system):
     rows.write([system()], tmp_path, "01_zero_shot")
-    for read in (rows.read, rows.read_curves):
+    for read in (rows.read, rows.read_curves, rows.read_people):
         with pytest.raises(FileNotFoundError, match="notebook 02_fine_tune are not there") as told:
             read(tmp_path, ["02_fine_tune", "01_zero_shot"])
         assert "--only 02)" in str(told.value)
@@ -113,7 +124,7 @@ def test_of_a_curve_that_two_notebooks_wrote_the_last_is_kept(tmp_path, system):
     assert curves[["rank", "found"]].to_numpy().tolist() == [[1, 25], [2, 100]]
 
 
-@pytest.mark.parametrize("kind", ["results", "curves"])
+@pytest.mark.parametrize("kind", ["results", "curves", "people"])
 def test_a_write_that_fails_halfway_keeps_the_old_file(tmp_path, monkeypatch, system, kind):
     rows.write([system()], tmp_path, "a")
     path = tmp_path / kind / "a.csv"

@@ -58,6 +58,13 @@ def test_a_figure_is_clear_above_chance_after_bonferroni(make):
     assert not survival.table(crowd)["clear"].any()
 
 
+def test_seeds_that_differ_make_a_figure_less_clear(make):
+    good, bad = MANY, [2] * 80
+    alike = survival.table([make("CLIP-FT", MANY, seed=seed) for seed in (0, 1)])
+    apart = survival.table([make("CLIP-FT", hits, seed=n) for n, hits in enumerate((good, bad))])
+    assert alike["clear"].tolist() == [True] and apart["clear"].tolist() == [False]
+
+
 def test_seeds_are_averaged(make):
     scores = [make("CLIP-FT", MANY, seed=0), make("CLIP-FT", [1] * 80, seed=1)]
     (row,) = survival.table(scores).to_dict("records")

@@ -132,6 +132,11 @@ def test_figures_and_tables_are_kept_as_files_and_no_cell_computes():
     [
         (["**No:** it adds -1.2 points. More."], "**No:** it adds -1.2 points."),
         (["**It adds 1.2 points**" + ", and so on" * 40], "**It adds 1.2 points**"),
+        (
+            ["**Unclear:** it adds" + " some, or so" * 30],
+            "**Unclear:** it adds" + " some, or so" * 23 + " …",
+        ),
+        (["**Nothing** is known\n\n- of this. Or that."], "**Nothing** is known"),
         (["Yes, by 3.4 points. The rest is long."], "Yes, by 3.4 points."),
         (["First. A", "Second. B"], "First."),
         ([], ""),

@@ -1,12 +1,16 @@
 """Pages: one notebook that shows one of everything is run once; the rest needs no run."""
 
+import base64
 import csv
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
+import nbformat
 import pytest
 from PIL import Image
 
@@ -14,6 +18,7 @@ from handid.runner import page
 from handid.runner.manifest import Manifest
 from handid.runner.page import Pages
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 CELLS = [
     "# Is it safe?\n\nThe *question*, with $\\tau = 0.07$ and [a paper](https://doi.org/10/x).\n\n"
     "<script>alert('markdown')</script>",
@@ -65,12 +70,16 @@ class Addresses(HTMLParser):
             self.found += re.findall(r"@import|url\(", data)
 
 
-def test_a_page_asks_the_network_for_nothing_and_runs_nothing(shown):
-    for name in ("00_safe", "01_next", "index"):
+def test_a_page_asks_the_network_for_nothing_and_runs_one_script_of_ours(shown):
+    script = (REPOSITORY / "notebooks/template/tables.js").read_text()
+    assert not re.search(r"https?:|fetch|XMLHttp|import\(|src|eval|innerHTML|Storage", script)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    for name in ("00_safe", "01_next", "index", "made"):
         text = shown.page(name)
-        assert Addresses(text).found == []
-        assert "<script" not in text.lower()
-        policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+        assert Addresses(text).found == ["script"]
+        assert text.lower().count("<script") == 1 and f"<script>{script}</script>" in text
+        policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        policy += f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
         assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in text
     bad = "<img src=//x.org><a href='https://x'><p onclick=a()><style>@import 'x'</style><script>"
     assert len(Addresses(bad).found) == 5
@@ -119,7 +128,12 @@ def test_no_page_names_the_machine(shown):
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
 @pytest.mark.parametrize(
-    ("name", "title"), [("00_safe", "Is it safe? · HandID · demo"), ("index", "HandID · demo")]
+    ("name", "title"),
+    [
+        ("00_safe", "Is it safe? · HandID · demo"),
+        ("index", "HandID · demo"),
+        ("made", "How this was made · HandID · demo"),
+    ],
 )
 def test_a_browser_opens_the_page_without_complaint(shown, tmp_path, name, title):
     command = "chromium --headless --no-sandbox --disable-gpu --disable-background-networking"
@@ -142,6 +156,23 @@ def test_what_is_fresh_is_skipped_and_a_new_style_is_only_drawn(shown):
     assert before["products"] == ["results/a.csv", "results/b.csv"] == after["products"]
     assert "/* new look */" in shown.page("00_safe")
     assert "shown_code" in shown.page("00_safe")
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+def test_the_whole_report_is_one_page_and_a_pdf(shown):
+    done = shown.run("--set", "seeds=[7]", "--only", "0", "--bundle")
+    assert done.returncode == 0, done.err
+    text = shown.page("report")
+    assert Addresses(text).found == ["script"] and "shown_code" in text
+    assert 'id="00_safe"' in text and 'href="#00_safe"' in text and "01_next" not in text
+    assert not re.search(r'href="[^#]', text)
+    assert (shown.reports / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert 'href="report.html"' in shown.page("index") and 'href="report.pdf"' in shown.page(
+        "index"
+    )
+    again = shown.run("--set", "seeds=[8]", "--only", "0")
+    assert again.returncode == 0 and not (shown.reports / "report.pdf").exists()
+    assert "report.html" not in shown.page("index")
 
 
 # --- without a run ------------------------------------------------------------------------------
@@ -172,6 +203,42 @@ def test_the_index_counts_states_and_lists_questions(pages, toys):
         assert f"{page.MARKS[state]}</span>&nbsp;{state}" in text
 
 
+def test_the_first_figure_of_a_headline_notebook_stands_at_the_top_of_the_index(toys, request):
+    for stem in ("00_first", "01_second"):
+        path = toys.notebook(stem, f"# {stem}?", "x = 1")
+        book = nbformat.read(path, as_version=4)
+        picture = base64.b64encode(
+            (REPOSITORY / "reports/example/figures/hands.png").read_bytes()
+        ).decode()
+        metadata = {"image/png": {"alt": f"Figure of {stem} 61.5"}}
+        output = nbformat.v4.new_output("display_data", {"image/png": picture}, metadata=metadata)
+        book.cells[-1].outputs = [output]
+        book.metadata["handid"]["headline"] = stem == "01_second"
+        nbformat.write(book, path)
+    toys.finish()
+    plan = toys.plan()
+    pages = Pages(
+        request.config.rootpath / "notebooks/template", toys.reports, plan.notebooks, plan.mask
+    )
+    text = pages.index(Manifest(plan).content()).read_text()
+    before, after = text.split('<ul class="notebooks">')
+    assert 'class="headline"' in before and 'alt="Figure of 01_second 61.5"' in before
+    assert 'alt="Figure of 00_first 61.5"' in after and "Figure of 01_second" not in after
+
+
+def test_how_it_was_made_names_commands_times_products_and_needs(pages, toys):
+    run = pages[1]
+    record = run.begin(toys.plan().tasks["01_second"])
+    record.update(state="succeeded", seconds=61.4, products=["results/01_second.csv"])
+    pages[0].index(run.content())
+    text = (toys.reports / "made.html").read_text()
+    assert "run_notebooks.py" in text and "1 min 01 s</text>" in text
+    assert "<code>results/01_second.csv</code>" in text and "results: 1</text>" in text
+    assert "What each notebook needs: 00_first needs none; 01_second needs none." in text
+    assert 'class="box not-run"' in text and 'class="box succeeded"' in text
+    assert f"python {sys.version.split()[0]}" in text
+
+
 @pytest.mark.parametrize("content", ['{"a": 1}', "", "no JSON"])
 def test_a_kept_notebook_that_cannot_be_read_leaves_the_source(pages, toys, content):
     toys.reports.mkdir(parents=True)
@@ -198,3 +265,70 @@ def test_figures_of_an_earlier_run_go(pages, toys):
 )
 def test_durations_are_written_as_people_say_them(seconds, text):
     assert page.duration(seconds) == text
+
+
+# --- tables in a browser --------------------------------------------------------------------------
+
+ROWS = [("gamma 10", "61.5 [54.1, 69.8]"), ("gamma 9", "–"), ("alpha", "7.0 [-1.0, 9.0]")]
+ROWS += [("beta", "1,204"), ("delta", "-3.5 [-9.0, 1.0]"), ("eta", "n/a (floor 7)")]
+ROWS += [("theta", "61.4"), ("iota", "0.0")]
+
+
+@pytest.fixture
+def table(toys, request, chromium):
+    """A page with a table of ROWS, open in a browser."""
+    path = toys.notebook("00_first", "# First?", "x = 1")
+    body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in ROWS)
+    text = f"<table><thead><tr><th>system</th><th>rank-1</th></tr></thead><tbody>{body}</tbody>"
+    book = nbformat.read(path, as_version=4)
+    output = nbformat.v4.new_output("display_data", {"text/html": f"{text}</table>"})
+    book.cells[-1].outputs = [output]
+    nbformat.write(book, path)
+    toys.finish()
+    plan = toys.plan()
+    template = request.config.rootpath / "notebooks/template"
+    pages = Pages(template, toys.reports, plan.notebooks, plan.mask)
+    page, log = chromium(pages.page("00_first", Manifest(plan).records["00_first"]).as_uri(), 400)
+    yield page
+    assert log.abroad == log.complaints == []
+
+
+def names(page):
+    return page.locator(".output tbody tr:visible td:first-child").all_inner_texts()
+
+
+def test_a_column_of_figures_is_sorted_by_the_keyboard_both_ways(table):
+    heads = table.locator("thead button")
+    heads.nth(1).focus()
+    table.keyboard.press("Enter")
+    best = ["beta", "gamma 10", "theta", "alpha", "iota", "delta"]
+    assert names(table) == [*best, "gamma 9", "eta"]
+    table.keyboard.press("Space")
+    assert names(table) == [*best[::-1], "gamma 9", "eta"]
+    assert table.locator(".output th").nth(1).get_attribute("aria-sort") == "ascending"
+    heads.first.click()
+    texts = ["alpha", "beta", "delta", "eta", "gamma 9", "gamma 10", "iota", "theta"]
+    assert names(table) == texts  # numbers in them by size
+    assert table.locator("th[aria-sort]").count() == 1
+
+
+def test_rows_are_filtered_and_the_number_that_is_left_is_told(table):
+    table.get_by_label("Rows with").fill("GAMMA")
+    assert names(table) == ["gamma 10", "gamma 9"]
+    assert table.get_by_role("status").inner_text() == "2 of 8"
+    table.get_by_label("Rows with").fill("")
+    assert len(names(table)) == len(ROWS)
+
+
+def test_a_page_is_no_wider_than_a_telephone_and_its_table_scrolls_by_keyboard(table, faults):
+    assert table.evaluate("document.documentElement.scrollWidth") <= 400
+    table.evaluate("document.querySelector('.output .wide').style.width = '90px'")
+    table.set_viewport_size({"width": 390, "height": 900})
+    assert table.locator(".output .wide").get_attribute("tabindex") == "0"
+    assert faults(table) == []
+
+
+def test_a_printed_table_has_no_controls(table):
+    table.emulate_media(media="print")
+    assert not table.locator(".filter").is_visible()
+    assert len(names(table)) == len(ROWS)

@@ -310,7 +310,7 @@ def test_a_file_that_is_no_profile_is_refused_in_one_sentence(toys, content):
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "noise", "same size"])
-@pytest.mark.parametrize("kind", ["results", "curves"])
+@pytest.mark.parametrize("kind", ["results", "curves", "people"])
 def test_results_that_are_not_what_was_recorded_are_made_again(toys, code, how, kind):
     code("as it is")
     toys.notebook("00_x", "x = 1")

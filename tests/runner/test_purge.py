@@ -16,7 +16,7 @@ def computed(toys):
         folder.mkdir(parents=True)
         (folder / "experiment.json").write_text(json.dumps({"target": [name, "palm left"]}))
         (folder / "weights.safetensors").write_text(f"weights of {name}")
-        for kind in ("results", "curves"):
+        for kind in ("results", "curves", "people"):
             (toys.work / kind).mkdir(exist_ok=True)
             row = f"train_set,test_set,value\n{name} palm left,{name} palm left,1\n"
             (toys.work / kind / f"0{len(name)}_of_{name}.csv").write_text(row)
@@ -45,14 +45,14 @@ def test_nothing_of_a_purged_set_is_left(computed, capsys):
     assert (computed.work / "experiments/clip_ft-mini-ViT-other-0-abc/weights.safetensors").exists()
     assert not computed.reports.exists() and not (computed.work / "cache").exists()
     shown = capsys.readouterr().out
-    assert shown.count("removing ") == 7 and "clear them there" in shown
+    assert shown.count("removing ") == 8 and "clear them there" in shown
 
 
 def test_list_shows_what_would_go_and_removes_nothing(computed, capsys):
     before = files(computed)
     assert computed.main("--purge", "secret", "--list") == 0
     assert files(computed) == before
-    assert capsys.readouterr().out.count("would remove ") == 7
+    assert capsys.readouterr().out.count("would remove ") == 8
 
 
 def test_a_set_of_which_there_is_nothing_is_refused_with_those_there_are(computed):

@@ -104,8 +104,8 @@ def test_a_map_compares_the_trained_network_with_one_of_random_weights(lab, tune
         assert vectors.shape == others.shape and not np.allclose(vectors, others)
 
 
-def test_the_random_network_of_a_map_is_not_the_trained_one(tuned):
-    trained, untrained = look._with_random(tuned, "cpu")
+def test_the_random_network_of_a_map_is_not_the_trained_one(lab, tuned):
+    trained, untrained = look._with_random(tuned, lab.engine)
     same = zip(trained.parameters(), untrained.parameters(), strict=False)
     assert any(a.shape != b.shape or (a != b).any() for a, b in same)
     assert not trained.training and not untrained.backbone.training
@@ -115,7 +115,7 @@ def test_the_random_network_of_a_map_is_random_whatever_the_studys_weights(
     lab, weighted, zero_shot
 ):
     (own,) = weighted.experiments("clip_zero_shot")
-    networks = [*look._with_random(own, "cpu"), lab.load(zero_shot)]
+    networks = [*look._with_random(own, lab.engine), lab.load(zero_shot)]
     ours, untrained, plain = (network.backbone.clip.visual.proj for network in networks)
     assert untrained.equal(plain) and not ours.equal(plain)
 

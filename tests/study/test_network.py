@@ -33,9 +33,9 @@ def test_an_untrained_method_embeds_as_the_trained_one_before_its_first_step(lab
 
 
 def test_a_trained_method_is_loaded_as_it_was_kept_and_ready_to_embed(lab, tuned):
-    first, again = (network.load(tuned, "cpu") for _ in range(2))
+    first, again = (network.load(tuned, lab.engine) for _ in range(2))
     (before,) = lab.untrained("clip_ft_mini", changes=ONE_EPOCH)
-    untrained = network.load(before, "cpu").state_dict()
+    untrained = network.load(before, lab.engine).state_dict()
     state = first.state_dict()
     assert not first.training
     assert all(torch.equal(state[key], again.state_dict()[key]) for key in state)

@@ -83,7 +83,7 @@ def test_half_of_more_test_people_are_enrolled_and_the_others_are_nobody(lab, ze
         def halves(self, target):
             return None, pd.concat(parts, ignore_index=True)
 
-    enrolled, questions = search._own(zero_shot, Six())
+    enrolled, questions = search.own(zero_shot, Six())
     assert enrolled["identity"].nunique() == 3 and len(questions) == 6
     nobody = questions["truth"] == search.NOBODY
     assert nobody.sum() == 3
@@ -125,15 +125,15 @@ def test_pictures_are_those_of_question_and_candidates(lab, zero_shot):
 
 
 def test_a_ratio_stops_at_its_bounds_and_a_threshold_names():
-    line = Calibration(10.0, -5.0, -1.0, 2.0, 0.0, 1.0, 30, 400)
+    line = Calibration(10.0, -5.0, -1.0, 2.0, 0.0, 1.0, 30, 400, 0.5, 0.1, 0.5)
     record = Record(
         *("clip_ft", "mini-ViT", "11k", "papers", 0, line, "", 0.1, 0.5, 0.8, 30, 15, {}, "")
     )
     found = pd.DataFrame({"similarity": [0.9, 0.6, 0.2]})
-    judged = search._judged(found, record)
+    judged = search.judged(found, record)
     assert judged["lr"].tolist() == ["at least 100", "10", "at most 0.1"]
     assert judged["named"].tolist() == [True, False, False]
-    without = search._judged(found, None)
+    without = search.judged(found, None)
     assert without["log10_lr"].isna().all() and not without["named"].any()
 
 

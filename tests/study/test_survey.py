@@ -40,6 +40,16 @@ def test_an_image_is_embedded_once_whatever_the_number_of_tasks(lab, monkeypatch
     assert sum(counts) == len(plain) + len(mirrored)
 
 
+def test_a_study_may_let_each_hand_ask_a_few_times(lab, floors):
+    few = study.survey(
+        lab.having(queries_per_person=1), floors[:1], tasks=["papers"], images=["whole"]
+    )
+    asked = few.asked.iloc[0]
+    assert asked["queries"] == asked["people"] == few.scores[0].rows["n_queries"].iloc[0]
+    with pytest.raises(ValueError, match="Parameter 'queries_per_person': Input should be greater"):
+        lab.having(queries_per_person=-1)
+
+
 def test_a_task_that_cannot_be_asked_is_named_and_left_out(lab, floors):
     surveyed = study.survey(lab, floors[:1], tasks=["papers", "bursts apart"], images=["whole"])
     asked = surveyed.asked.set_index("task")

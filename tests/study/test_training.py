@@ -146,9 +146,9 @@ def test_other_backgrounds_keep_the_hands_of_half_the_batch(given):
     _, _, batches, _ = given("clip_ft_mini", control="other_backgrounds")
     assert len(batches.covers) == len(batches.images)
     assert 0.05 < float((batches.covers == 255).float().mean()) < 0.6
-    everyone = torch.arange(len(batches.images))
-    plain = batches.augment(batches.images, torch.Generator().manual_seed(0))
-    mixed = batches._augmented(everyone, torch.Generator().manual_seed(0))
+    draws = batches._draws(len(batches.images), torch.Generator().manual_seed(0))
+    plain = batches.augment.apply(batches.images, draws)
+    mixed = batches._images(draws | {"chosen": torch.arange(len(batches.images))})
     assert mixed.shape == plain.shape and not torch.equal(mixed, plain)
 
 

@@ -1,9 +1,11 @@
 """worth.py: figures with their thresholds from other people, what is kept, what cannot be had."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from handid.evidence import record
+from handid.report import rows
 from handid.study import compare, worth
 from handid.study.compare import Material, Part
 
@@ -148,6 +150,17 @@ def test_several_trainings_are_one_row_over_people_and_seeds(lab, zero_shot, mon
     assert both.seeds == 2 and both.figure("eer")["value"] == pytest.approx(np.mean(means))
     assert 0 <= both.figure("eer")["seed_part"] <= 1
     assert both.figures["seed_part"].notna().all()
+    assert len(both.rows) == len(one.rows) + len(two.rows)
+
+
+def test_what_a_match_is_worth_is_recorded_as_results(lab, judged):
+    found = judged()
+    written = lab.record_worth([found], "12_worth_of_a_match")
+    pd.testing.assert_frame_equal(rows.read(lab.settings.work, ["12"]), written, rtol=1e-5)
+    assert {"fpir", "fnir", "cllr", "cllr_min", "cllr_cal"} <= set(written["metric"])
+    assert found.figure("eer")["value"] < found.floor and "eer" not in set(written["metric"])
+    assert (written["n_subjects"] == 30).all() and (written["n_queries"] == 120).all()
+    assert lab.record_worth([], "12_worth_of_a_match").empty
 
 
 def test_groups_are_those_of_the_table_and_few_are_not_judged(lab, zero_shot):

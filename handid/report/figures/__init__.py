@@ -5,17 +5,18 @@ from handid.report.figures.curves import cmc, decline, loss_parts, training
 from handid.report.figures.evidence import (
     det,
     entropy,
-    group_errors,
     open_set,
     pav,
     similarities_of_pairs,
     tippett,
 )
+from handid.report.figures.groups import group_errors
 from handid.report.figures.intervals import differences, questions, scores
 from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person
 from handid.report.figures.pictures import contact_sheet, retrieval, similarity_maps
 from handid.report.figures.style import Drawing
+from handid.report.figures.threshold import operating_point
 
 __all__ = [
     "candidates",
@@ -34,6 +35,7 @@ __all__ = [
     "images_per_person",
     "loss_parts",
     "open_set",
+    "operating_point",
     "pav",
     "questions",
     "retrieval",

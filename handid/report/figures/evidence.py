@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from handid.evidence import verification
 from handid.report.figures.style import (
     COLOURS,
     RIGHT,
@@ -127,7 +126,7 @@ def _missed(curve: pd.DataFrame, worth: Worth, at: float) -> str:
     missed = curve.loc[curve["fpir"] <= at, "fnir"].min()
     if np.isnan(missed):
         return f"none at {at} %"
-    said = "n/a (floor)" if at < 100 * worth.floor else _supported(missed / 100, worth.floor)
+    said = "n/a (floor)" if at < 100 * worth.floor else supported(missed / 100, worth.floor)
     return f"{said} at {at} %"
 
 
@@ -176,7 +175,7 @@ def _panels(
     """One panel per system, a few side by side; one that could not be calibrated stays empty."""
     if draw is not _scores and all(worth.calibration is None for worth in worths):
         reasons = "; ".join(dict.fromkeys(worth.refusal.rstrip(".") for worth in worths))
-        return _nothing(title, text, "not calibrated", f"nothing could be calibrated. {reasons}")
+        return nothing(title, text, "not calibrated", f"nothing could be calibrated. {reasons}")
     columns = min(_COLUMNS, len(worths))
     rows = -(-len(worths) // columns)
     figure, axes = canvas(0.7 + height * rows, rows, columns, sharey=sharey)
@@ -200,7 +199,7 @@ def _panels(
     return drawing(figure, title, f"{text}. {'; '.join(words)}.")
 
 
-def _nothing(title: str, text: str, shown: str, why: str) -> Drawing:
+def nothing(title: str, text: str, shown: str, why: str) -> Drawing:
     """An empty place with its reasons."""
     figure, axes = canvas(0.9)
     axes[0, 0].axis("off")
@@ -231,10 +230,10 @@ def _tippett(axis: Axes, worth: Worth) -> str:
 
 def _percent(worth: Worth, metric: str) -> str:
     row = worth.figure(metric)
-    return "–" if row is None else _supported(row["value"], row["floor"])
+    return "–" if row is None else supported(row["value"], row["floor"])
 
 
-def _supported(rate: float, floor: float) -> str:
+def supported(rate: float, floor: float) -> str:
     """A rate in percent, unless so few people support none that low."""
     return "n/a (floor)" if rate < floor else f"{100 * rate:.1f} %"
 
@@ -262,39 +261,3 @@ def _pav(axis: Axes, worth: Worth) -> str:
     axis.set(xlabel="cosine similarity", ylabel="log10 ratio", ylim=(-1.05 * edge, 1.05 * edge))
     apart = float(np.abs(best.clip(low, high) - table["line"]).mean())
     return f"calibrated and best ratio differ by {apart:.2f} on average, within the bounds"
-
-
-@styled
-def group_errors(worth: Worth, title: str) -> Drawing:
-    """Error rates by group of people with their intervals; groups under ten people stay empty.
-
-    Args:
-        worth: of one system.
-        title: of the figure; says which set it is, and if that is synthetic.
-    """
-    table = worth.groups
-    if table.empty:
-        return _nothing(title, "Errors by group", "no groups known", "no groups are known")
-    metrics = list(dict.fromkeys(table["metric"]))
-    places = table.drop_duplicates(["attribute", "group"]).reset_index(drop=True)
-    figure, axes = canvas(1.3 + 0.3 * len(places), 1, len(metrics), sharey=True)
-    for axis, metric in zip(axes.flat, metrics, strict=False):
-        part = places[["attribute", "group"]].merge(table[table["metric"] == metric], how="left")
-        heights = -np.arange(len(part))
-        axis.hlines(heights, 100 * part["low"], 100 * part["high"], color=COLOURS[0], lw=2)
-        axis.plot(100 * part["share"], heights, "o", color=COLOURS[0], ms=5)
-        axis.set(xlabel=f"{metric}, %", xlim=(0, None))
-    names = places["attribute"] + ": " + places["group"]
-    axes[0, 0].set_yticks(-np.arange(len(places)), names + places["n_people"].map(" ({})".format))
-    titled(figure, title)
-    judged = table.dropna(subset="share")
-    text = "; ".join(_of_group(row) for _, row in judged.iterrows()) or "no group has ten people"
-    few = len(places) - len(judged.drop_duplicates(["attribute", "group"]))
-    return drawing(figure, title, f"{text}. Groups with fewer than ten people, not judged: {few}.")
-
-
-def _of_group(row: pd.Series) -> str:
-    said = _supported(row["share"], verification.floor(row["n_people"]))
-    if said.endswith("%"):
-        said += f" [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-    return f"{row['metric']} of {row['attribute']} {row['group']} ({row['n_people']} people) {said}"

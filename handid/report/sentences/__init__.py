@@ -5,10 +5,12 @@ A sentence never says more than its interval: see `verdict`.
 
 from handid.report.sentences.decline import decline
 from handid.report.sentences.evidence import about_worth, examiners, groups, worth
+from handid.report.sentences.findings import findings
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
+from handid.report.sentences.panel import operating_point
 from handid.report.sentences.research import research_questions
 from handid.report.sentences.search import search
 from handid.report.sentences.survival import controls, survival
@@ -33,6 +35,7 @@ __all__ = [
     "data",
     "decline",
     "examiners",
+    "findings",
     "floors",
     "gain",
     "groups",
@@ -40,6 +43,7 @@ __all__ = [
     "holds",
     "level",
     "maps",
+    "operating_point",
     "parts",
     "people",
     "pretraining",

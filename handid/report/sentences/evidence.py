@@ -91,28 +91,37 @@ def _court(system: Worth) -> str:
     assert system.calibration is not None
     score = float(np.nanmedian(system.mated))
     log10 = float(system.calibration.log10_lr([score])[0])
+    ends = system.calibration.interval(score)
     same, different = _PROPOSITIONS.get(system.task, _PROPOSITIONS["papers"])
     one, other, limit = same, different, system.bounds[1]
     if log10 < 0:
         one, other, limit = different, same, -system.bounds[0]
+        ends = (-ends[1], -ends[0])
     session = _SESSION.get(system.task, _SESSION["papers"])
     return (
         f"**For a court.** With {system.name}, on {system.place}, a similarity of {score:.2f} "
         f"(half of all comparisons of {same} have more) supports the proposition that the two "
         f"photographs show {one}, {session}, against the proposition that they show {other}, by a "
-        f"factor of {_factor(abs(log10))}; so few people support a factor of at most "
-        f"{_factor(limit)} for it, whatever the similarity; both propositions are about one "
-        f"session. {LEFT_OUT} The factor was fitted on {system.n_development} other people. In the "
-        f"test it pointed the wrong way for {_share(system, 'misleading_mated')} of the "
-        f"comparisons of {same} and for "
-        f"{_share(system, 'misleading_nonmated')} of those of {different}."
+        f"factor of {_factor(abs(log10))} ({_between(*ends)}); so few people support a factor of "
+        f"at most {_factor(limit)} for it, whatever the similarity; both propositions are about "
+        f"one session. {LEFT_OUT} The factor was fitted on {system.n_development} other people. In "
+        f"the test it pointed the wrong way for {_share(system, 'misleading_mated')} of the "
+        f"comparisons of {same} and for {_share(system, 'misleading_nonmated')} of those of "
+        f"{different}."
     )
 
 
 def _factor(log10: float) -> str:
-    """A likelihood ratio as words have it; small ones with a decimal."""
+    """A likelihood ratio as words have it; small ones with decimals."""
     ratio = 10**log10
-    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+    return f"{ratio:.{1 if ratio >= 1 else 2}f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def _between(low: float, high: float) -> str:
+    """An interval of a factor for a proposition; below 1 it is one for the other proposition."""
+    if low == high:
+        return "the bound, as all of its 95 % interval over the people it was fitted on"
+    return f"95 % interval {_factor(low)} to {_factor(high)} over the people it was fitted on"
 
 
 def _decided(system: Worth, criteria: dict[str, float]) -> str:

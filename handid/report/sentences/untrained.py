@@ -1,11 +1,12 @@
 """Sentences about CLIP out of the box: its level, its floors, and questions in words."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 
-from handid.report import tables
-from handid.report.rows import labelled
+from handid.report import apart, tables
+from handid.report.rows import Score, by_people, labelled, of
 from handid.report.sentences.verdicts import (
     Verdict,
     counted,
@@ -18,11 +19,13 @@ from handid.report.sentences.verdicts import (
 )
 
 
-def zero_shot(rows: pd.DataFrame, margins: pd.DataFrame, asked: pd.DataFrame, where: str) -> str:
+def zero_shot(
+    scores: Iterable[Score], margins: pd.DataFrame, asked: pd.DataFrame, where: str
+) -> str:
     """How well CLIP knows hands without training: rank-1, floors, questions in words.
 
     Args:
-        rows: tidy rows of everything untrained.
+        scores: of everything untrained.
         margins: of differences.margins: the plain row, which sees what the floors see, above them.
         asked: of differences.questions.
         where: names the data, and says if they are synthetic.
@@ -32,6 +35,8 @@ def zero_shot(rows: pd.DataFrame, margins: pd.DataFrame, asked: pd.DataFrame, wh
     """
     if margins.empty:
         raise ValueError("There is no floor to compare with: name at least one.")
+    scores = list(scores)
+    rows = of(scores)
     ours = rows[rows["system"] == margins["system"].iloc[0]]
     shown = labelled(ours, "rank1")
     first = shown.iloc[0]
@@ -46,34 +51,34 @@ def zero_shot(rows: pd.DataFrame, margins: pd.DataFrame, asked: pd.DataFrame, wh
     )
     parts = [
         answer,
-        *best_backbone(shown),
+        *best_backbone(shown, by_people(scores)),
         level(rows, where),
         floors(margins, f"{first['method']} minus each floor"),
     ]
     return "\n\n".join([*parts, questions(asked)])
 
 
-def best_backbone(shown: pd.DataFrame) -> list[str]:
+def best_backbone(shown: pd.DataFrame, people: pd.DataFrame) -> list[str]:
     """Which of several backbones knows hands best, on each test set; nothing for a single one.
 
     Args:
         shown: a row per test set and backbone of one system, as rows.labelled gives them.
+        people: of rows.by_people, with what they answered.
     """
     lines = []
     for test, part in shown.groupby("test_set", sort=False):
-        ranked = part.sort_values("value", ascending=False, kind="stable")
+        ranked = _rows(part.sort_values("value", ascending=False, kind="stable"))
         if len(ranked) < 2:
             continue
-        best, second = ranked.iloc[0], ranked.iloc[1]
-        apart = (
-            "their intervals do not overlap"
-            if best["low"] > second["high"]
-            else ("their intervals overlap, so these people do not settle the order")
-        )
+        best, *others = ranked
+        found = apart.pairs(people, [(best, other) for other in others])
+        near = sum(of_row(row) is not Verdict.HIGHER for row in _rows(found))
+        second = others[0]
         lines.append(
             f"**Of {len(ranked)} backbones {best['backbone']} knows hands best** ({test}): "
             f"{best['value']:.1f} %{range_of(best)}, then {second['backbone']} with "
-            f"{second['value']:.1f} %{range_of(second)}; {apart}."
+            f"{second['value']:.1f} %{range_of(second)}; {near} of {len(others)} others are not "
+            "shown to be lower after Holm's correction."
         )
     return lines
 

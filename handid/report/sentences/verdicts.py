@@ -68,14 +68,6 @@ def of_row(row: pd.Series, chance: float = 0.0) -> Verdict:
     return Verdict.ONE_OF_MANY if clear and row.get("p_holm", np.nan) > LEVEL else plain
 
 
-def compared(row: pd.Series, other: pd.Series) -> Verdict:
-    """The verdict on two levels: higher or lower only where their intervals do not overlap.
-
-    This is stricter than the interval of the paired difference, and needs no answers per query.
-    """
-    return verdict(row["low"] - other["high"], row["high"] - other["low"])
-
-
 _SHORT = {
     Verdict.HIGHER: "higher",
     Verdict.LOWER: "lower",
@@ -84,16 +76,17 @@ _SHORT = {
     Verdict.ONE_OF_MANY: "not after Holm's correction",
 }
 _LEVELS = {
-    Verdict.HIGHER: "higher, the 95 % intervals do not overlap",
-    Verdict.LOWER: "lower, the 95 % intervals do not overlap",
-    Verdict.UNCLEAR: "unclear, the 95 % intervals overlap",
-    Verdict.NO_INTERVAL: "unclear, one person gives no interval",
+    Verdict.HIGHER: "higher",
+    Verdict.LOWER: "lower",
+    Verdict.UNCLEAR: "unclear",
+    Verdict.NO_INTERVAL: "not compared",
+    Verdict.ONE_OF_MANY: "unclear after Holm's correction",
 }
 
 
-def of_levels(verdict: Verdict) -> str:
-    """How a sentence says what `compared` found."""
-    return _LEVELS[verdict]
+def of_levels(row: pd.Series) -> str:
+    """What one level is beside another, with its p, from their difference (report.apart)."""
+    return f"{_LEVELS[of_row(row)]}{p_of(row)}"
 
 
 def range_of(row: pd.Series) -> str:

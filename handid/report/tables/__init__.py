@@ -21,9 +21,11 @@ from handid.report.tables.published import (
     published_for,
 )
 from handid.report.tables.scores import (
+    by_lineage,
     by_target,
     chance,
     deletion,
+    main,
     mean_deletion,
     of_controls,
     scores_by_target,
@@ -49,6 +51,7 @@ __all__ = [
     "backbones",
     "beside_counts",
     "beside_published",
+    "by_lineage",
     "by_place",
     "by_target",
     "chance",
@@ -59,6 +62,7 @@ __all__ = [
     "draws",
     "losses",
     "group_ratios",
+    "main",
     "mean_deletion",
     "nearest_words",
     "orders",

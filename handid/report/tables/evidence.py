@@ -38,10 +38,12 @@ def shown(worth: Worth, metric: str) -> str:
     row = worth.figure(metric)
     if row is None:
         return "–"
+    if row["value"] < row["floor"]:
+        return f"n/a (floor {100 * row['floor']:.1f})"
+    if isnan(row["low"]):
+        return "n/a (too few people)"
     if metric in BITS:
         return with_interval(row, form=".2f")
-    if row["value"] < row["floor"] or isnan(row["low"]):
-        return f"n/a (floor {100 * row['floor']:.1f})"
     percent = 100 * row[["value", "low", "high"]].astype(float)
     return with_interval(percent.clip(upper=100))
 

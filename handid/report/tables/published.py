@@ -7,7 +7,15 @@ import pandas as pd
 
 from handid.data.sets import label
 from handid.recipes import System
-from handid.report.rows import METRIC_NAMES, WHAT, Score, mean_over_seeds, published, with_interval
+from handid.report.rows import (
+    METRIC_NAMES,
+    WHAT,
+    Score,
+    backbones,
+    mean_over_seeds,
+    published,
+    with_interval,
+)
 from handid.report.tables.scores import MAIN
 
 # The published backbone of each family, for rows of the small networks.
@@ -94,9 +102,12 @@ def beside_published(
     shown = [m for m in shown if m in MAIN or (further and m in printed)]
     pairs = zip(groups, theirs, strict=True)
     table = pd.DataFrame([_line(group, part, shown) for group, part in pairs])
-    same = [c for c in ("backbone", "test set") if table[c].nunique() == 1]
+    told = backbones(means)
+    table["backbone"] = [told[group.index[0]] for group in groups]
+    same = [c for c in ("backbone", "test set") if table.loc[table[c] != "–", c].nunique() <= 1]
     same += ["train set"] if (table["train set"] == table["test set"]).all() else []
-    return table.loc[:, (table != "").any()].drop(columns=same)
+    same += [] if printed or table["gallery"].nunique() > 1 else ["gallery"]
+    return table.drop(columns=same).loc[:, lambda kept: (kept != "").any()]
 
 
 def and_published(table: pd.DataFrame) -> str:

@@ -8,8 +8,17 @@ import pandas as pd
 
 from handid.data.sets import label
 from handid.recipes import System
+from handid.report import lineages
 from handid.report.differences import label_again
-from handid.report.rows import METRIC_NAMES, WHAT, Score, mean_over_seeds, with_interval
+from handid.report.rows import (
+    METRIC_NAMES,
+    WHAT,
+    Score,
+    backbones,
+    best_first,
+    mean_over_seeds,
+    with_interval,
+)
 
 MAIN = ("rank1", "mAP", "mAP_trapezoid")
 _COUNTS = {
@@ -28,6 +37,7 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     """
     means = mean_over_seeds(rows)
     means["text"] = means.apply(with_interval, axis=1)
+    means["backbone"] = backbones(means)
     table = means.pivot_table(
         index=[*WHAT, *_COUNTS], columns="metric", values="text", aggfunc="first", sort=False
     )
@@ -36,7 +46,7 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     if (table["train_set"] == table["test_set"]).all():
         table = table.drop(columns="train_set")
     same = [c for c in table if c != "method" and c not in METRIC_NAMES.values()]
-    same = [c for c in same if table[c].nunique() == 1]
+    same = [c for c in same if table.loc[table[c] != "–", c].nunique() <= 1]
     return table.drop(columns=same).rename(columns=_COUNTS | _PLAIN)
 
 
@@ -46,9 +56,10 @@ def setting(rows: pd.DataFrame) -> str:
     And which rows add the embedding of the mirror image at test, where the rows say so.
     """
     means = mean_over_seeds(rows)
-    same = {c: means[c].iloc[0] for c in ("backbone", *_COUNTS) if means[c].nunique() == 1}
-    words = [str(same[c]) if c == "backbone" else f"{same[c]:,} {_COUNTS[c]}" for c in same]
-    words += _mirrors(rows)
+    networks = backbones(means).replace("–", None).dropna().unique()
+    words = list(networks) if len(networks) == 1 else []
+    same = {c: means[c].iloc[0] for c in _COUNTS if means[c].nunique() == 1}
+    words += [f"{same[c]:,} {_COUNTS[c]}" for c in same] + _mirrors(rows)
     return re.sub(r"\b1 seeds", "1 seed", ", ".join(words))
 
 
@@ -78,6 +89,20 @@ def by_target(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
         part = label_again(part) if "name" in part else part
         parts[where(part)] = part.reset_index(drop=True)
     return parts
+
+
+def by_lineage(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tidy rows by line of work, each best first: one table for each question a reader has."""
+    return {line: best_first(part) for line, part in lineages.by_lineage(rows).items()}
+
+
+def main(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each system as it is, on the first test set where it was trained; best first.
+
+    Controls and what was not trained yet stand in the tables.
+    """
+    first = rows[rows["test_set"] == rows["test_set"].iloc[0]]
+    return best_first(of_controls(first[first["train_set"] == first["test_set"]], [""]))
 
 
 def where(rows: pd.DataFrame) -> str:

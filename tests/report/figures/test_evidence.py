@@ -55,14 +55,6 @@ def test_the_gallery_stands_on_the_open_set_figure(worth, title):
     assert "gallery of 22 people" in drawing.words
 
 
-def test_a_group_of_few_has_its_place_and_no_dot(worth, title, read):
-    drawing = figures.group_errors(worth(), title)
-    (axis,) = drawing.figure.axes
-    assert "skin: dark (5)" in read.texts(axis)
-    assert np.isnan(read.line(axis)[0][2])
-    assert "not judged: 1." in drawing.words
-
-
 def test_no_rate_below_the_floor_is_said_of_searches(worth, title):
     search = pd.DataFrame({"threshold": [0, 1.0], "fpir": [0.3, 0.09], "fnir": [0.01, 0.4]})
     words = figures.open_set([worth(search=search, floor=0.05)], title).words
@@ -71,18 +63,6 @@ def test_no_rate_below_the_floor_is_said_of_searches(worth, title):
     assert "n/a (floor) at 10 %, n/a (floor) at 50 %" in words
     words = figures.open_set([worth(search=search[:0])], title).words
     assert "none at 10 %, none at 50 %" in words
-
-
-def test_no_rate_below_its_floor_is_said_of_a_group(worth, title):
-    words = figures.group_errors(worth(), title).words
-    assert "FNMR of gender female (23 people) 20.0 % [10.0, 30.0]" in words
-    assert "FNMR of gender male (13 people) n/a (floor)" in words and "10.0 %" not in words
-
-
-def test_without_metadata_no_group_is_drawn(worth, title, read):
-    drawing = figures.group_errors(worth(groups=worth().groups[:0]), title)
-    assert "no groups known" in read.texts(drawing.figure)
-    assert drawing.words.endswith("Errors by group: empty, no groups are known.")
 
 
 def test_more_systems_than_fit_beside_each_other_go_below(worth, title):

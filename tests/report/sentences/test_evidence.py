@@ -23,7 +23,10 @@ def test_the_courts_paragraph_says_in_one_breath_what_it_leaves_out(worth):
     factor = 10 ** system.calibration.log10_lr([score])[0]
     text = sentences.worth([system], "clip_ft_mini", CRITERIA)
     (court,) = [part for part in text.split("\n\n") if part.startswith("**For a court.**")]
-    assert f"a similarity of {score:.2f}" in court and f"a factor of {factor:.0f}; so few" in court
+    low, high = (f"{10**end:.1f}" for end in system.calibration.interval(score))
+    assert f"a similarity of {score:.2f}" in court
+    assert f"factor of {factor:.0f} (95 % interval {low} to 20 over the people it was" in court
+    assert float(low) < factor < float(high) < 20.1
     assert "photographed within one session" in court and "another day, camera" in court
     assert "a factor of at most 20 for it" in court and "45 other people" in court
 
@@ -32,7 +35,8 @@ def test_a_factor_against_the_same_hand_has_the_other_bound_as_its_limit(worth):
     system = worth(mated=np.zeros(3))
     text = sentences.worth([system], "clip_ft_mini", CRITERIA)
     assert "show the hands of two people of this set, photographed" in text
-    assert "by a factor of 25; so few people support a factor of at most 25 for it" in text
+    assert "by a factor of 25 (the bound, as all of its 95 % interval over" in text
+    assert "so few people support a factor of at most 25 for it" in text
 
 
 def test_the_courts_paragraph_is_of_the_first_place_that_could_be_calibrated(worth):

@@ -7,7 +7,6 @@ import pytest
 from handid.report.sentences import Verdict, verdict
 from handid.report.sentences.verdicts import (
     brief,
-    compared,
     joint,
     line,
     listed,
@@ -66,16 +65,15 @@ def test_one_of_several_comparisons_is_judged_after_holms_correction():
     assert line(tiny).endswith("(p < 0.001, Holm < 0.001)")
 
 
-def test_levels_are_apart_only_where_their_intervals_do_not_overlap():
-    def level(low, high):
-        return pd.Series({"low": low, "high": high})
+def test_a_level_beside_another_is_said_by_its_difference():
+    def level(low, high, p, holm):
+        return pd.Series({"low": low, "high": high, "p": p, "p_holm": holm})
 
-    assert compared(level(5, 7), level(2, 4)) is HIGHER
-    assert compared(level(2, 4), level(5, 7)) is LOWER
-    assert compared(level(2, 5), level(5, 7)) is UNCLEAR
-    assert compared(level(2, 9), level(5, 7)) is UNCLEAR
-    assert compared(level(np.nan, np.nan), level(5, 7)) is NONE
-    assert len({of_levels(kind) for kind in (HIGHER, LOWER, UNCLEAR, NONE)}) == 4
+    assert of_levels(level(5, 7, 0.01, 0.03)) == "higher (p 0.010, Holm 0.030)"
+    assert of_levels(level(-7, -5, 0.01, 0.01)) == "lower (p 0.010)"
+    assert of_levels(level(-1, 5, 0.4, 0.4)) == "unclear (p 0.400)"
+    assert of_levels(level(1, 5, 0.04, 0.2)).startswith("unclear after Holm's correction (p 0.040")
+    assert of_levels(level(*[np.nan] * 4)) == "not compared"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def test_a_share_is_shown_with_its_interval_in_percent_and_bits_as_they_are(one)
 
 def test_nothing_below_the_floor_or_without_an_interval_is_printed(one):
     assert shown(one("fmr", 0.02, 0.01, 0.03), "fmr") == "n/a (floor 6.0)"
-    assert shown(one("fmr", 0.2, np.nan, np.nan), "fmr") == "n/a (floor 6.0)"
+    assert shown(one("fmr", 0.2, np.nan, np.nan), "fmr") == "n/a (too few people)"
+    assert shown(one("cllr", 0.2, np.nan, np.nan), "cllr") == "n/a (too few people)"
     assert shown(one("fmr", 0.2, 0.1, 0.3), "fpir_extra") == "–"
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from handid import backbone, checkpoint, method, recipes, train
 from handid.recipes import Stage
+from handid.train import loop
 
 
 class Toy(method.Method):
@@ -150,7 +151,7 @@ def test_gradients_are_clipped_before_the_step_as_torch_does(tmp_path, limit):
     ours, theirs = toy(), toy()
     recipe = plan(stage(epochs=1, optimiser="sgd", clip_gradients=limit, weight_decay=0.0))
     fit(ours, recipe, tmp_path)
-    seed = train._epoch_seed(1, 0, 0)
+    seed = loop._epoch_seed(1, 0, 0)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     theirs.train()
@@ -170,7 +171,7 @@ def test_an_epoch_is_plain_adam_on_the_weighted_sum(tmp_path):
     ours, theirs = toy(), toy()
     recipe = plan(stage(epochs=1, loss_weights={"fit": 0.5}))
     fit(ours, recipe, tmp_path)
-    seed = train._epoch_seed(1, 0, 0)
+    seed = loop._epoch_seed(1, 0, 0)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     theirs.train()
@@ -207,7 +208,7 @@ def test_muon_moves_the_marked_matrices_and_adamw_the_rest(tmp_path):
     ours, theirs = marked(), marked()
     recipe = plan(stage(epochs=1, optimiser="muon"))
     fit(ours, recipe, tmp_path)
-    seed = train._epoch_seed(1, 0, 0)
+    seed = loop._epoch_seed(1, 0, 0)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     theirs.train()
@@ -506,3 +507,28 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_one_sentence(tmp_path, monke
     fit(resumed, plan(stage()), tmp_path, EVERY_EPOCH)
     fit(straight, plan(stage()), tmp_path / "a")
     assert same(resumed, straight)
+
+
+# --- where and how ------------------------------------------------------------------------------
+
+
+def test_auto_is_fp32_on_the_cpu():
+    assert train.precision("auto", "cpu") == "fp32" and train.precision("bf16", "cpu") == "bf16"
+
+
+@pytest.mark.parametrize(("has_bf16", "chosen"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_bf16_on_a_gpu_that_has_it(monkeypatch, has_bf16, chosen):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
+    assert train.precision("auto", "cuda") == chosen
+
+
+def test_bf16_is_refused_on_a_gpu_that_is_too_old_for_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GTX 1080")
+    with pytest.raises(ValueError, match="^GTX 1080 is too old for bf16: use precision auto, fp32"):
+        train.precision("bf16", "cuda:0")
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="Device 'cuda:9' is not there: use 'auto', 'cpu' or"):
+        train.device("cuda:9")

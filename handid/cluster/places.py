@@ -1,0 +1,111 @@
+"""Which cluster a text means, and whether its messages are safe there. It opens none."""
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+HOW = "write local, local:N, tcp://HOST:PORT, tls://HOST:PORT or the path of a YAML file"
+
+
+class Local(BaseModel):
+    """Workers on this machine: one per GPU, or as many as there are cores."""
+
+    model_config = ConfigDict(extra="forbid")
+    workers: int = Field(0, ge=0)
+
+
+class Address(BaseModel):
+    """A scheduler that runs already.
+
+    Attributes:
+        address: tcp://HOST:PORT or tls://HOST:PORT.
+        ca, cert, key: files of TLS; Dask's own configuration where they are left out.
+        plain: True for a network whose every user may run code as you.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    address: str
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    plain: bool = False
+
+
+class Queue(BaseModel):
+    """Workers that a batch system starts.
+
+    Attributes:
+        queue: which system.
+        jobs: how many workers, one a job.
+        options: of dask-jobqueue's class for it: queue, account, cores, memory, walltime, ...
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    queue: Literal["slurm", "pbs", "lsf", "sge", "oar", "moab", "htcondor"]
+    jobs: int = Field(ge=1)
+    options: dict[str, Any] = {}
+
+
+Place = Local | Address | Queue
+
+
+def place(where: str) -> Place:
+    """What a text means: local, local:N, an address, or the YAML file of an address or a queue.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    kind, _, count = where.partition(":")
+    if kind == "local" and (not count or (count.isdecimal() and int(count))):
+        return Local(workers=int(count or 0))
+    if "://" in where:
+        return _checked(Address(address=where))
+    file = Path(where).expanduser()
+    if file.suffix not in (".yaml", ".yml") or not file.is_file():
+        raise ValueError(f"Cluster '{where}': {HOW}.")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not isinstance(content, Mapping):
+            raise ValueError("it must name an address or a queue")
+        kinds = Queue if "queue" in content else Address
+        found = kinds.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, known = ".".join(map(str, first["loc"])), ", ".join(kinds.model_fields)
+        raise ValueError(f"{file.name}: {name}: {first['msg']}; it may hold {known}.") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        line = str(error).split("\n")[0]
+        raise ValueError(f"{file.name} describes no cluster: {line}.") from None
+    return _checked(found) if isinstance(found, Address) else found
+
+
+def _checked(found: Address) -> Address:
+    """Refuse an address that cannot be one, and one where others could listen or write."""
+    try:
+        parts = urlsplit(found.address)
+        host, scheme, has_port = parts.hostname or "", parts.scheme, bool(parts.port)
+    except ValueError:
+        host, scheme, has_port = "", "", False
+    if scheme not in ("tcp", "tls") or not host or not has_port:
+        raise ValueError(f"Cluster '{found.address}' is no address: {HOW}.")
+    if scheme == "tcp" and not found.plain and not _is_this_machine(host):
+        raise ValueError(
+            f"{found.address} is another machine, and Dask's messages can carry code: use "
+            f"tls://{host}:{parts.port} with certificates (docs/cluster.md), or, if everybody on "
+            f"that network may act as you, a YAML file with 'address: {found.address}' and "
+            "'plain: true'."
+        )
+    return found
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(socket.getaddrinfo(host, None)[0][4][0]).is_loopback
+    except (OSError, ValueError):  # a name that nobody knows is refused when it is called
+        return False

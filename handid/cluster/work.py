@@ -1,0 +1,128 @@
+"""Doing jobs on a cluster, and what becomes of them when something ends before they do."""
+
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any, cast
+
+from tqdm import tqdm
+
+from handid import fingerprint
+from handid.cluster.connection import connected
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+
+def run(
+    where: str, function: Callable[..., Any], jobs: Sequence[tuple], label: str, workplace: str
+) -> list[Any]:
+    """Do jobs on a cluster, as many at a time as it has workers.
+
+    A job whose worker dies is done again on another one; what it left on the shared disk, such as a
+    checkpoint, it finds there. Whatever ends this call before all are done ends the jobs too.
+
+    Args:
+        where: see `place`.
+        function: importable by the workers; called with a job's members.
+        jobs: the arguments of each call.
+        label: of the bar of progress.
+        workplace: a folder that every worker must see under this path.
+
+    Returns:
+        What each call returned, in the order of the jobs.
+
+    Raises:
+        ValueError: one sentence; a job's own error as it is.
+    """
+    if not jobs:
+        return []
+    client = connected(where)  # which says so where there is no Dask
+    from distributed import as_completed
+    from distributed.comm.core import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    own = f"{function.__name__}-{uuid.uuid4().hex}"
+    _check_workers(client)
+    sent = [
+        client.submit(_do, versions(), workplace, function, job, key=f"{own}-{i}", pure=False)
+        for i, job in enumerate(jobs)
+    ]
+    try:
+        done = as_completed(sent)
+        for future in tqdm(done, total=len(sent), desc=f"{label}, {client.dashboard_link}"):
+            future.result()
+        return [future.result() for future in sent]
+    except KilledWorker:
+        raise ValueError(
+            "A job was lost with its worker several times, perhaps for want of memory: give the "
+            "cluster fewer workers, or more memory each."
+        ) from None
+    except (CancelledError, CommClosedError):
+        connected.cache_clear()
+        raise ValueError(
+            f"The cluster {where} is gone: start it again and run again; what is done is kept."
+        ) from None
+    finally:
+        _end(client, [future for future in sent if not future.done()])
+
+
+def _check_workers(client: "Client") -> None:
+    """Refuse workers that would do several jobs in one process, whose random numbers would mix."""
+    for worker in client.scheduler_info(n_workers=-1)["workers"].values():
+        if worker["nthreads"] != 1:
+            raise ValueError(
+                f"Worker {worker['name']} does {worker['nthreads']} jobs at a time in one process: "
+                "start it with --nthreads 1 (and --nworkers for several)."
+            )
+
+
+def _end(client: "Client", left: Sequence["Future"]) -> None:
+    """Take back jobs that are not done, and end the workers that are at them: nannies renew them.
+
+    A job is a thread that nothing else could stop.
+    """
+    if not left or client.status != "running":
+        return
+    keys = {future.key for future in left}
+    busy = [name for name, at in cast(Any, client.processing()).items() if keys & set(at)]
+    client.cancel(list(left), force=True)
+    if busy:
+        client.run(_leave, workers=busy, wait=False)
+
+
+async def _leave() -> None:
+    os._exit(1)
+
+
+def versions() -> dict[str, str]:
+    """What must be the same here and on a worker, so that the results are."""
+    return {**fingerprint.versions(), "HandID": fingerprint.whole_package("runner")}
+
+
+def _do(wanted: Mapping[str, str], workplace: str, function: Callable[..., Any], job: tuple) -> Any:
+    """On a worker: look whether it is fit for the job, and do it."""
+    from distributed import get_worker
+
+    worker, own = get_worker().name, versions()
+    for name, version in wanted.items():
+        if own.get(name) != version:
+            raise ValueError(
+                f"Worker {worker} has {name} {own.get(name)}, not {version}: install the same "
+                "versions and start it again."
+            )
+    if not os.path.isdir(workplace):
+        raise ValueError(
+            f"Worker {worker} does not see the folder {workplace}: mount it there, or name a "
+            "shared one with --work."
+        )
+    return function(*job)
+
+
+def number() -> int:
+    """On a worker: its number among those of its machine, 0 where it has none."""
+    from distributed import get_worker
+
+    name = str(get_worker().name).rpartition("-")[2]
+    return int(name) if name.isdecimal() else 0

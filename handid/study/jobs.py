@@ -1,0 +1,83 @@
+"""What a worker of a cluster does for a study: one training, or one score, by itself.
+
+A job is a few plain values: the study's settings and the folder of an experiment, which explains
+itself. Photographs, weights and products are read from and written to the shared disk.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from handid import checkpoint, cluster, train
+from handid.data.sets import Target
+from handid.report.rows import Score
+from handid.study import experiment as experiments
+from handid.study import machine, model, score, settings, training
+from handid.study.experiment import Experiment
+from handid.study.photographs import Photographs
+from handid.study.settings import Settings
+
+
+def train_all(wanted: Iterable[Experiment], photographs: Photographs, engine: train.Engine) -> None:
+    """Train what is not trained yet: one after the other here, or each a job of the cluster."""
+    own = [one for one in wanted if one.recipe.stages and not model.is_model(one.system.recipe)]
+    if photographs.settings.cluster:
+        folders = dict.fromkeys(one.folder for one in own if not checkpoint.is_finished(one.folder))
+        jobs = [(str(folder),) for folder in folders]
+        _on_cluster(photographs.settings, engine, train_one, jobs, "trainings")
+        return
+    for one in own:
+        training.train_experiment(one, photographs, engine)
+
+
+def score_all(
+    pairs: Sequence[tuple[Experiment, Target]], given: Settings, engine: train.Engine
+) -> list[Score]:
+    """The score of each experiment on a target, each a job."""
+    jobs = [(str(one.folder), target.set, target.view) for one, target in pairs]
+    return _on_cluster(given, engine, score_one, jobs, "scores")
+
+
+def _on_cluster(
+    given: Settings, engine: train.Engine, function: Any, jobs: Sequence[tuple], label: str
+) -> list[Any]:
+    """Results of jobs; a worker counts with this engine's precision, whatever it would choose."""
+    values = json.dumps(given.model_dump() | {"cluster": "", "precision": engine.precision})
+    how = (values, torch.get_num_threads())
+    return cluster.run(given.cluster, function, [(*how, *job) for job in jobs], label, given.work)
+
+
+def train_one(values: str, threads: int, folder: str) -> None:
+    """On a worker: train the experiment of a folder, or go on with it."""
+    training.train_experiment(experiments.read(folder), *_tools(values, threads))
+
+
+def score_one(values: str, threads: int, folder: str, name: str, view: str) -> Score:
+    """On a worker: the score of the experiment of a folder on a target."""
+    one = experiments.read(folder)
+    return score.score(one, Target(name, view), *_tools(values, threads))
+
+
+def _tools(values: str, threads: int) -> tuple[Photographs, train.Engine]:
+    """The photographs of a study and the engine, its arithmetic as where the job comes from.
+
+    Args:
+        values: the study's settings, as JSON.
+        threads: of torch; sums of other parts differ in their last digits.
+    """
+    torch.set_num_threads(threads)
+    photographs = _photographs(values)
+    engine = machine.engine(photographs.settings)
+    if engine.device == "cuda" and torch.cuda.device_count() > 1:
+        torch.cuda.set_device(cluster.number() % torch.cuda.device_count())
+    return photographs, replace(engine, progress=False)
+
+
+@lru_cache(maxsize=4)
+def _photographs(values: str) -> Photographs:
+    """Each table is read once a worker."""
+    return Photographs(settings.checked(**json.loads(values)))

@@ -1,0 +1,143 @@
+"""Jobs on two real workers: done in order, done again when a worker dies, ended with their call."""
+
+import os
+import time
+
+import pytest
+
+from handid.cluster import connection, work
+
+distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def where():
+    """Two workers of this machine, as a user's scheduler would have them."""
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        yield cluster.scheduler_address
+        connection.connected(cluster.scheduler_address).close()
+    connection.connected.cache_clear()
+
+
+def test_results_come_in_the_order_of_the_jobs(where, tmp_path):
+    def slowest_first(number):
+        time.sleep((4 - number) / 20)
+        return number, os.getpid()
+
+    results = work.run(where, slowest_first, [(n,) for n in range(5)], "jobs", str(tmp_path))
+    assert [number for number, _ in results] == [0, 1, 2, 3, 4]
+    assert len({process for _, process in results}) == 2
+
+
+def test_a_job_whose_worker_is_killed_is_done_on_another(where, tmp_path):
+    mark = tmp_path / "died"
+
+    def dies_once():
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), 9)
+        return "done"
+
+    assert work.run(where, dies_once, [()], "jobs", str(tmp_path)) == ["done"]
+
+
+def test_a_job_that_kills_every_worker_is_given_up_in_one_sentence(where, tmp_path):
+    def dies():
+        os.kill(os.getpid(), 9)
+
+    with pytest.raises(ValueError, match="lost with its worker several times, perhaps for want of"):
+        work.run(where, dies, [()], "jobs", str(tmp_path))
+
+
+def test_a_jobs_own_refusal_arrives_as_it_is(where, tmp_path):
+    def refuses():
+        raise ValueError("This photograph shows no hand.")
+
+    with pytest.raises(ValueError, match=r"^This photograph shows no hand\.$"):
+        work.run(where, refuses, [()], "jobs", str(tmp_path))
+
+
+def test_a_worker_of_other_versions_is_refused_by_name(where, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "versions", lambda: {"torch": "1.0"})
+    with pytest.raises(ValueError, match=r"^Worker [01] has torch \d.*, not 1\.0: install"):
+        work.run(where, os.getpid, [()], "jobs", str(tmp_path))
+
+
+def test_a_worker_that_does_not_see_the_folder_is_refused_by_name(where, tmp_path):
+    with pytest.raises(ValueError, match=r"^Worker [01] does not see the folder .*gone: mount it"):
+        work.run(where, os.getpid, [()], "jobs", str(tmp_path / "gone"))
+
+
+def test_ctrl_c_ends_the_jobs_too(where, tmp_path, monkeypatch):
+    def counts(number):
+        for _ in range(600):
+            with (tmp_path / str(number)).open("a") as file:
+                file.write(".")
+            time.sleep(0.1)
+
+    def interrupted(*_, **__):
+        while not (tmp_path / "0").exists():
+            time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "tqdm", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        work.run(where, counts, [(n,) for n in range(4)], "jobs", str(tmp_path))
+    monkeypatch.undo()
+    assert work.run(where, abs, [(-1,), (-2,)], "jobs", str(tmp_path)) == [1, 2]
+    sizes = [file.stat().st_size for file in sorted(tmp_path.iterdir())]
+    time.sleep(0.5)
+    assert [file.stat().st_size for file in sorted(tmp_path.iterdir())] == sizes
+    assert len(sizes) <= 2  # those that had not begun never did
+
+
+def test_workers_with_several_threads_are_refused(tmp_path):
+    settings = {"n_workers": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(threads_per_worker=2, **settings) as cluster:
+        scheduler = cluster.scheduler_address.replace("inproc", "tcp")
+        with distributed.Client(cluster) as client:
+            assert scheduler
+            with pytest.raises(ValueError, match="does 2 jobs at a time in one process: start it"):
+                work._check_workers(client)
+
+
+def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
+    cluster = distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0")
+    address = cluster.scheduler_address
+    connection.connected(address)
+
+    def waits():
+        time.sleep(60)
+
+    import threading
+
+    threading.Timer(2, cluster.close).start()
+    with pytest.raises(ValueError, match="is gone: start it again and run again; what is done"):
+        work.run(address, waits, [()], "jobs", str(tmp_path))
+
+
+def test_where_nobody_listens_one_sentence_says_so():
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="No scheduler answers at tcp://127.0.0.1:9 "):
+        connection.connected("tcp://127.0.0.1:9")
+    assert time.monotonic() - began < 60
+
+
+def test_a_scheduler_that_wants_tls_refuses_a_plain_call(tmp_path):
+    security = distributed.security.Security.temporary()
+    settings = {"dashboard_address": ":0", "threads_per_worker": 1, "security": security}
+    with distributed.LocalCluster(1, **settings) as cluster:
+        plain = cluster.scheduler_address.replace("tls:", "tcp:")
+        with pytest.raises(ValueError, match="No scheduler answers at .*use tls:// with its cert"):
+            connection.connected(plain)
+        parts = {"ca": security.tls_ca_file, "cert": security.tls_client_cert}
+        for name, text in (parts | {"key": security.tls_client_key}).items():
+            (tmp_path / f"{name}.pem").write_text(text)
+        lines = [f"{name}: {tmp_path / name}.pem" for name in ("ca", "cert", "key")]
+        lines.append(f"address: {cluster.scheduler_address}")
+        (tmp_path / "lab.yaml").write_text("\n".join(lines))
+        jobs = work.run(str(tmp_path / "lab.yaml"), abs, [(-3,)], "jobs", str(tmp_path))
+        assert jobs == [3]
+        connection.connected(str(tmp_path / "lab.yaml")).close()
+    connection.connected.cache_clear()

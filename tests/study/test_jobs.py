@@ -1,0 +1,69 @@
+"""Trainings and scores on a cluster: bit for bit those of this process, also after a kill."""
+
+import threading
+import time
+
+import psutil
+import pytest
+import torch
+
+from handid.cluster import connection
+
+distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def where():
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        yield cluster.scheduler_address
+        connection.connected(cluster.scheduler_address).close()
+    connection.connected.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """As many threads as a worker's share of two cores; the key of a training holds it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def products(experiments):
+    return [(one.folder / "weights.safetensors").read_bytes() for one in experiments]
+
+
+def kill_a_worker_that_trains(folder):
+    """Wait until a training below a folder has begun, then kill the workers."""
+    end = time.monotonic() + 120
+    while not list(folder.glob("*/training.lock")) and time.monotonic() < end:
+        time.sleep(0.02)
+    for child in psutil.Process().children(recursive=True):
+        if "spawn_main" in " ".join(child.cmdline()) and not child.children():
+            child.kill()
+
+
+def test_trainings_and_scores_are_those_of_this_process(open_study, where, one_thread, tmp_path):
+    here = open_study(tmp_path / "here", seeds=[0, 1])
+    there = open_study(tmp_path / "there", seeds=[0, 1], cluster=where)
+    made = [lab.experiments("clip_ft_mini", changes={"epochs": 2}) for lab in (here, there)]
+    assert [one.folder.name for one in made[0]] == [one.folder.name for one in made[1]]
+    assert products(made[0]) == products(made[1])
+    for ours, theirs in zip(here.scores(made[0]), there.scores(made[1]), strict=True):
+        assert ours.rows.equals(theirs.rows)
+        assert (ours.cmc == theirs.cmc).all()
+
+
+def test_a_training_whose_worker_is_killed_goes_on_elsewhere(
+    open_study, where, one_thread, tmp_path, monkeypatch
+):
+    changes = {"epochs": 6}
+    here = open_study(tmp_path / "here")
+    alone = here.experiments("clip_ft_mini", changes=changes)
+    there = open_study(tmp_path / "there", cluster=where)
+    there.table("11k")
+    killer = threading.Thread(target=kill_a_worker_that_trains, args=[tmp_path / "there"])
+    killer.start()
+    assert products(there.experiments("clip_ft_mini", changes=changes)) == products(alone)
+    killer.join()
