@@ -177,7 +177,8 @@ def deletion_curves(
 
 def area(curves: np.ndarray) -> np.ndarray:
     """[..., S] similarities at evenly spaced shares -> [...] area below: small if it falls fast."""
-    return np.trapezoid(curves, dx=1 / (curves.shape[-1] - 1), axis=-1)
+    step = 1 / (curves.shape[-1] - 1)  # as np.trapezoid, which NumPy 1.26 lacks
+    return (step * (curves[..., 1:] + curves[..., :-1]) / 2).sum(axis=-1)
 
 
 def _filled(picture: np.ndarray, hidden: np.ndarray, colour: np.ndarray) -> np.ndarray:

@@ -129,7 +129,8 @@ def _area(answers: Sequence[pd.DataFrame], amounts: pd.Series) -> dict[str, floa
     """Mean over the amounts, by the trapezoid rule, with its interval over people and seeds."""
     right = np.stack([one.to_numpy() for one in answers])  # [S, Q, seeds]
     places = amounts.to_numpy(float)
-    areas = np.trapezoid(right, places, axis=0) / (places[-1] - places[0])
+    steps = np.diff(places)[:, None, None]  # as np.trapezoid, which NumPy 1.26 lacks
+    areas = (steps * (right[1:] + right[:-1]) / 2).sum(axis=0) / (places[-1] - places[0])
     people = answers[0].index.get_level_values("subject")
     over_people = statistics.interval(areas.mean(axis=1), people, kind="mean")
     low, high, _ = statistics.with_seeds(areas.mean(axis=0), *over_people)

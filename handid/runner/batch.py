@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from handid import disk
@@ -45,7 +46,7 @@ class Batch:
                 self._start_what_can(waiting)
                 for stem in list(self.running):
                     self._watch(stem)
-                self._show_progress()
+                show_progress(self.running)
                 time.sleep(0.05)
             states = {self.manifest.state_of(stem) for stem in self.plan.tasks}
             self.manifest.state = "succeeded" if states <= {"succeeded"} else "failed"
@@ -122,15 +123,6 @@ class Batch:
             live.process.kill()
         elif time.time() > live.deadline:
             live.stop("timed out", f"stopped after {self.plan.options.timeout:g} s (--timeout)")
-
-    def _show_progress(self) -> None:
-        """On a terminal: which cell each running notebook is in."""
-        if sys.stderr.isatty() and self.running:
-            cells = [
-                f"{stem} cell {live.cell}, {time.time() - live.started:.0f} s"
-                for stem, live in self.running.items()
-            ]
-            print("\r\033[K" + " | ".join(cells)[:79], end="", file=sys.stderr, flush=True)
 
     def _interrupt(self) -> None:
         """Stop everything that runs."""
@@ -224,6 +216,16 @@ class Batch:
         lines = "\n".join(summary(self.plan, self.manifest))
         say("\n" + self.plan.published.explained(lines))
         say(f"{self.manifest.state}: {self.pages.index(self.manifest.content())}")
+
+
+def show_progress(running: Mapping[str, Running]) -> None:
+    """On a terminal: which cell each running notebook is in."""
+    if sys.stderr.isatty() and running:
+        cells = [
+            f"{stem} cell {live.cell}, {time.time() - live.started:.0f} s"
+            for stem, live in running.items()
+        ]
+        print("\r\033[K" + " | ".join(cells)[:79], end="", file=sys.stderr, flush=True)
 
 
 def queue(plan: Plan) -> list[str]:
