@@ -164,6 +164,8 @@ def systems():
             import_module(f"handid.method.{content['method']}"), method.METHODS[content["method"]]
         )
         for control in ("", *content.get("controls", {}), *content.get("ablations", {})):
+            if recipe == "gpa_net_mini" and "3" in control:
+                continue  # 128 pixels: 8 cells, not 3 parts
             bases = (
                 FULL_SIZE[kind.needs or "clip"]
                 if not control
