@@ -63,7 +63,9 @@ def compare(name: str, table: pd.DataFrame, view: str, options, folder: Path) ->
     splits = list(protocol.monte_carlo(table, view, options.runs))
     asked = [row for split in splits for rows in split for row in rows.index]
     ways = {f"{name}: every run anew": anew, f"{name}: each image once": once}
-    np.testing.assert_array_equal(*(way(embed_rows, splits) for way in ways.values()))
+    figures = [way(embed_rows, splits) for way in ways.values()]
+    # On a GPU the last digits depend on what else is in a batch, and near ties may change places.
+    np.testing.assert_allclose(*figures, rtol=0, atol=0 if options.device == "cpu" else 0.02)
     timed = {
         key: lambda way=way: rate(lambda: way(embed_rows, splits), len(asked))
         for key, way in ways.items()

@@ -54,7 +54,9 @@ class Bench:
     def __init__(self, options: argparse.Namespace):
         self.mini, self.end = options.mini, time.monotonic() + options.seconds
         self.device = "cpu" if options.mini else "cuda"
-        self.networks = MINI if options.mini else NETWORKS
+        networks = MINI if options.mini else NETWORKS
+        wanted = [(name, base) for name, base in networks if name in options.methods]
+        self.networks = wanted or networks
         self.steps = 2 if options.mini else 20
         self.peaks: dict[str, float] = {}
         self.speeds: dict[tuple[str, str], float] = {}
@@ -117,8 +119,8 @@ def batches(plan: Any, size: int, steps: int, device: str) -> Callable[..., Iter
 
     def epoch(stage, generator):
         rows = list(sampler.order(codes.tolist(), stage, generator))[:steps]
-        chances = [{"rows": r} | change.draws(len(r), side, side, generator) for r in rows]
-        for chance in augment.sent([{"chosen": c.pop("rows"), **c} for c in chances], device):
+        chances = [{"chosen": r} | change.draws(len(r), side, side, generator) for r in rows]
+        for chance in augment.sent(chances, device):
             yield change.apply(pixels[chance["chosen"]], chance), labels[chance["chosen"]]
 
     return epoch
@@ -226,14 +228,14 @@ def _share(barrier: Any) -> None:
 def _alone(name: str, base: str, mini: bool, _: int) -> float:
     """Images/s of one of several trainings, which start their measured epochs together."""
     torch.set_num_threads(1)
-    bench = Bench(argparse.Namespace(mini=mini, seconds=600))
+    bench = Bench(argparse.Namespace(mini=mini, seconds=600, methods=[]))
     net, plan, size = network(name, base, mini)
-    engine = bench.engine("fp32" if mini else "bf16", graphs=not mini)
+    engine = bench.engine("fp32" if mini else "bf16", graphs=not mini, compile=not mini)
     engine.place(net)
     one = loop._Loop(net, plan.stages[-1], engine, {})
     one.run_epoch(0, batches(plan, size, bench.steps, bench.device), seed=0)
     many = batches(plan, size, bench.steps * (1 if mini else 5), bench.device)
-    _shared["barrier"].wait(timeout=120)
+    _shared["barrier"].wait(timeout=240)
     return one.run_epoch(0, many, seed=1)["images_per_second"]
 
 
@@ -309,20 +311,23 @@ def main() -> None:
     parser.add_argument("--mini", action="store_true", help="small networks on a CPU")
     parser.add_argument("--seconds", type=float, default=460, help="begin nothing after so long")
     parser.add_argument("--out", help="folder that gets results.csv instead of benchmarks/")
+    parser.add_argument("--methods", nargs="*", default=[], help="recipes; all if none is named")
+    names = [part.__name__ for part in PARTS]
+    parser.add_argument("--parts", nargs="*", default=names, choices=names, help="in this order")
     options = parser.parse_args()
     if not options.mini and not torch.cuda.is_available():
         parser.error("there is no GPU here: run it with --mini")
     if options.out:
         results.FILE = Path(options.out) / "results.csv"
     bench = Bench(options)
-    run(bench)
+    run(bench, [part for name in options.parts for part in PARTS if part.__name__ == name])
     if bench.failures:
         parser.exit(1, f"failed: {'; '.join(bench.failures)}\n")
 
 
-def run(bench: Bench) -> None:
-    """All parts in order, each figure kept as soon as it is there."""
-    for part in PARTS:
+def run(bench: Bench, parts: Iterable[Callable[[Bench], Iterator[Row]]]) -> None:
+    """Parts in order, each figure kept as soon as it is there."""
+    for part in parts:
         if time.monotonic() > bench.end:
             print(f"No time is left for {part.__name__}.", flush=True)
             continue
