@@ -58,10 +58,17 @@ class Bench:
         self.steps = 2 if options.mini else 20
         self.peaks: dict[str, float] = {}
         self.speeds: dict[tuple[str, str], float] = {}
+        self.failures: list[str] = []
 
     def engine(self, precision: str, **how: bool) -> train.Engine:
         """Where and how a part runs."""
         return train.Engine(self.device, precision, progress=False, **how)
+
+    def fails(self, what: str, error: Exception) -> None:
+        """Note a failure and go on."""
+        self.failures.append(what)
+        reason = str(error).partition("\n")[0]
+        print(f"{what} failed: {type(error).__name__}: {reason}", flush=True)
 
     def wait(self) -> None:
         """Until the GPU has done what it was given."""
@@ -131,7 +138,7 @@ def methods(bench: Bench) -> Iterator[Row]:
                 engine = bench.engine(precision, **how)
                 speed, memory, counted = measured(net, plan, source, engine, bench, not flops)
             except (RuntimeError, ValueError) as error:
-                print(f"{variant} failed: {str(error).splitlines()[0]}", flush=True)
+                bench.fails(variant, error)
                 continue
             flops = flops or counted
             bench.speeds[name, base] = max(speed, bench.speeds.get((name, base), 0.0))
@@ -307,7 +314,10 @@ def main() -> None:
         parser.error("there is no GPU here: run it with --mini")
     if options.out:
         results.FILE = Path(options.out) / "results.csv"
-    run(Bench(options))
+    bench = Bench(options)
+    run(bench)
+    if bench.failures:
+        parser.exit(1, f"failed: {'; '.join(bench.failures)}\n")
 
 
 def run(bench: Bench) -> None:
@@ -321,7 +331,7 @@ def run(bench: Bench) -> None:
                 figures = pd.DataFrame([{variant: value}])
                 results.report("gpu", figures, unit, note=f"{part.__name__}, {bench.device}")
         except Exception as error:
-            print(f"{part.__name__} failed: {type(error).__name__}: {error}", flush=True)
+            bench.fails(part.__name__, error)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def draws(
     Raises:
         ValueError: one sentence, if the task is unknown or this table or view cannot answer it.
     """
-    _check(task)
+    check(task)
     if task == PAPERS:
         return monte_carlo(table, view, runs, seed)
     if task == BURSTS_APART:
@@ -120,7 +120,7 @@ def obstacle(table: pd.DataFrame, view: str, task: str) -> str:
     Raises:
         ValueError: one sentence, if the task is unknown.
     """
-    _check(task)
+    check(task)
     try:
         draws(table, view, task, runs=1)
     except ValueError as error:
@@ -128,7 +128,12 @@ def obstacle(table: pd.DataFrame, view: str, task: str) -> str:
     return ""
 
 
-def _check(task: str) -> None:
+def check(task: str) -> None:
+    """Refuse a task that does not exist.
+
+    Raises:
+        ValueError: one sentence.
+    """
     if task not in TASKS:
         raise ValueError(f"Unknown task '{task}': choose one of {', '.join(TASKS)}.")
 

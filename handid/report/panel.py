@@ -117,7 +117,7 @@ class Panel:
         self.said.value = f"<p>{html.escape(words.strip())}</p>"
         self.results.value = _STYLE + "".join(_shown(question, at) for question in self.questions)
         if len(self._curve):
-            drawn = figures.operating_point(self._curve, at, self._title, self._n_gallery)
+            drawn = figures.operating_point(self._curve, at, self._n_gallery, self._title)
             picture, words = display.as_png(drawn.figure), html.escape(drawn.words, quote=True)
             self.figure.value = _image(picture, words, "max-width: 100%; height: auto")
 

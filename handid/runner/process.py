@@ -88,7 +88,8 @@ def run(scratch: Path) -> None:
     import logging
 
     import papermill
-    from traitlets.config import Config
+
+    from handid.runner import kernel
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     job, number = disk.read_json(scratch / "job.json"), 0
@@ -98,11 +99,8 @@ def run(scratch: Path) -> None:
         number += has_number(cell)
         disk.write_json(scratch / "cell.json", {"cell": number})
 
-    config = Config()
-    if len(str(scratch)) <= LONGEST_FOLDER + len(f"/{PREFIX}4194304-12345678"):
-        # Sockets in a private folder: no open port, no port taken twice.
-        config.KernelManager.transport = "ipc"
-    config.KernelManager.connection_file = str(scratch / "kernel.json")
+    # Sockets in a private folder: no open port, no port taken twice.
+    sockets = len(str(scratch)) <= LONGEST_FOLDER + len(f"/{PREFIX}4194304-12345678")
     result = {"error": "", "message": ""}
     try:
         papermill.execute_notebook(
@@ -113,7 +111,7 @@ def run(scratch: Path) -> None:
             progress_bar=False,
             log_output=True,
             on_cell_start=note_cell,
-            config=config,
+            config=kernel.configured(scratch / "kernel.json", sockets=sockets),
         )
     except Exception as error:  # whatever papermill or the kernel died of is the notebook's cause
         result = {"error": type(error).__name__, "message": str(error)}

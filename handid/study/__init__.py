@@ -2,7 +2,7 @@
 
 from handid.study import audit, degraded
 from handid.study.study import Study, preface
-from handid.study.survey import Survey, survey
+from handid.study.survey import Survey, asked, survey
 from handid.study.words import histories
 
-__all__ = ["Study", "Survey", "audit", "degraded", "histories", "preface", "survey"]
+__all__ = ["Study", "Survey", "asked", "audit", "degraded", "histories", "preface", "survey"]

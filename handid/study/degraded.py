@@ -29,6 +29,14 @@ def steps(severities: Mapping[str, Iterable[float]]) -> pd.DataFrame:
         ValueError: one sentence, for a degradation that is unknown, or lacks a severity or has one
             out of range.
     """
+    for kind, values in severities.items():
+        numbers = values if isinstance(values, list | tuple) else [values]
+        wrong = [v for v in numbers if isinstance(v, bool) or not isinstance(v, int | float)]
+        if numbers is not values or wrong:
+            raise ValueError(
+                f"The severities of {kind!r} are {values!r}: write a list of numbers, such as "
+                f"{{'{kind}': [2, 6]}}; an empty one for what has none."
+            )
     rows = [row for kind, values in severities.items() for row in _kind(kind, list(values))]
     columns = ["image", "kind", "degraded", "severity", "unit", "harmless", "amount"]
     table = pd.DataFrame(rows, columns=columns)

@@ -29,6 +29,29 @@ class Survey(NamedTuple):
     asked: pd.DataFrame
 
 
+def asked(tasks: Sequence[str], images: Sequence[str]) -> dict[str, list[str]]:
+    """What a survey is to be asked, looked at before anything is trained for it.
+
+    Args:
+        tasks: keys of handid.tasks.TASKS.
+        images: see altered.sides.
+
+    Returns:
+        Both as `survey` takes them, each once.
+
+    Raises:
+        ValueError: one sentence, if one is unknown or none is named.
+    """
+    for name, values in (("tasks", tasks), ("images", images)):
+        if not values or not all(isinstance(value, str) for value in values):
+            raise ValueError(f"No {name} are named by {list(values)!r}: write a list of texts.")
+    for task in tasks:
+        every_task.check(task)
+    for image in images:
+        altered.sides(image)
+    return {"tasks": list(dict.fromkeys(tasks)), "images": list(dict.fromkeys(images))}
+
+
 def survey(
     lab: Study, experiments: Iterable[Experiment], *, tasks: Sequence[str], images: Sequence[str]
 ) -> Survey:

@@ -28,6 +28,7 @@ def train_experiment(
 
     Raises:
         ValueError: one sentence, if products are damaged or another training's.
+        MemoryError: one sentence, if a step does not fit the GPU.
     """
     if checkpoint.is_finished(experiment.folder):
         return
@@ -38,6 +39,8 @@ def train_experiment(
     torch.manual_seed(experiment.seed)
     network = networks.build(experiment)
     batches = _Batches(experiment, network, rows, codes, photographs, engine)
+    if engine.kind == "cuda" and not engine.compile:  # which keeps less, nobody knows how much
+        _weigh(experiment, network, engine)
     validate = _validation(experiment, rows, held_out, photographs, engine)
     with disk.locked(experiment.folder / "training.lock"):
         train.fit(
@@ -49,6 +52,18 @@ def train_experiment(
             engine,
             seed=experiment.seed,
         )
+
+
+def _weigh(experiment: Experiment, network: method.Method, engine: train.Engine) -> None:
+    """Refuse a batch that does not fit the GPU beside the photographs that are there."""
+    from handid.study import memory  # its fake tensors take a second to import
+
+    plan, side = experiment.recipe, experiment.image_size
+    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    shape = augment.normalise(example, plan.mean_std, plan.portrait).shape[1:]
+    free, _ = torch.cuda.mem_get_info(engine.device)
+    kept = torch.cuda.memory_reserved(engine.device) - torch.cuda.memory_allocated(engine.device)
+    memory.check(network, plan.stages, tuple(shape), engine, free + kept)
 
 
 class _Batches:

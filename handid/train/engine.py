@@ -23,7 +23,7 @@ class Engine:
         compile: pass the losses through torch.compile.
         graphs: replay a training step on a GPU as one CUDA graph, see replay.py.
         recompute: keep only what goes into each block of the network, and compute the rest again
-            for the gradient: less memory, about a third more time. See recompute.py.
+            for the gradient: less memory, more time. See recompute.py.
         checkpoint_seconds: at least this long between two checkpoints, which are a gigabyte for a
             ViT-B/16; 0 writes one after every epoch.
         progress: show a bar of epochs.

@@ -1,6 +1,5 @@
 """The registry and the three doors: what holds for every method, and how a new one is added."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -8,12 +7,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 import handid
-from handid import backbone, method, recipes
+from handid import method, recipes
 from handid.image import augment
 
 CNN = ("cnn_baseline", "gpa_net", "mba_net", "abd_net", "rga_net")  # test_cnn.py has these
@@ -191,50 +189,3 @@ def test_contributing_shows_this_example():
     for file in ("linear_probe.py", "linear_probe.yaml"):
         assert (EXAMPLE / file).read_text(encoding="utf-8").strip() in text, file
     assert LINE.strip() in text
-
-
-# --- what a step needs ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def memory():
-    path = Path(__file__).parents[2] / "benchmarks" / "memory.py"
-    specification = importlib.util.spec_from_file_location("memory_of_steps", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-def measured(memory, network, stage, shape, precision):
-    """The most bytes that the processor's allocator handed out at once in a step, and weights."""
-    profile = torch.profiler.profile(profile_memory=True)
-    memory.steps(network, stage, shape, precision, profile.start)
-    profile.stop()
-    events = profile.profiler.kineto_results.events()
-    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    during = max(np.cumsum([size for _, size in changes]))
-    kept = sum(tensor.nbytes for tensor in network.state_dict().values())
-    trained = [p for group in network.parameter_groups(stage) for p in group["params"]]
-    moments = 1 if stage.optimiser == "sgd" else 2  # Adam's
-    return during + kept + moments * sum(p.nbytes for p in trained)
-
-
-@pytest.mark.parametrize(
-    ("name", "base", "side", "precision"),
-    [
-        ("clip_handid_mini", "mini-ViT", 0, "bf16"),
-        ("gpa_net", "ResNet50", 96, "fp32"),
-        pytest.param("promptsg_mini", "mini-RN", 0, "fp32", marks=pytest.mark.slow),
-        pytest.param("abd_net", "ResNet50", 96, "bf16", marks=pytest.mark.slow),
-    ],
-)
-def test_the_memory_counted_of_a_step_is_what_the_allocator_measures(
-    memory, name, base, side, precision
-):
-    plan = recipes.load(name, backbone.architecture(base).family)
-    plan = plan.model_copy(update={"image_size": side})
-    side = side or backbone.architecture(base).image_size
-    stage, shape = plan.stages[-1], (4, 3, side, side)
-    counted = memory.count(memory.build(plan, base), stage, shape, precision)
-    truth = measured(memory, memory.build(plan, base), stage, shape, precision)
-    assert 0.9 * truth <= counted <= 1.02 * truth

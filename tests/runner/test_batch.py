@@ -139,7 +139,7 @@ def test_a_failed_notebook_has_a_page_with_its_error(endings):
 
 
 def test_the_index_lists_every_notebook_with_state_mark_and_link(endings):
-    rows = re.findall(r"<tr>.*?</tr>", endings.page("index"), re.S)[1:]
+    rows = re.findall(r"<li>\n<h2>.*?</li>", endings.page("index"), re.S)
     for row, (stem, state) in zip(rows, endings.states().items(), strict=True):
         assert f'href="{stem}.html"' in row
         assert f"{page.MARKS[state]}</span>&nbsp;{state}" in row
@@ -155,7 +155,8 @@ def test_no_link_of_a_report_is_dead(endings):
 def test_no_file_of_a_report_names_the_machine(endings):
     suffixes = (".html", ".ipynb", ".json", ".log")
     files = [path for path in endings.reports.rglob("*") if path.suffix in suffixes]
-    assert len(files) == 9 + 7 + 7 + 1 + 1  # pages, executed notebooks, logs, index, manifest
+    # pages, executed notebooks, logs, index, how it was made, manifest
+    assert len(files) == 9 + 7 + 7 + 1 + 1 + 1
     for path in files:
         text = path.read_text()
         assert "alice" not in text and sys.prefix not in text, path.name

@@ -38,6 +38,8 @@ def test_both_sides_of_what_is_harmless_are_two_kinds():
         ({"blur": []}, "lacks its severity"),
         ({"hand": []}, "'hand' is no degradation"),
         ({}, "No degradation is named"),
+        ({"blur": 2}, r"The severities of 'blur' are 2: write a list of numbers, such as {'blur'"),
+        ({"blur": ["a"]}, r"The severities of 'blur' are \['a'\]: write a list of numbers"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_sentence(severities, sentence):

@@ -100,3 +100,22 @@ def test_centred_floors_are_centred_on_what_is_compared(lab, floors):
     used = sorted({i for split in splits for rows in split for i in rows.index})
     assert query is not vectors and np.allclose(query[used].mean(axis=0), 0)
     assert np.allclose(query, gallery)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "images", "sentence"),
+    [
+        (["papers", "twins"], ["whole"], "^Unknown task 'twins': choose one of papers, "),
+        (["papers"], ["whole", "fog 2"], "^Unknown image 'fog 2': use one of whole, "),
+        ([], ["whole"], r"^No tasks are named by \[\]: write a list"),
+        (["papers"], [2], r"^No images are named by \[2\]: write a list"),
+    ],
+)
+def test_what_a_survey_cannot_be_asked_is_refused_before_any_training(tasks, images, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        study.asked(tasks, images)
+
+
+def test_a_survey_is_asked_each_thing_once():
+    wanted = {"tasks": ["papers"], "images": ["hand", "blur 2 against whole"]}
+    assert study.asked(["papers"] * 2, [*wanted["images"], "hand"]) == wanted

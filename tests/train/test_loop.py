@@ -148,7 +148,7 @@ def test_no_step_loops_over_images(epoch):
 
 FULL_SIZE = {
     "clip": ("ViT-B/16", "RN50", "mini-ViT", "mini-RN"),
-    "map": ("ResNet50", "EfficientNet-Lite0", "RN50"),
+    "map": ("ResNet50", "EfficientNet-Lite0"),  # RN50 takes 224 pixels: 14 cells, not 3 parts
     "feature": ("ResNet50", "VGG19-bn"),
     "stages": ("ResNet50", "VGG19-bn", "EfficientNet-Lite0"),
 }
@@ -164,6 +164,8 @@ def systems():
             import_module(f"handid.method.{content['method']}"), method.METHODS[content["method"]]
         )
         for control in ("", *content.get("controls", {}), *content.get("ablations", {})):
+            if recipe == "gpa_net_mini" and "3" in control:
+                continue  # 128 pixels: 8 cells, not 3 parts
             bases = (
                 FULL_SIZE[kind.needs or "clip"]
                 if not control

@@ -20,14 +20,14 @@ def rates_at(curve: pd.DataFrame, threshold: float) -> tuple[float, float]:
 
 
 @styled
-def operating_point(curve: pd.DataFrame, at: float, title: str, n_gallery: int) -> Drawing:
+def operating_point(curve: pd.DataFrame, at: float, n_gallery: int, title: str) -> Drawing:
     """The DET curve of searches, FNIR against FPIR, and the point of one threshold on it.
 
     Args:
         curve: of open_set.curve; without points the figure says so.
         at: the threshold, a cosine similarity; NaN for none.
-        title: of the figure; says which set it is, and if that is synthetic.
         n_gallery: people enrolled when it was measured.
+        title: of the figure; says which set it is, and if that is synthetic.
     """
     figure, axes = canvas(3.2)
     axis = axes[0, 0]

@@ -186,6 +186,8 @@ def _evidence(worth):
     refused = worth(name="GPA-Net", calibration=None, refusal="19 people are too few.")
     systems = [worth(), refused]
     drawn = {name: (getattr(figures, name), systems) for name in names}
+    search = systems[0].search
+    drawn |= {"operating_point": (figures.operating_point, search, 0.7, 22)}
     return drawn | {"group_errors": (figures.group_errors, worth())}
 
 

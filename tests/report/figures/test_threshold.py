@@ -19,12 +19,12 @@ def test_the_rates_at_a_threshold_are_those_that_it_gives():
 
 
 def test_the_figure_says_its_numbers():
-    words = figures.operating_point(CURVE, 0.65, "synthetic x", 22).words
+    words = figures.operating_point(CURVE, 0.65, 22, "synthetic x").words
     assert words.startswith("synthetic x. FNIR against FPIR, gallery of 22 people")
     assert "at a threshold of 0.65, 75 % and 25 %" in words and "Along the curve FNIR is" in words
-    assert "at a threshold" not in figures.operating_point(CURVE, np.nan, "x", 22).words
+    assert "at a threshold" not in figures.operating_point(CURVE, np.nan, 22, "x").words
 
 
 def test_without_searches_the_figure_says_so():
     empty = pd.DataFrame(columns=["threshold", "fpir", "fnir"])
-    assert "too few people" in figures.operating_point(empty, 0.5, "x", 0).words
+    assert "too few people" in figures.operating_point(empty, 0.5, 0, "x").words
