@@ -203,4 +203,5 @@ def _is_number(x):
     return isinstance(x, torch.Tensor) and x.dtype in (torch.float32, torch.bfloat16)
 
 
-_register()  # while tests are collected: autograd counts devices at its first pass backward
+if _Module is not object:
+    _register()  # while tests are collected: autograd counts devices at its first pass backward
