@@ -133,7 +133,7 @@ def test_every_figure_and_table_says_synthetic_and_every_figure_has_words(report
     words = [
         "".join(o["data"]["text/markdown"]) for o in outputs if "text/markdown" in o.get("data", {})
     ]
-    captions = [w for w in words if w.startswith("*") and not w.startswith("**")]
+    captions = [w for w in words if w.startswith("*") and not w.startswith(("**", "*Note: "))]
     headings = [w for w in words if w.startswith("**") and w.endswith("**")]
     assert pictures and len(captions) >= len(pictures)
     assert all("synthetic" in w for w in [*captions, *headings])
