@@ -1,11 +1,9 @@
 """A cluster that lives as long as one run of notebooks, all of which send it their jobs."""
 
-import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,8 +59,7 @@ def hosted(where: str, log: Path) -> Iterator[str]:
     if not where or isinstance(cluster.place(where), Address):
         yield where
         return
-    prefix = f"{process.PREFIX}{os.getpid()}-"
-    scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=process.temporary()))
+    scratch = process.scratch_folder()
     file = scratch / "cluster.yaml"
     with disk.private(log.parent).joinpath(log.name).open("wb") as out:
         live = subprocess.Popen(

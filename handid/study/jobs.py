@@ -5,10 +5,11 @@ itself. Photographs, weights and products are read from and written to the share
 """
 
 import json
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -20,6 +21,20 @@ from handid.study import machine, model, score, settings, training
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.study.settings import Settings
+
+
+class _How(NamedTuple):
+    """What all jobs of one call have in common.
+
+    Attributes:
+        settings: the study's, as JSON.
+        threads: of torch; sums of other parts differ in their last digits.
+        call: tells one call from another.
+    """
+
+    settings: str
+    threads: int
+    call: str
 
 
 def train_all(wanted: Iterable[Experiment], photographs: Photographs, engine: train.Engine) -> None:
@@ -47,30 +62,25 @@ def _on_cluster(
 ) -> list[Any]:
     """Results of jobs; a worker counts with this engine's precision, whatever it would choose."""
     values = json.dumps(given.model_dump() | {"cluster": "", "precision": engine.precision})
-    how = (values, torch.get_num_threads())
-    return cluster.run(given.cluster, function, [(*how, *job) for job in jobs], label, given.work)
+    how = _How(values, torch.get_num_threads(), uuid.uuid4().hex)
+    return cluster.run(given.cluster, function, [(how, *job) for job in jobs], label, given.work)
 
 
-def train_one(values: str, threads: int, folder: str) -> None:
+def train_one(how: _How, folder: str) -> None:
     """On a worker: train the experiment of a folder, or go on with it."""
-    training.train_experiment(experiments.read(folder), *_tools(values, threads))
+    training.train_experiment(experiments.read(folder), *_tools(how))
 
 
-def score_one(values: str, threads: int, folder: str, name: str, view: str) -> Score:
+def score_one(how: _How, folder: str, name: str, view: str) -> Score:
     """On a worker: the score of the experiment of a folder on a target."""
     one = experiments.read(folder)
-    return score.score(one, Target(name, view), *_tools(values, threads))
+    return score.score(one, Target(name, view), *_tools(how))
 
 
-def _tools(values: str, threads: int) -> tuple[Photographs, train.Engine]:
-    """The photographs of a study and the engine, its arithmetic as where the job comes from.
-
-    Args:
-        values: the study's settings, as JSON.
-        threads: of torch; sums of other parts differ in their last digits.
-    """
-    torch.set_num_threads(threads)
-    photographs = _photographs(values)
+def _tools(how: _How) -> tuple[Photographs, train.Engine]:
+    """The photographs of a study and the engine, its arithmetic as where the job comes from."""
+    torch.set_num_threads(how.threads)
+    photographs = _photographs(how.settings, how.call)
     engine = machine.engine(photographs.settings)
     if engine.device == "cuda" and torch.cuda.device_count() > 1:
         torch.cuda.set_device(cluster.number() % torch.cuda.device_count())
@@ -78,6 +88,6 @@ def _tools(values: str, threads: int) -> tuple[Photographs, train.Engine]:
 
 
 @lru_cache(maxsize=4)
-def _photographs(values: str) -> Photographs:
-    """Each table is read once a worker."""
+def _photographs(values: str, _call: str) -> Photographs:
+    """Each table is read once a worker and call: files may change while a worker lives."""
     return Photographs(settings.checked(**json.loads(values)))

@@ -31,7 +31,7 @@ class Photographs:
         self._drawn: set[str] = set()  # sets whose drawings were looked at
         self.said: set[str] = set()  # warnings; studies made of one another share them
 
-    def _warn(self, sentence: str) -> None:
+    def warn(self, sentence: str) -> None:
         """Warn once."""
         if sentence not in self.said:
             self.said.add(sentence)
@@ -54,14 +54,14 @@ class Photographs:
             way = f"Give it with --data {absent[0].set}=PATH."
             if len(absent) == len(targets):
                 raise ValueError(f"{sentence}. {way}")
-            self._warn(f"{sentence}: left out of every table and figure. {way}")
+            self.warn(f"{sentence}: left out of every table and figure. {way}")
         there = [target for target in targets if target not in absent]
         obstacles = {target: self._obstacle(target) for target in there}
         hindered = [f"'{target}' ({why})" for target, why in obstacles.items() if why]
         if len(hindered) == len(there):
             raise ValueError(f"No target can be trained and tested: {'; '.join(hindered)}.")
         if hindered:
-            self._warn(f"Left out of every table and figure: {'; '.join(hindered)}.")
+            self.warn(f"Left out of every table and figure: {'; '.join(hindered)}.")
         return [target for target in there if not obstacles[target]]
 
     def _obstacle(self, target: Target) -> str:
@@ -148,7 +148,7 @@ class Photographs:
             warnings.simplefilter("always")
             table = data.read(root, accessories=accessories, missing=self.settings.missing)
         for one in heard:
-            self._warn(str(one.message))
+            self.warn(str(one.message))
         return table
 
     def key(self, name: str) -> str:
@@ -178,7 +178,7 @@ class Photographs:
         sentence = cache.describe(bad, len(table))
         if self.settings.missing == "error":
             raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
-        self._warn(f"{sentence}: left out, because missing is 'skip'.")
+        self.warn(f"{sentence}: left out, because missing is 'skip'.")
         return table[~table["path"].isin(bad)].reset_index(drop=True)
 
     # --- pixels -------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ Test people are compared. Thresholds and the calibration come from development p
 people, a held-out photograph of each beside those that the network was trained on.
 """
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -166,8 +165,8 @@ def of_all(
         worth = of(experiment, task, photographs, engine, set_to=set_to, name=name)
         key = (task, experiment.system, experiment.backbone, experiment.target)
         found.setdefault(key, []).append(worth)
-    for sentence in dict.fromkeys(refused):
-        warnings.warn(sentence, stacklevel=4)
+    for sentence in refused:
+        photographs.warn(sentence)
     return [_over_seeds(worths) for worths in found.values()]
 
 

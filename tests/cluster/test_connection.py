@@ -27,8 +27,7 @@ def words_of(start, port, folder):
     if words[0] == "python":
         own = ["--work", f"{folder}/runs", "--reports", f"{folder}/reports"]
         return [sys.executable, str(ROOT / words[1]), *words[2:], *own]
-    dask = ["-m", "dask", *words[1:]] if words[0] == "dask" else None
-    return [sys.executable, *dask] if dask else words
+    return [sys.executable, "-m", *words] if words[0] == "dask" else words
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from handid.cluster.places import Address, Local, Queue, place
 @pytest.mark.parametrize(
     ("where", "found"),
     [
-        ("local", Local()),
+        ("local", Local(workers=0)),
         ("local:3", Local(workers=3)),
         ("tcp://127.0.0.1:8786", Address(address="tcp://127.0.0.1:8786")),
         ("tcp://localhost:8786", Address(address="tcp://localhost:8786")),

@@ -1,6 +1,7 @@
 """Jobs on two real workers: done in order, done again when a worker dies, ended with their call."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -92,14 +93,12 @@ def test_ctrl_c_ends_the_jobs_too(where, tmp_path, monkeypatch):
     assert len(sizes) <= 2  # those that had not begun never did
 
 
-def test_workers_with_several_threads_are_refused(tmp_path):
+def test_workers_with_several_threads_are_refused():
     settings = {"n_workers": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(threads_per_worker=2, **settings) as cluster:
-        scheduler = cluster.scheduler_address.replace("inproc", "tcp")
-        with distributed.Client(cluster) as client:
-            assert scheduler
-            with pytest.raises(ValueError, match="does 2 jobs at a time in one process: start it"):
-                work._check_workers(client)
+        sentence = "does 2 jobs at a time in one process: start it"
+        with distributed.Client(cluster) as client, pytest.raises(ValueError, match=sentence):
+            work._check_workers(client)
 
 
 def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
@@ -109,8 +108,6 @@ def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
 
     def waits():
         time.sleep(60)
-
-    import threading
 
     threading.Timer(2, cluster.close).start()
     with pytest.raises(ValueError, match="is gone: start it again and run again; what is done"):

@@ -34,14 +34,15 @@ def products(experiments):
     return [(one.folder / "weights.safetensors").read_bytes() for one in experiments]
 
 
-def kill_a_worker_that_trains(folder):
-    """Wait until a training below a folder has begun, then kill the workers."""
+def kill_the_workers_that_train(folder, killed):
+    """Wait until a training below a folder has begun, then kill the workers, and say so."""
     end = time.monotonic() + 120
     while not list(folder.glob("*/training.lock")) and time.monotonic() < end:
         time.sleep(0.02)
     for child in psutil.Process().children(recursive=True):
         if "spawn_main" in " ".join(child.cmdline()) and not child.children():
             child.kill()
+            killed.append(child.pid)
 
 
 def test_trainings_and_scores_are_those_of_this_process(open_study, where, one_thread, tmp_path):
@@ -56,14 +57,17 @@ def test_trainings_and_scores_are_those_of_this_process(open_study, where, one_t
 
 
 def test_a_training_whose_worker_is_killed_goes_on_elsewhere(
-    open_study, where, one_thread, tmp_path, monkeypatch
+    open_study, where, one_thread, tmp_path
 ):
     changes = {"epochs": 6}
     here = open_study(tmp_path / "here")
     alone = here.experiments("clip_ft_mini", changes=changes)
     there = open_study(tmp_path / "there", cluster=where)
     there.table("11k")
-    killer = threading.Thread(target=kill_a_worker_that_trains, args=[tmp_path / "there"])
+    killed = []
+    arguments = [tmp_path / "there", killed]
+    killer = threading.Thread(target=kill_the_workers_that_train, args=arguments)
     killer.start()
     assert products(there.experiments("clip_ft_mini", changes=changes)) == products(alone)
     killer.join()
+    assert killed
