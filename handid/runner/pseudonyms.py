@@ -1,4 +1,4 @@
-"""Pseudonyms of photographs in what is published; another study gives them other ones.
+"""Pseudonyms of photographs, and of people in errors; another study gives them other ones.
 
 It reads no photograph. Paths are privacy.py's.
 """
@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from handid import disk
-from handid.runner.privacy import Mask, in_texts
+from handid.runner.privacy import COLOUR, Mask, in_texts
 
 ENDING = r"\.(?:jpe?g|png|bmp)(?!\w)"
 LONGEST = 255  # characters of a file's name
+LIST, PERSON = "hands.csv", "subject"  # a list of hands, and the column that names people
 
 
 class Pseudonyms:
     """Replaces the own names of real photographs' files, which may name people.
+
+    Pages show no person's own name by themselves; an error may, and `in_error` replaces it there. A
+    name may also be a word ("hand"), and is left alone elsewhere.
 
     The salt lies in the folder of products, and so does the list that says whose name is whose;
     both are the owner's alone, and the list goes with the cache.
@@ -44,9 +48,23 @@ class Pseudonyms:
         content = self._mask(content)
         return in_texts(content, self._without) if self._folders else content
 
+    def in_error(self, text: str) -> str:
+        """`__call__` of an error or a log, without the names of people."""
+        text = self(text)
+        if not self._people:
+            return text
+        pattern = "|".join(map(re.escape, sorted(self._people, key=len, reverse=True)))
+        whole = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")
+
+        def person(match: re.Match[str]) -> str:
+            return self._pseudonym(self._people[match[0]], "person")
+
+        return "".join(whole.sub(person, piece) for piece in COLOUR.split(text))
+
     def explained(self, text: str) -> str:
         """The same text with the names again, for the terminal of whoever runs the study."""
-        return re.sub(r"photograph-\w{10}", lambda match: self._meant.get(match[0], match[0]), text)
+        pattern = r"(?:photograph|person)-\w{10}"
+        return re.sub(pattern, lambda match: self._meant.get(match[0], match[0]), text)
 
     def _without(self, text: str) -> str:
         if not re.search(ENDING, text, re.I):
@@ -85,12 +103,25 @@ class Pseudonyms:
         return {write(name): pseudonym for name, pseudonym in known.items() for write in written}
 
     @cached_property
+    def _people(self) -> dict[str, str]:
+        """Each person's name, as texts and Python write it -> the name; numbers are none."""
+        names: set[str] = set()
+        for folder in filter(os.path.isdir, self._folders):
+            names |= {entry.name.strip() for entry in os.scandir(folder) if entry.is_dir()}
+            if (Path(folder) / LIST).is_file():
+                with open(Path(folder) / LIST, newline="", encoding="utf-8", errors="replace") as f:
+                    names |= {(row.get(PERSON) or "").strip() for row in csv.DictReader(f)}
+        named = {name for name in names if name and not name.isdecimal()}
+        written = (str, lambda name: repr(name)[1:-1], lambda name: name.replace("'", r"\'"))
+        return {write(name): name for name in named for write in written}
+
+    @cached_property
     def _salt(self) -> bytes:
         return disk.secret(self._work / "salt")
 
-    def _pseudonym(self, name: str) -> str:
+    def _pseudonym(self, name: str, kind: str = "photograph") -> str:
         if name in self._meant:
             return name
         digest = hashlib.blake2b(os.fsencode(name), key=self._salt, digest_size=5).hexdigest()
-        self._meant[f"photograph-{digest}"] = name
-        return f"photograph-{digest}"
+        self._meant[f"{kind}-{digest}"] = name
+        return f"{kind}-{digest}"

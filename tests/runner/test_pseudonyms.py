@@ -60,3 +60,36 @@ def test_who_runs_the_study_can_tell_whose_name_it_is(hands, tmp_path):
     assert f"{shown.split()[0]},Ann Smith.jpg" in listed.read_text().splitlines()
     for path in (listed, tmp_path / "work/salt"):
         assert os.stat(path).st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def people(tmp_path):
+    folder = tmp_path / "people"
+    for name in ("Ann", "Ann Smith", "o'neil", "007"):
+        (folder / name).mkdir(parents=True)
+    return folder
+
+
+def test_no_error_names_a_person_and_its_reader_can_be_told_who_it_was(people, tmp_path):
+    names = Pseudonyms(Mask([]), {str(people): "mine"}, tmp_path / "work")
+    for text, own in (
+        ("The identity 'Ann dorsal right' is of two people", "Ann"),
+        ("Ann Smith is a subject and a distractor", "Ann Smith"),
+        ("\x1b[31mAnn\x1b[0m is empty", "Ann"),
+        (repr('the folder of one person only, "o\'neil"'), "o'neil"),
+    ):
+        shown = names.in_error(text)
+        assert not re.search("Ann|neil", shown)
+        assert names.in_error(shown) == shown
+        assert own in names.explained(shown)
+    assert names.in_error("ValueError in epoch 007: Anna is free") == (
+        "ValueError in epoch 007: Anna is free"
+    )
+    assert names("Ann and others") == "Ann and others"
+
+
+def test_the_people_of_a_list_are_named_by_no_error_either(tmp_path):
+    (tmp_path / "hands.csv").write_text("path,subject,view\nx/1.jpg, Bob ,palm\ny/2.jpg,2,palm\n")
+    names = Pseudonyms(Mask([]), {str(tmp_path): "mine"}, tmp_path / "work")
+    shown = names.in_error("Bob is a subject and a distractor: choose one role (row 2).")
+    assert re.fullmatch(r"person-\w{10} is a subject .* \(row 2\)\.", shown)
