@@ -93,3 +93,16 @@ def test_the_people_of_a_list_are_named_by_no_error_either(tmp_path):
     names = Pseudonyms(Mask([]), {str(tmp_path): "mine"}, tmp_path / "work")
     shown = names.in_error("Bob is a subject and a distractor: choose one role (row 2).")
     assert re.fullmatch(r"person-\w{10} is a subject .* \(row 2\)\.", shown)
+
+
+def test_a_notebook_that_fails_names_nobody(people, make_house, work_line):
+    house = make_house("naming")
+    cell = "import os\nraise ValueError(f\"{max(os.listdir(data['mine']))} has no hand\")"
+    house.notebook("00_x", cell, parameters=f"{work_line}\ndata = {{}}")
+    done = house.run("--data", f"mine={people}")
+    assert "o'neil has no hand" in done.out
+    assert re.fullmatch(r".*person-\w{10} has no hand", house.cause("00_x"))
+    products = [path for path in house.reports.rglob("*") if path.is_file()]
+    told = [path for path in products if b"has no hand" in path.read_bytes()]
+    assert {path.suffix for path in told} >= {".html", ".ipynb", ".json"}
+    assert not [path.name for path in products if b"neil" in path.read_bytes()]
