@@ -48,7 +48,7 @@ LOWEST := $(VENV).lowest
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(LOWEST)/bin/uv pip compile pyproject.toml $(EXTRAS) --resolution lowest-direct \
+	$(LOWEST)/bin/uv pip compile pyproject.toml $(EXTRAS) --python $(LOWEST)/bin/python --resolution lowest-direct \
 		--no-header --no-annotate --quiet > $(LOWEST)/versions
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python -r $(LOWEST)/versions
 	$(LOWEST)/bin/python benchmarks/lowest.py
