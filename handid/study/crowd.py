@@ -95,6 +95,14 @@ def embed(embedder: network.Embedder, block: Block, *, workers: int | None = Non
         save_file({"embeddings": vectors}, part, metadata={"seal": _seal(file, vectors)})
 
 
+def kept(embedder: network.Embedder, block: Block) -> Embedded:
+    """A block's embeddings, made before or, where they were damaged since, anew."""
+    embed(embedder, block)
+    found = read(embedder, block)
+    assert found
+    return found
+
+
 def read(embedder: network.Embedder, block: Block) -> Embedded | None:
     """A block's embeddings; None where they are absent or damaged."""
     file = _file(embedder, block)
