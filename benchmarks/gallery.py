@@ -20,7 +20,7 @@ from results import report
 from handid import gallery
 
 WIDTH, BLOCK, TOP = 512, 50_000, 50
-NOISE = 0.6  # of a query, in standard deviations of the people
+NOISE = 1.0  # of a query, in standard deviations of the people
 SCALE = (np.arange(1, WIDTH + 1) ** -0.5).astype(np.float32)
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 from handid.report.rows import COLUMNS
 
 METRICS = {"rank1": "rank-1", "fpir": "FPIR"}
-TASK = "gallery size"  # of tidy rows
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,23 @@ class Growth:
     checks: pd.DataFrame
 
     @property
-    def largest(self) -> pd.DataFrame:
-        """The foretold figure of each metric in the largest gallery, by metric."""
+    def largest(self) -> dict[str, dict[str, Any]]:
+        """Of each metric the foretold figure in the largest gallery."""
         curves = self.curves[self.curves["kind"] == "foretold"]
-        return curves[curves["size"] == curves["size"].max()].set_index("metric")
+        return _by_metric(curves[curves["size"] == curves["size"].max()])
+
+    @property
+    def check(self) -> dict[str, dict[str, Any]]:
+        """Of each metric its row of `checks`."""
+        return _by_metric(self.checks)
+
+
+def _by_metric(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return {row["metric"]: dict(row) for _, row in table.iterrows()}
 
 
 def as_rows(growth: Growth, about: dict[str, Any]) -> pd.DataFrame:
-    """Tidy rows; what is foretold has a metric of its own, and so has a check's.
+    """Tidy rows, each size a task; what is foretold has a metric of its own, and so has a check.
 
     Args:
         growth: whose figures.
@@ -66,4 +74,5 @@ def as_rows(growth: Growth, about: dict[str, Any]) -> pd.DataFrame:
         ),
     ]
     table = pd.concat(parts, ignore_index=True).rename(columns={"size": "n_gallery"})
-    return table.assign(task=TASK, **about)[COLUMNS]
+    tasks = [f"gallery of {size:,}" for size in table["n_gallery"]]
+    return table.assign(task=tasks, **about)[COLUMNS]
