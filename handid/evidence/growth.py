@@ -6,24 +6,22 @@ are the mean over queries of (1 - p)^n, with p the share of all strangers who re
 bound, and n how many are enrolled: the n-th moment of one distribution, whatever the similarities
 (Zheng, Achanta and Benjamini 2018, Extrapolating expected accuracies for large multi-class
 problems, JMLR 19). Up to as many strangers as there are it is measured without a model; beyond,
-that distribution is taken to be a beta, fitted to how many strangers reached each query's bound.
-A beta is a power of p where p is small, which is what decides in a large gallery; one binomial for
-all queries, with one p, forgets that some people are easier than others and foretells too low.
+that distribution is taken from a family, see mixtures, fitted to how many reached each bound.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from handid import statistics
+from handid.evidence import mixtures
 
 GROUPS = 40  # of people, each left out in turn
 EDGE = 1e-9  # a share nearer to 0 or 1 has no logit
-LEAST = (-14.0, -14.0)  # logarithms of the beta's parameters
-MOST = (7.0, 18.0)
 
 
 class Strangers(NamedTuple):
@@ -149,42 +147,26 @@ def _log_choose(many: np.ndarray, few: np.ndarray) -> np.ndarray:
     return np.where(left < 0, -np.inf, ways - special.gammaln(np.maximum(left, 0) + 1.0))
 
 
-def foretold(counts: np.ndarray, sizes: Sequence[float]) -> np.ndarray:
-    """[S] the same by the fitted beta, for any n; NaN where no stranger, or every one, is above."""
-    above, among = counts
-    if not above.any() or (above == among).all():
+def foretold(family: str, counts: np.ndarray, sizes: Sequence[float]) -> np.ndarray:
+    """[S] the same by a fitted family of mixtures.FAMILIES, for any n.
+
+    NaN where no stranger, or every one, reaches every bound: then nothing says how p varies.
+    """
+    if not can_be_foretold(counts):
         return np.full(len(sizes), np.nan)
-    a, b = fit(counts)
-    return np.exp(special.betaln(a, b + np.asarray(sizes, dtype=np.float64)) - special.betaln(a, b))
+    return mixtures.FAMILIES[family](counts).shares(np.asarray(sizes, dtype=np.float64))
 
 
-def fit(counts: np.ndarray) -> tuple[float, float]:
-    """The beta of p that makes the counts of strangers above most likely (beta-binomial)."""
-    pairs, times = np.unique(counts, axis=1, return_counts=True)
-    above, among = pairs.astype(np.float64)
-
-    weights = times / times.sum()
-
-    def surprise(logs: np.ndarray) -> tuple[float, np.ndarray]:
-        """Minus the mean log-likelihood, and its slope."""
-        a, b = np.exp(logs)
-        each = special.betaln(a + above, b + among - above) - special.betaln(a, b)
-        both = special.psi(a + b) - special.psi(a + b + among)
-        slope_a = a * (special.psi(a + above) - special.psi(a) + both)
-        slope_b = b * (special.psi(b + among - above) - special.psi(b) + both)
-        return -float(weights @ each), -np.array([weights @ slope_a, weights @ slope_b])
-
-    share = np.clip(weights @ above / (weights @ among), 1e-6, 1 - 1e-6)
-    start = np.log([0.5, 0.5 * (1 - share) / share])
-    bounds = list(zip(LEAST, MOST, strict=True))
-    found = optimize.minimize(surprise, start, method="L-BFGS-B", jac=True, bounds=bounds)
-    a, b = np.exp(found.x)
-    return float(a), float(b)
+def can_be_foretold(counts: np.ndarray) -> bool:
+    """Whether some bound is reached, and some is not."""
+    above, among = counts
+    return bool(above.any() and (above < among).any())
 
 
 # --- intervals over people ------------------------------------------------------------------------
 
 Shares = Callable[..., np.ndarray]  # of the counts of some tallies
+Figure = Callable[[np.ndarray, Sequence[int]], np.ndarray]  # counts, sizes -> shares
 
 
 def intervals(shares: Shares, *tallies: Tally, level: float = 0.95) -> np.ndarray:
@@ -207,6 +189,27 @@ def intervals(shares: Shares, *tallies: Tally, level: float = 0.95) -> np.ndarra
         at = np.abs(values - certain) <= EDGE
         low, high = np.where(at, least, low), np.where(at, most, high)
     return np.stack([values, low, high], axis=1)
+
+
+def over_families(
+    interval: Callable[..., np.ndarray], shares: Callable[..., np.ndarray], *tallies: Tally
+) -> tuple[np.ndarray, list[str]]:
+    """Figures that a fitted family foretells, and by which families, the likeliest first.
+
+    The value is the likeliest one's. Where the counts do not speak against another, the bounds are
+    the outer ones of all.
+
+    Args:
+        interval: `intervals` or `differences`.
+        shares: a family and the counts of each tally -> [S].
+        tallies: the families are fitted to the first one.
+    """
+    families = list(mixtures.FAMILIES)
+    if can_be_foretold(tallies[0].all):
+        families = mixtures.supported(tallies[0].all)
+    each = np.stack([interval(partial(shares, name), *tallies) for name in families])
+    value, low, high = each[0, :, 0], each[:, :, 1].min(axis=0), each[:, :, 2].max(axis=0)
+    return np.stack([value, low, high], axis=1), families
 
 
 def differences(shares: Shares, *tallies: Tally, level: float = 0.95) -> np.ndarray:

@@ -23,9 +23,9 @@ class Growth:
         set_to: FPIR to which the threshold was set among so many, on half of those who ask.
         threshold: similarity.
         curves: metric (METRICS), kind ("measured" or "foretold"), size (people enrolled), value,
-            low, high in percent; foretold ones are fitted on all strangers. NaN where too few erred
-            to foretell anything.
-        checks: metric, size; foretold, foretold_low, foretold_high by the model of n_fitted;
+            low, high in percent; foretold ones are fitted on all strangers, by which family or
+            families. NaN where too few erred to foretell anything.
+        checks: metric, size, family; foretold, foretold_low, foretold_high from n_fitted strangers;
             measured, measured_low, measured_high among people whom it has not seen, in percent;
             difference, low, high: foretold minus measured, points.
     """

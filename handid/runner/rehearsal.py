@@ -18,7 +18,7 @@ from handid.runner import notebook
 from handid.runner.notebook import Notebook
 
 CALLS = "dict enumerate len list max min range set sorted str sum tuple zip"
-ASKING = set("experiment experiments untrained score scores across survey worth growth".split())
+ASKING = "experiment experiments untrained score scores across survey worth growth"
 WHOLE = "whole"
 
 
@@ -97,7 +97,7 @@ def _follow(statement: ast.stmt, scope: dict[str, Any], asked: Asked) -> None:
         exec(code, scope)
     except Exception:  # whatever the things of which nothing is known could not do
         names = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
-        asked.whole = asked.whole and not names & ASKING
+        asked.whole = asked.whole and names.isdisjoint(ASKING.split())
 
 
 def known(experiments: Iterable[Any]) -> list[Experiment]:

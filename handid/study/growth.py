@@ -151,15 +151,18 @@ def sizes(least: int, most: int) -> list[int]:
 def _curves(name: str, tally: growth.Tally, total: int, largest: int) -> pd.DataFrame:
     """Measured and foretold figures of one metric, percent."""
     parts = []
-    for kind, figure, most in (
-        ("measured", growth.measured, total),
-        ("foretold", growth.foretold, largest),
-    ):
+    for kind, most in (("measured", total), ("foretold", largest)):
         enrolled = sizes(2, most)
-        values = growth.intervals(partial(_shares, name, figure, enrolled), tally)
-        values = _never_back(values, rises=name == "fpir")
-        table = pd.DataFrame(100 * values, columns=["value", "low", "high"])
-        parts.append(table.assign(metric=name, kind=kind, size=enrolled))
+        if kind == "measured":
+            before = partial(_shares, name, growth.measured, enrolled)
+            values, families = growth.intervals(before, tally), [""]
+        else:
+            beyond = partial(_foretold, name, enrolled)
+            values, families = growth.over_families(growth.intervals, beyond, tally)
+        values = _never_back(100 * values, rises=name == "fpir")
+        table = pd.DataFrame(values, columns=["value", "low", "high"])
+        about = {"metric": name, "kind": kind, "size": enrolled, "family": " or ".join(families)}
+        parts.append(table.assign(**about))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -170,29 +173,36 @@ def _never_back(values: np.ndarray, *, rises: bool) -> np.ndarray:
     return values
 
 
-def _shares(name: str, figure, enrolled: Sequence[int], counts: np.ndarray) -> np.ndarray:
+def _shares(
+    name: str, figure: growth.Figure, enrolled: Sequence[int], counts: np.ndarray
+) -> np.ndarray:
     """Rank-1, or FPIR, among so many people enrolled."""
     if name == "rank1":
         return figure(counts, [number - 1 for number in enrolled])  # one of them is the mate
     return 1 - figure(counts, enrolled)
 
 
+def _foretold(name: str, enrolled: Sequence[int], family: str, counts: np.ndarray) -> np.ndarray:
+    return _shares(name, partial(growth.foretold, family), enrolled, counts)
+
+
 def _check(
     name: str, fitted: growth.Tally, held_out: growth.Tally, enrolled: int
 ) -> dict[str, object]:
     """What is foretold from some strangers beside what is measured among others."""
-    before = partial(_shares, name, growth.foretold, [enrolled])
+    before = partial(_foretold, name, [enrolled])
     after = partial(_shares, name, growth.measured, [enrolled])
-    (foretold,) = growth.intervals(before, fitted)
+
+    def apart(family: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return before(family, one) - after(other)
+
+    (foretold,), families = growth.over_families(growth.intervals, before, fitted)
     (measured,) = growth.intervals(after, held_out)
-    (apart,) = growth.differences(lambda one, two: before(one) - after(two), fitted, held_out)
-    row: dict[str, object] = {"metric": name, "size": enrolled}
-    for title, (value, low, high) in (
-        ("foretold", foretold),
-        ("measured", measured),
-    ):
+    (difference,), _ = growth.over_families(growth.differences, apart, fitted, held_out)
+    row: dict[str, object] = {"metric": name, "size": enrolled, "family": " or ".join(families)}
+    for title, (value, low, high) in (("foretold", foretold), ("measured", measured)):
         row |= {title: 100 * value, f"{title}_low": 100 * low, f"{title}_high": 100 * high}
-    return row | dict(zip(("difference", "low", "high"), 100 * apart, strict=True))
+    return row | dict(zip(("difference", "low", "high"), 100 * difference, strict=True))
 
 
 # --- who asks, and among whom ---------------------------------------------------------------------

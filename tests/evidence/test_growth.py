@@ -1,10 +1,10 @@
 """Searches in a growing gallery: counts by hand, the beta found again, intervals that hold."""
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from handid.evidence import growth
 from handid.evidence.growth import GROUPS, Queries, Strangers, Tally
@@ -69,28 +69,31 @@ def test_the_measured_share_is_the_mean_over_every_choice_of_strangers():
         assert growth.measured(counts, [n])[0] == pytest.approx(np.mean(shares), abs=1e-12)
 
 
-def test_the_likeliest_beta_is_found(rng, beta_world):
+def test_the_family_that_made_the_counts_foretells_a_larger_gallery(rng, beta_world):
     counts = beta_world(rng, 4000, 400).all
-    a, b = growth.fit(counts)
-    assert a == pytest.approx(0.4, rel=0.1) and b == pytest.approx(12, rel=0.15)
-    own = stats.betabinom.logpmf(counts[0], counts[1], a, b).sum()
-    for near in ((1.05, 1), (0.95, 1), (1, 1.05), (1, 0.95)):
-        assert stats.betabinom.logpmf(counts[0], counts[1], a * near[0], b * near[1]).sum() < own
-
-
-def test_a_larger_gallery_is_foretold_where_p_is_a_beta(rng, beta_world):
-    counts = beta_world(rng, 4000, 400).all
-    sizes = np.array([10.0, 1e4, 1e6])
+    sizes = [10, 10_000, 1_000_000]
     p = rng.beta(0.4, 12.0, 400_000)
     truth = [np.mean((1 - p) ** n) for n in sizes]
-    assert growth.foretold(counts, sizes) == pytest.approx(truth, rel=0.1)
+    assert growth.foretold("beta", counts, sizes) == pytest.approx(truth, rel=0.1)
     assert growth.measured(counts, [10])[0] == pytest.approx(truth[0], abs=0.01)
+
+
+def test_families_that_the_counts_cannot_tell_apart_widen_the_interval(rng, beta_world):
+    def shares(family, counts):
+        return growth.foretold(family, counts, [100_000])
+
+    few, many = beta_world(rng, 40, 80), beta_world(rng, 4000, 400)
+    ((value, low, high),), families = growth.over_families(growth.intervals, shares, few)
+    own = [growth.intervals(lambda c, f=f: shares(f, c), few)[0] for f in families]
+    assert len(families) == 2 and value == own[0][0]
+    assert (low, high) == (min(one[1] for one in own), max(one[2] for one in own))
+    assert growth.over_families(growth.intervals, shares, many)[1] == ["beta"]
 
 
 def test_where_nobody_errs_nothing_is_foretold_and_the_bound_is_clopper_and_pearsons(beta_world):
     found = beta_world(np.random.default_rng(0), 80, 400)
     found.above[:] = 0
-    assert np.isnan(growth.foretold(found.all, [1000])).all()
+    assert np.isnan(growth.foretold("beta", found.all, [1000])).all()
     ((value, low, high),) = growth.intervals(lambda c: growth.measured(c, [100]), found)
     assert value == 1 and high == 1
     assert low == pytest.approx(0.025 ** (1 / 80), abs=2e-3)
@@ -103,7 +106,8 @@ def test_intervals_hold_the_truth_in_about_19_of_20_studies(beta_world):
     for study in range(200):
         rng = np.random.default_rng([1, study])
         found = beta_world(rng, 120, 400)
-        for figure, n in ((growth.measured, 100), (growth.foretold, 10_000)):
+        foretold = partial(growth.foretold, "beta")
+        for figure, n in ((growth.measured, 100), (foretold, 10_000)):
             ((_, low, high),) = growth.intervals(lambda c, f=figure, n=n: f(c, [n]), found)
             held.append(low <= np.mean((1 - p) ** n) <= high)
     shares = np.reshape(held, (200, 2)).mean(axis=0)

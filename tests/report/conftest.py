@@ -249,7 +249,7 @@ def growth_of():
 
     def made(**fields):
         curves = [
-            (metric, kind, size, value, value - 3.0, value + 2.0)
+            (metric, kind, size, value, value - 3.0, value + 2.0, "beta" if "f" in kind else "")
             for metric, kind, size, value in (
                 ("rank1", "measured", 2, 90.0),
                 ("rank1", "measured", 200, 60.0),
@@ -261,8 +261,14 @@ def growth_of():
                 ("fpir", "foretold", 1_000_000, 97.0),
             )
         ]
-        names = ["metric", "kind", "size", "value", "low", "high"]
-        check = {"size": 170, "foretold": 64.0, "foretold_low": 50.0, "foretold_high": 71.0}
+        names = ["metric", "kind", "size", "value", "low", "high", "family"]
+        check = {
+            "size": 170,
+            "family": "beta or binormal",
+            "foretold": 64.0,
+            "foretold_low": 50.0,
+            "foretold_high": 71.0,
+        }
         check |= {"measured": 62.0, "measured_low": 58.0, "measured_high": 66.0}
         check |= {"difference": 2.0, "low": -7.0, "high": 9.0}
         given = {

@@ -11,6 +11,7 @@ _WHAT = {
     "rank1": "the right person is first in {} of searches",
     "fpir": "somebody is named in {} of searches for people who are not enrolled",
 }
+_FAMILY = {"beta": "a beta", "binormal": "binormal"}
 
 
 def growth(found: Growth) -> str:
@@ -33,6 +34,7 @@ def _answer(found: Growth, name: str) -> str:
         return f"**Nothing is foretold:** {what} among {size} people, for too few searches erred."
     ends = f"{far['low']:.3g} and {far['high']:.3g} %"
     searched = _WHAT[name].format(f"{far['value']:.3g} %")
+    searched += f" (p {_FAMILY.get(far['family'], 'of either family')} over queries)"
     known, held = _check(found.check[name], found)
     if held is False:
         return (
@@ -53,7 +55,7 @@ def _check(check: dict[str, Any], found: Growth) -> tuple[str, bool | None]:
         Verdict.UNCLEAR: "which the check does not contradict",
     }.get(stands, "of which no interval can be had")
     text = (
-        f"fitted on {found.n_fitted:,} strangers it foretells {check['foretold']:.1f} % among "
+        f"fitted on {found.n_fitted:,} strangers it foretold {check['foretold']:.1f} % among "
         f"{check['size']:,}, where {check['measured']:.1f} % are measured among others: "
         f"{check['difference']:+.1f} points (95 % interval {check['low']:+.1f} to "
         f"{check['high']:+.1f}), {words}."

@@ -25,6 +25,7 @@ def growth_checks(found: Growth) -> pd.DataFrame:
             "figure": METRICS[row["metric"]],
             "fitted on": f"{found.n_fitted:,}",
             "tested at": f"{row['size']:,}",
+            "family": row["family"],
             "foretold": _cell(row, "foretold"),
             "measured": _cell(row, "measured"),
             "foretold minus measured": _cell(row, "difference", ends=("low", "high"), form="+.1f"),

@@ -9,7 +9,7 @@ def test_the_answer_begins_with_the_range_at_the_largest_gallery(growth_of):
     text = sentences.growth(growth_of())
     first, second, about = text.split("\n\n")
     assert first.startswith("11k dorsal right (synthetic): CLIP-FT, mini-ViT: **At 1,000,000, ")
-    assert "between 9 and 14 %:** the right person is first in 12 % of searches" in first
+    assert "between 9 and 14 %:** the right person is first in 12 % of searches (p a beta" in first
     assert "62.0 % are measured among others: +2.0 points (95 % interval -7.0 to +9.0)" in first
     assert "does not contradict" in first
     assert second.startswith("**At 1,000,000, between 94 and 99 %:** somebody is named in 97 %")

@@ -16,6 +16,7 @@ def test_a_check_shows_both_figures_and_their_difference(growth_of):
     table = tables.growth_checks(growth_of())
     assert table["fitted on"].tolist() == ["30", "30"] and table["tested at"].iloc[0] == "170"
     assert table["foretold"].iloc[0] == "64.0 [50.0, 71.0]"
+    assert table["family"].tolist() == ["beta or binormal"] * 2
     assert table["foretold minus measured"].iloc[1] == "+2.0 [-7.0, +9.0]"
 
 
