@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from handid.runner import app, crew
+from handid.runner import app, crew, forecast
 from handid.runner.batch import Batch
 from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
@@ -81,11 +81,15 @@ def _is_no_text(word: str) -> bool:
 
 
 def show(plan: Plan) -> None:
-    """Print the plan: state and parameters of each selected notebook."""
+    """Print the plan: state, work and parameters of each selected notebook, and what all costs."""
+    wanted = forecast.asked(plan)
+    work = forecast.lines(plan, wanted)
     for stem, task in plan.tasks.items():
         print(f"{stem}: {f'stale ({task.stale})' if task.stale else 'fresh'}")
+        print(f"    {work[stem]}")
         for name, value in task.shown.items():
             print(f"    {name} = {value!r}" + ("  (set)" if name in task.injected else ""))
+    print("\n".join(forecast.summary(wanted, forecast.speeds())))
 
 
 def main(words: list[str]) -> int:

@@ -218,6 +218,17 @@ def test_a_second_run_skips_everything(smoke):
 
 
 @pytest.mark.slow
+def test_every_training_that_the_plan_counts_is_found_done(smoke):
+    listed = run(smoke, "--list").stdout
+    counts = re.findall(
+        r"^    trainings \d+ \(new (\d+), of these done (\d+)\)", listed, re.MULTILINE
+    )
+    made = list((smoke / "work" / "smoke" / "experiments").glob("*/weights.safetensors"))
+    assert len(counts) == len(STEMS) and sum(int(new) for new, _ in counts) == len(made)
+    assert all(new == done for new, done in counts)
+
+
+@pytest.mark.slow
 def test_a_changed_parameter_runs_its_notebook_and_what_needs_it(smoke):
     listed = run(smoke, "--set", "queries=3", "--list").stdout
     states = dict(re.findall(r"^(\d\d_\w+): (\w+)", listed, re.MULTILINE))

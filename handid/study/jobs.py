@@ -12,12 +12,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
+from tqdm import tqdm
 
 from handid import checkpoint, cluster, train
 from handid.data.sets import Target
 from handid.report.rows import Score
+from handid.study import crowd, machine, model, network, score, settings, training
 from handid.study import experiment as experiments
-from handid.study import machine, model, score, settings, training
+from handid.study.crowd import Block
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.study.settings import Settings
@@ -57,6 +59,18 @@ def score_all(
     return _on_cluster(given, engine, score_one, jobs, "scores")
 
 
+def embed_crowd(blocks: Sequence[Block], embedder: network.Embedder) -> None:
+    """Draw and embed blocks of people that are absent: one after the other, or each a job."""
+    absent = [block for block in blocks if crowd.read(embedder, block) is None]
+    given, folder = embedder.photographs.settings, str(embedder.experiment.folder)
+    if given.cluster:
+        jobs = [(folder, *block) for block in absent]
+        _on_cluster(given, embedder.engine, embed_block, jobs, "hundreds of people")
+        return
+    for block in tqdm(absent, "hundreds of people", mininterval=1, delay=1):
+        crowd.embed(embedder, block)
+
+
 def _on_cluster(
     given: Settings, engine: train.Engine, function: Any, jobs: Sequence[tuple], label: str
 ) -> list[Any]:
@@ -75,6 +89,12 @@ def score_one(how: _How, folder: str, name: str, view: str) -> Score:
     """On a worker: the score of the experiment of a folder on a target."""
     one = experiments.read(folder)
     return score.score(one, Target(name, view), *_tools(how))
+
+
+def embed_block(how: _How, folder: str, *block: int) -> None:
+    """On a worker: draw and embed a block of people, with the experiment of a folder."""
+    embedder = network.Embedder(experiments.read(folder), *_tools(how))
+    crowd.embed(embedder, Block(*block), workers=1)
 
 
 def _tools(how: _How) -> tuple[Photographs, train.Engine]:

@@ -8,9 +8,21 @@ import pandas as pd
 from handid import disk, method, saliency
 from handid.evidence.record import Record
 from handid.report import rows
+from handid.report.growth import Growth
 from handid.report.rows import Score
 from handid.report.worth import Worth
-from handid.study import findings, look, model, network, panel, search, settings, texts, worth
+from handid.study import (
+    findings,
+    growth,
+    look,
+    model,
+    network,
+    panel,
+    search,
+    settings,
+    texts,
+    worth,
+)
 from handid.study.experiment import Experiment
 from handid.study.findings import Answer, Asked, Found
 from handid.study.photographs import Photographs
@@ -82,6 +94,29 @@ class Looks:
     def calibration(self, experiment: Experiment, task: str = "papers") -> Record:
         """The calibration kept with an experiment, made first if need be, see worth.calibration."""
         return worth.calibration(experiment, task, self.photographs, self.engine)
+
+    def expect_growth(self, set_to: float, **size: int) -> None:
+        """Refuse, before anything is trained, sizes of a gallery that tell nothing, see growth."""
+        growth.expect(growth.Size(**size), set_to)
+
+    def growth(
+        self, experiments: Iterable[Experiment], notebook: str, set_to: float, **size: int
+    ) -> list[Growth]:
+        """How searches change as the gallery grows, see growth.measure; writes the results.
+
+        Args:
+            experiments: whose embeddings are compared.
+            notebook: its stem.
+            set_to: FPIR of the threshold among the fitted strangers, a share.
+            size: the fields of growth.Size.
+        """
+        how = {"size": growth.Size(**size), "set_to": set_to}
+        parts = [
+            (one, growth.measure(one, self.photographs, self.engine, **how)) for one in experiments
+        ]
+        tidy = [growth.rows(found, one, self.photographs) for one, found in parts]
+        rows.write_rows(pd.concat(tidy, ignore_index=True), self.settings.work, notebook)
+        return [found for _, found in parts]
 
     # --- a closer look ------------------------------------------------------------------------
 

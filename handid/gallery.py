@@ -1,0 +1,230 @@
+"""A gallery of embeddings on disk, of any size, and the most similar ones in it, by FAISS.
+
+Up to a million are all compared; of more, a compressed index names some, and those are compared
+with the embeddings themselves. Either way a similarity is the cosine, so that thresholds and
+likelihood ratios hold for it. It knows nothing of people. No torch.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from handid import disk, metric
+
+EXACT = 1_000_000  # embeddings that are all compared
+ROWS = 2**16  # embeddings at a time, which bounds memory: 128 MiB of 512 float32 numbers
+SHORTLIST = 4  # times as many as asked for are compared with the embeddings themselves,
+LEAST = 200  # and so many at least
+REDUCED, BYTES = 128, 32  # of a compressed embedding: numbers, and bytes for them
+PER_LIST = 64  # embeddings that place the centre of a list, which FAISS wants to be 39 to 256
+LISTS_SEARCHED = 32
+VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
+INSTALL = 'A gallery on disk needs FAISS: pip install "handid[gallery]".'
+
+
+class Nearest(NamedTuple):
+    """The most similar embeddings of a gallery, best first.
+
+    Attributes:
+        places: [Q, top] their numbers, in the order in which they were written; -1 for none.
+        similarity: [Q, top] cosines; -inf for none.
+    """
+
+    places: np.ndarray
+    similarity: np.ndarray
+
+
+def write(
+    folder: str | Path,
+    blocks: Iterable[np.ndarray],
+    model: str,
+    *,
+    compressed: bool | None = None,
+    dtype: str = "float32",
+) -> None:
+    """Write a gallery: the embeddings, and an index where there are many. Each is seen once.
+
+    The index: principal components, inverted lists and product quantisation of what is left of each
+    embedding (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search).
+
+    Args:
+        folder: of the gallery.
+        blocks: [n, D] embeddings of any length, 2**16 or fewer at a time.
+        model: a digest of all that made them.
+        compressed: whether to index them; None where they are more than EXACT.
+        dtype: in which they are kept: float32, or float16 for half the room.
+
+    Raises:
+        ValueError: one sentence, if there is none, one is NaN or infinite, their lengths differ, or
+            FAISS is not installed.
+        OSError: when the disk is full.
+    """
+    folder = Path(folder)
+    disk.private(folder)
+    (folder / ABOUT).unlink(missing_ok=True)
+    with disk.whole(folder / VECTORS) as part:
+        shape = _stored(part, blocks, dtype)
+    about = {"model": model, "shape": shape, "dtype": dtype}
+    about["compressed"] = shape[0] > EXACT if compressed is None else compressed
+    names = [VECTORS]
+    if about["compressed"]:
+        faiss = _faiss()
+        with disk.whole(folder / INDEX) as part:
+            faiss.write_index(_indexed(faiss, folder / VECTORS, shape, dtype), str(part))
+        names.append(INDEX)
+    marks = {name: disk.mark(folder / name) for name in names}
+    disk.write_json(folder / ABOUT, about | {"products": marks})
+
+
+def _stored(file: Path, blocks: Iterable[np.ndarray], dtype: str) -> tuple[int, int]:
+    """Write unit rows to a file; how many, of how many numbers."""
+    count = width = 0
+    with file.open("wb") as out:
+        for block in filter(len, blocks):
+            rows = metric.unit_rows(block, "gallery")
+            width = width or rows.shape[1]
+            if rows.shape[1] != width:
+                raise ValueError(
+                    f"gallery embeddings have {width} numbers and then {rows.shape[1]}: use one "
+                    "model for all"
+                )
+            rows.astype(dtype).tofile(out)
+            count += len(rows)
+    if not count:
+        raise ValueError("The gallery is empty: give at least one embedding.")
+    return count, width
+
+
+def _indexed(faiss: Any, file: Path, shape: tuple[int, int], dtype: str) -> Any:
+    """The index of stored embeddings, trained on some of them."""
+    count, width = shape
+    n_lists = 2 ** max(0, int(np.log2(2 * np.sqrt(count))))
+    size = min(REDUCED, width)
+    n_bytes = max(n for n in range(1, min(BYTES, size) + 1) if size % n == 0)
+    text = f"PCAR{size},IVF{n_lists},PQ{n_bytes}np"  # no polysemous codes, whose making is slow
+    index = faiss.index_factory(width, text)  # distances of unit rows order as cosines do
+    vectors = np.memmap(file, dtype, mode="r", shape=shape)
+    n_sample = min(count, max(PER_LIST * n_lists, 2**16))
+    sample = np.random.default_rng(0).choice(count, n_sample, replace=False)
+    index.train(np.asarray(vectors[np.sort(sample)], dtype=np.float32))
+    for rows in _rows(file, shape, dtype):
+        index.add(rows)
+    return index
+
+
+def _rows(file: Path, shape: tuple[int, int], dtype: str) -> Iterator[np.ndarray]:
+    """Stored embeddings, float32, a block at a time, of which nothing stays in memory."""
+    with file.open("rb") as opened:
+        for _ in range(0, shape[0], ROWS):
+            block = np.fromfile(opened, dtype, ROWS * shape[1])
+            yield block.reshape(-1, shape[1]).astype(np.float32, copy=False)
+
+
+class Gallery:
+    """A gallery that was written before; its embeddings stay on disk.
+
+    Args:
+        folder: of the gallery.
+        model: a digest of all that makes the questions' embeddings: only such compare.
+        check: whether to look if every byte is what was written, which reads all of them once.
+
+    Attributes:
+        vectors: [N, D] of length 1, memory-mapped.
+
+    Raises:
+        ValueError: one sentence, if there is none, it is another model's, it is damaged, or FAISS
+            is not installed.
+    """
+
+    def __init__(self, folder: str | Path, model: str, *, check: bool = True):
+        folder = Path(folder)
+        about = disk.read_json(folder / ABOUT)
+        if not about:
+            raise ValueError(f"There is no finished gallery in {folder}: build it first.")
+        if about.get("model") != model:
+            raise ValueError(
+                f"The gallery in {folder} was embedded by another model, and similarities of two "
+                "models mean nothing: build it again with this one."
+            )
+        for name, known in about.get("products", {VECTORS: None}).items():
+            file = folder / name
+            fits = disk.fits(file, known) if check else _has_size(file, known)
+            if not fits:
+                raise ValueError(f"{file} is missing or damaged: build the gallery again.")
+        self._faiss = _faiss()
+        shape = tuple(about["shape"])
+        self.vectors = np.memmap(folder / VECTORS, about["dtype"], mode="r", shape=shape)
+        self._index = self._read(folder / INDEX) if about["compressed"] else None
+
+    def _read(self, file: Path) -> Any:
+        try:
+            index = self._faiss.read_index(str(file))
+        except RuntimeError:
+            raise ValueError(f"{file} is missing or damaged: build the gallery again.") from None
+        self._faiss.extract_index_ivf(index).nprobe = LISTS_SEARCHED
+        return index
+
+    def nearest(self, questions: np.ndarray, top: int) -> Nearest:
+        """The `top` most similar embeddings of each question.
+
+        Args:
+            questions: [Q, D] of any length.
+            top: 1 or more; more than there are gives all of them, and then -1.
+
+        Raises:
+            ValueError: one sentence, for another number of numbers, NaN, or top below 1.
+        """
+        asked = metric.unit_rows(questions, "questions'").astype(np.float32)
+        if asked.shape[1] != self.vectors.shape[1]:
+            raise ValueError(
+                f"questions have {asked.shape[1]} numbers and the gallery {self.vectors.shape[1]}: "
+                "use one model for both"
+            )
+        if top < 1:
+            raise ValueError(f"top={top} finds nothing: use 1 or more.")
+        if self._index is None:
+            return self._all(asked, top)
+        named = self._index.search(asked, max(LEAST, SHORTLIST * top))[1]
+        return self._some(asked, named, top)
+
+    def _all(self, asked: np.ndarray, top: int) -> Nearest:
+        """Compare with every embedding, a block of them at a time."""
+        best = Nearest(np.full((len(asked), 0), -1), np.empty((len(asked), 0), np.float32))
+        how = {"metric": self._faiss.METRIC_INNER_PRODUCT}
+        for first in range(0, len(self.vectors), ROWS):
+            rows = np.asarray(self.vectors[first : first + ROWS], dtype=np.float32)
+            similarity, places = self._faiss.knn(asked, rows, min(top, len(rows)), **how)
+            both = np.hstack([best.places, places + first])
+            best = _best(both, np.hstack([best.similarity, similarity]), top)
+        return best
+
+    def _some(self, asked: np.ndarray, named: np.ndarray, top: int) -> Nearest:
+        """Compare with those that the index names, [Q, n]; -1 is none."""
+        similarity = np.full(named.shape, -np.inf, dtype=np.float32)
+        for row, places in enumerate(named):
+            there = places >= 0
+            similarity[row, there] = self.vectors[places[there]].astype(np.float32) @ asked[row]
+        return _best(named, similarity, top)
+
+
+def _best(places: np.ndarray, similarity: np.ndarray, top: int) -> Nearest:
+    """The `top` of each row."""
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :top]
+    return Nearest(*(np.take_along_axis(each, order, axis=1) for each in (places, similarity)))
+
+
+def _has_size(file: Path, known: Any) -> bool:
+    """Whether a file has the size that its mark says."""
+    size = known.get("bytes") if isinstance(known, dict) else None
+    return file.is_file() and file.stat().st_size == size
+
+
+def _faiss() -> ModuleType:
+    try:
+        import faiss
+    except ImportError:
+        raise ValueError(INSTALL) from None
+    return faiss
