@@ -20,7 +20,7 @@ SHORTLIST = 4  # times as many as asked for are compared with the embeddings the
 LEAST = 200  # and so many at least
 REDUCED, BYTES = 128, 32  # of a compressed embedding: numbers, and bytes for them
 PER_LIST = 64  # embeddings that place the centre of a list, which FAISS wants to be 39 to 256
-LISTS_SEARCHED = 32
+MANY, LISTS_SEARCHED = 1024, 32
 VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
 INSTALL = 'A gallery on disk needs FAISS: pip install "handid[gallery]".'
 
@@ -48,7 +48,8 @@ def write(
     """Write a gallery: the embeddings, and an index where there are many. Each is seen once.
 
     The index: principal components, inverted lists and product quantisation of what is left of each
-    embedding (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search).
+    embedding (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search); of
+    many lists a graph finds the nearest ones (Malkov and Yashunin 2018, HNSW).
 
     Args:
         folder: of the gallery.
@@ -84,7 +85,7 @@ def _stored(file: Path, blocks: Iterable[np.ndarray], dtype: str) -> tuple[int, 
     count = width = 0
     with file.open("wb") as out:
         for block in filter(len, blocks):
-            rows = metric.unit_rows(block, "gallery")
+            rows = _unit(block)
             width = width or rows.shape[1]
             if rows.shape[1] != width:
                 raise ValueError(
@@ -98,13 +99,23 @@ def _stored(file: Path, blocks: Iterable[np.ndarray], dtype: str) -> tuple[int, 
     return count, width
 
 
+def _unit(block: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float32; those of ordinary length without a copy in float64."""
+    rows = np.asarray(block)
+    squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64) if rows.ndim == 2 else rows
+    if rows.dtype == np.float32 and ((squares > 1e-20) & (squares < 1e20)).all():
+        return rows / np.sqrt(squares)[:, None].astype(np.float32)
+    return metric.unit_rows(block, "gallery")
+
+
 def _indexed(faiss: Any, file: Path, shape: tuple[int, int], dtype: str) -> Any:
     """The index of stored embeddings, trained on some of them."""
     count, width = shape
     n_lists = 2 ** max(0, int(np.log2(2 * np.sqrt(count))))
     size = min(REDUCED, width)
     n_bytes = max(n for n in range(1, min(BYTES, size) + 1) if size % n == 0)
-    text = f"PCAR{size},IVF{n_lists},PQ{n_bytes}np"  # no polysemous codes, whose making is slow
+    graph = "_HNSW32" if n_lists >= MANY else ""  # finds an embedding's list among many
+    text = f"PCAR{size},IVF{n_lists}{graph},PQ{n_bytes}np"  # no polysemous codes: slow to make
     index = faiss.index_factory(width, text)  # distances of unit rows order as cosines do
     vectors = np.memmap(file, dtype, mode="r", shape=shape)
     n_sample = min(count, max(PER_LIST * n_lists, 2**16))

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from handid import gallery
+from handid import gallery, metric
 
 faiss = pytest.importorskip("faiss")
 WIDTH = 24
@@ -40,6 +40,24 @@ def test_the_nearest_are_those_of_a_matrix_product(vectors, tmp_path, monkeypatc
     order = np.argsort(-similarity, axis=1)[:, :7]
     assert (found.places == order).all()
     assert np.allclose(found.similarity, np.take_along_axis(similarity, order, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1.0, 1e-30, 1e30, 0.0])
+def test_rows_of_any_length_are_compared_by_their_direction(length, vectors, tmp_path):
+    rows = vectors[0].astype(np.float32)
+    rows[0] *= np.float32(length)
+    gallery.write(tmp_path, [rows], "m")
+    kept = gallery.Gallery(tmp_path, "m").vectors
+    expected = metric.unit_rows(rows, "x")
+    assert np.allclose(kept, expected, atol=1e-6)
+
+
+def test_a_graph_among_many_lists_finds_mates_too(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    monkeypatch.setattr(gallery, "MANY", 2)
+    gallery.write(tmp_path, [rows], "m", compressed=True)
+    found = gallery.Gallery(tmp_path, "m").nearest(questions, 3)
+    assert (found.places[:, 0] == np.arange(30)).mean() > 0.9
 
 
 def test_a_compressed_gallery_finds_mates_and_gives_their_cosines(vectors, tmp_path, monkeypatch):

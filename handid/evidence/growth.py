@@ -19,6 +19,7 @@ from scipy import special
 
 from handid import statistics
 from handid.evidence import mixtures
+from handid.evidence.mixtures import Family
 
 GROUPS = 40  # of people, each left out in turn
 EDGE = 1e-9  # a share nearer to 0 or 1 has no logit
@@ -147,14 +148,14 @@ def _log_choose(many: np.ndarray, few: np.ndarray) -> np.ndarray:
     return np.where(left < 0, -np.inf, ways - special.gammaln(np.maximum(left, 0) + 1.0))
 
 
-def foretold(family: str, counts: np.ndarray, sizes: Sequence[float]) -> np.ndarray:
-    """[S] the same by a fitted family of mixtures.FAMILIES, for any n.
+def foretold(family: Family, counts: np.ndarray, sizes: Sequence[float]) -> np.ndarray:
+    """[S] the same by a fitted family, for any n.
 
     NaN where no stranger, or every one, reaches every bound: then nothing says how p varies.
     """
     if not can_be_foretold(counts):
         return np.full(len(sizes), np.nan)
-    return mixtures.FAMILIES[family](counts).shares(np.asarray(sizes, dtype=np.float64))
+    return family.fit(counts).shares(np.asarray(sizes, dtype=np.float64))
 
 
 def can_be_foretold(counts: np.ndarray) -> bool:
@@ -204,12 +205,12 @@ def over_families(
         shares: a family and the counts of each tally -> [S].
         tallies: the families are fitted to the first one.
     """
-    families = list(mixtures.FAMILIES)
+    families = [Family("beta", 1)]
     if can_be_foretold(tallies[0].all):
         families = mixtures.supported(tallies[0].all)
-    each = np.stack([interval(partial(shares, name), *tallies) for name in families])
+    each = np.stack([interval(partial(shares, family), *tallies) for family in families])
     value, low, high = each[0, :, 0], each[:, :, 1].min(axis=0), each[:, :, 2].max(axis=0)
-    return np.stack([value, low, high], axis=1), families
+    return np.stack([value, low, high], axis=1), [family.name for family in families]
 
 
 def differences(shares: Shares, *tallies: Tally, level: float = 0.95) -> np.ndarray:

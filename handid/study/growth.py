@@ -14,6 +14,7 @@ import pandas as pd
 from handid import metric
 from handid.evidence import growth
 from handid.evidence.growth import GROUPS, Queries, Strangers
+from handid.evidence.mixtures import Family
 from handid.report.growth import Growth, as_rows
 from handid.study import crowd, jobs, network, score, words
 from handid.study.experiment import Experiment
@@ -182,7 +183,7 @@ def _shares(
     return 1 - figure(counts, enrolled)
 
 
-def _foretold(name: str, enrolled: Sequence[int], family: str, counts: np.ndarray) -> np.ndarray:
+def _foretold(name: str, enrolled: Sequence[int], family: Family, counts: np.ndarray) -> np.ndarray:
     return _shares(name, partial(growth.foretold, family), enrolled, counts)
 
 
@@ -193,7 +194,7 @@ def _check(
     before = partial(_foretold, name, [enrolled])
     after = partial(_shares, name, growth.measured, [enrolled])
 
-    def apart(family: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    def apart(family: Family, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return before(family, one) - after(other)
 
     (foretold,), families = growth.over_families(growth.intervals, before, fitted)
