@@ -55,4 +55,5 @@ test-lowest:
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 clean:
-	rm -rf runs reports/smoke reports/demo reports/full reports/paper
+	find reports -mindepth 1 -maxdepth 1 -type d ! -name example -exec rm -rf {} +
+	rm -rf runs

@@ -22,7 +22,7 @@ REDUCED, BYTES = 128, 32  # of a compressed embedding: numbers, and bytes for th
 PER_LIST = 64  # embeddings that place the centre of a list, which FAISS wants to be 39 to 256
 MANY, LISTS_SEARCHED = 1024, 32
 VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
-INSTALL = 'A gallery on disk needs FAISS: pip install "handid[gallery]".'
+INSTALL = 'A gallery on disk needs FAISS: pip install ".[gallery]".'
 
 
 class Nearest(NamedTuple):

@@ -13,8 +13,8 @@ from pathlib import Path
 from handid import disk
 from handid.runner import crew, manifest, notebook, process
 from handid.runner.manifest import Manifest
-from handid.runner.options import CLUSTER
 from handid.runner.page import Pages, duration
+from handid.runner.places import CLUSTER
 from handid.runner.plan import Plan, Task
 from handid.runner.privacy import in_texts
 from handid.runner.process import Running

@@ -3,22 +3,27 @@
 It reads no photograph. Paths are privacy.py's.
 """
 
+import codecs
 import csv
 import hashlib
 import html
 import os
 import re
-from collections.abc import Mapping
-from functools import cached_property
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from handid import disk
 from handid.runner.privacy import COLOUR, Mask, in_texts
 
-ENDING = r"\.(?:jpe?g|png|bmp)(?!\w)"
+ENDING = r"\.(?:jpe?g|png|bmp|hei[cf]|tiff?|webp|gif|avif|jp2|dng|cr2)(?!\w)"
 LONGEST = 255  # characters of a file's name
 LIST, PERSON = "hands.csv", "subject"  # a list of hands, and the column that names people
+SEPARATORS = (",", ";", "\t")
+SHORTENED = 60  # characters of a name that a refusal shows
 
 
 class Pseudonyms:
@@ -53,6 +58,7 @@ class Pseudonyms:
         text = self(text)
         if not self._people:
             return text
+        _ = self._names  # the list that says whose name is whose
         pattern = "|".join(map(re.escape, sorted(self._people, key=len, reverse=True)))
         whole = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")
 
@@ -95,7 +101,8 @@ class Pseudonyms:
             if re.search(f"{ENDING}$", name, re.I)
         }
         known = {name: self._pseudonym(name) for name in sorted(listed)}
-        rows = [("pseudonym", "file"), *((known[name], disk.cell(name)) for name in known)]
+        who = {name: self._pseudonym(name, "person") for name in self._people.values()}
+        rows = [("pseudonym", "name"), *((p, disk.cell(n)) for n, p in (known | who).items())]
         place = self._work / "cache" / "names" / "pseudonyms.csv"
         with disk.whole(place) as part, open(part, "w", -1, "utf-8", "replace", "") as file:
             csv.writer(file).writerows(rows)
@@ -104,16 +111,12 @@ class Pseudonyms:
 
     @cached_property
     def _people(self) -> dict[str, str]:
-        """Each person's name, as texts and Python write it -> the name; numbers are none."""
-        names: set[str] = set()
-        for folder in filter(os.path.isdir, self._folders):
-            names |= {entry.name.strip() for entry in os.scandir(folder) if entry.is_dir()}
-            if (Path(folder) / LIST).is_file():
-                with open(Path(folder) / LIST, newline="", encoding="utf-8", errors="replace") as f:
-                    names |= {(row.get(PERSON) or "").strip() for row in csv.DictReader(f)}
-        named = {name for name in names if name and not name.isdecimal()}
+        """Each person's name, in all the ways in which an error may write it -> the name."""
+        names = {name for folder in self._folders for name in _named_in(folder)}
         written = (str, lambda name: repr(name)[1:-1], lambda name: name.replace("'", r"\'"))
-        return {write(name): name for name in named for write in written}
+        written += tuple(partial(normalize, form) for form in ("NFC", "NFD"))
+        written += (lambda name: normalize("NFC", name)[:SHORTENED].strip(),)
+        return {write(name): name for name in sorted(names) for write in written}
 
     @cached_property
     def _salt(self) -> bytes:
@@ -125,3 +128,29 @@ class Pseudonyms:
         digest = hashlib.blake2b(os.fsencode(name), key=self._salt, digest_size=5).hexdigest()
         self._meant[f"{kind}-{digest}"] = name
         return f"{kind}-{digest}"
+
+
+def _named_in(root: str) -> set[str]:
+    """Names of people below a folder: its folders', and those of its list; numbers are none.
+
+    A folder's name that comes twice is a view's.
+    """
+    folders = [name.strip() for _, inside, _ in os.walk(root) for name in inside]
+    once = {name for name, times in Counter(folders).items() if times == 1}
+    first = {path.name.strip() for path in Path(root).glob("*") if path.is_dir()}
+    names = once | first | set(_listed(Path(root) / LIST))
+    return {name for name in names if name and not name.isdecimal()}
+
+
+def _listed(path: Path) -> Iterator[str]:
+    """The column of people of a list, as spreadsheets save it."""
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    for separator in SEPARATORS:
+        for row in csv.DictReader(text.splitlines(), delimiter=separator):
+            cells = {(name or "").strip(): cell for name, cell in row.items()}
+            if isinstance(cells.get(PERSON), str):
+                yield cells[PERSON].strip()

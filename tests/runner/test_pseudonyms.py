@@ -95,6 +95,31 @@ def test_the_people_of_a_list_are_named_by_no_error_either(tmp_path):
     assert re.fullmatch(r"person-\w{10} is a subject .* \(row 2\)\.", shown)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_people_of_a_spreadsheet_are_named_by_no_error(tmp_path, encoding, separator):
+    text = "subject,path\nZo\u00eb Doe,x/1.jpg\n".replace(",", separator)
+    (tmp_path / "hands.csv").write_bytes(text.encode(encoding))
+    names = Pseudonyms(Mask([]), {str(tmp_path): "mine"}, tmp_path / "work")
+    for written in ("Zo\u00eb Doe", "Zoe\u0308 Doe"):
+        assert names.in_error(f"{written} is a subject").startswith("person-")
+
+
+def test_long_names_and_folders_further_down_are_named_by_no_error(tmp_path):
+    (tmp_path / "x" / "Anna Opfer").mkdir(parents=True)
+    (tmp_path / ("Ann " * 30).strip()).mkdir()
+    names = Pseudonyms(Mask([]), {str(tmp_path): "mine"}, tmp_path / "work")
+    for text in ("…/mine/x is nested too deep … Anna Opfer", f"The subject {('Ann ' * 30)[:60]!r}"):
+        assert not re.search("Ann", names.in_error(text))
+
+
+def test_the_owners_list_explains_people_too(people, tmp_path):
+    names = Pseudonyms(Mask([]), {str(people): "mine"}, tmp_path / "work")
+    shown = names.in_error("Ann Smith has no hand").split()[0]
+    listed = tmp_path / "work/cache/names/pseudonyms.csv"
+    assert f"{shown},Ann Smith" in listed.read_text().splitlines()
+
+
 def test_a_notebook_that_fails_names_nobody(people, make_house, work_line):
     house = make_house("naming")
     cell = "import os\nraise ValueError(f\"{max(os.listdir(data['mine']))} has no hand\")"
