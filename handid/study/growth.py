@@ -224,7 +224,8 @@ def _some(found: _Material, *, fitted: bool) -> Iterator[Strangers]:
     """The strangers whom a model is fitted to, or the others."""
     for block in found.blocks:
         chosen = (block.people < found.held_out) == fitted
-        yield Strangers(*(each[chosen] for each in block))
+        if chosen.any():
+            yield Strangers(*(each[chosen] for each in block))
 
 
 def _drawn(
