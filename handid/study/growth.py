@@ -200,6 +200,7 @@ def _check(
     (foretold,), families = growth.over_families(growth.intervals, before, fitted)
     (measured,) = growth.intervals(after, held_out)
     (difference,), _ = growth.over_families(growth.differences, apart, fitted, held_out)
+    difference = np.clip(difference, -1, 1)
     row: dict[str, object] = {"metric": name, "size": enrolled, "family": " or ".join(families)}
     for title, (value, low, high) in (("foretold", foretold), ("measured", measured)):
         row |= {title: 100 * value, f"{title}_low": 100 * low, f"{title}_high": 100 * high}
@@ -223,7 +224,8 @@ def _some(found: _Material, *, fitted: bool) -> Iterator[Strangers]:
     """The strangers whom a model is fitted to, or the others."""
     for block in found.blocks:
         chosen = (block.people < found.held_out) == fitted
-        yield Strangers(*(each[chosen] for each in block))
+        if chosen.any():
+            yield Strangers(*(each[chosen] for each in block))
 
 
 def _drawn(

@@ -35,6 +35,14 @@ def test_rank_1_falls_and_fpir_rises_with_the_gallery_and_so_do_their_bounds(gro
         assert (sign * np.diff(curve[bound]) >= -1e-9).all()
 
 
+def test_people_in_several_blocks_give_the_same(lab, zero_shot, grown, monkeypatch):
+    monkeypatch.setattr(crowd, "BLOCK", 5)  # askers; askers and strangers; strangers
+    (found,) = lab.growth([zero_shot], "13_gallery_size", 0.1, **SIZE._asdict())
+    names = ["value", "low", "high"]
+    assert np.allclose(found.curves[names], grown.curves[names], atol=0.1, equal_nan=True)
+    assert found.threshold == pytest.approx(grown.threshold, abs=1e-5)
+
+
 def test_the_results_are_written_under_the_notebooks_name(lab, grown):
     table = rows.read(lab.settings.work, ["13_gallery_size"])
     assert {"rank1", "fpir"} <= set(table["metric"]) and "gallery of 8" in set(table["task"])

@@ -8,10 +8,14 @@ from handid.report.growth import METRICS, Growth
 from handid.report.sentences.verdicts import Verdict, verdict
 
 _WHAT = {
-    "rank1": "the right person is first in {} of searches",
-    "fpir": "somebody is named in {} of searches for people who are not enrolled",
+    "rank1": "the right person is first in",
+    "fpir": "somebody is named for people who are not enrolled in",
 }
-_FAMILY = {"beta": "a beta", "binormal": "binormal"}
+_VERDICTS = {
+    Verdict.HIGHER: "which is too high",
+    Verdict.LOWER: "which is too low",
+    Verdict.UNCLEAR: "which the check does not contradict",
+}
 
 
 def growth(found: Growth) -> str:
@@ -22,45 +26,41 @@ def growth(found: Growth) -> str:
     Args:
         found: of one system.
     """
-    lines = [_answer(found, name) for name in METRICS]
-    return "\n\n".join([f"{found.name}: {lines[0]}", lines[1], _about(found)])
+    return "\n\n".join([*(_answer(found, name) for name in METRICS), _about(found)])
 
 
 def _answer(found: Growth, name: str) -> str:
     """One metric: the range, and what the check says of it."""
-    far = found.largest[name]
-    size, what = f"{far['size']:,}", METRICS[name]
+    far, check = found.largest[name], found.check[name]
+    size, what = f"{far['size']:,}", f"{METRICS[name]} of {found.name}"
     if pd.isna(far["value"]):
         return f"**Nothing is foretold:** {what} among {size} people, for too few searches erred."
     ends = f"{far['low']:.3g} and {far['high']:.3g} %"
-    searched = _WHAT[name].format(f"{far['value']:.3g} %")
-    searched += f" (p {_FAMILY.get(far['family'], 'of either family')} over queries)"
-    known, held = _check(found.check[name], found)
-    if held is False:
-        return (
-            f"**Not supported:** {what} at {size} people. The model says that {searched}, between "
-            f"{ends}, but {known}"
-        )
-    return f"**At {size}, between {ends}:** {searched}; {known}"
-
-
-def _check(check: dict[str, Any], found: Growth) -> tuple[str, bool | None]:
-    """What the check found, and whether the model passed; None where there was none."""
+    shown = f"{_WHAT[name]} {far['value']:.3g} % of searches"
     if pd.isna(check["difference"]):
-        return "the model could not be checked, for too few searches erred.", None
+        return (
+            f"**At {size}, between {ends}** ({what}): {shown}; the model could not be checked, for "
+            "too few searches erred."
+        )
     stands = verdict(check["low"], check["high"])
-    words = {
-        Verdict.HIGHER: "which is too high",
-        Verdict.LOWER: "which is too low",
-        Verdict.UNCLEAR: "which the check does not contradict",
-    }.get(stands, "of which no interval can be had")
-    text = (
+    tested = (
         f"fitted on {found.n_fitted:,} strangers it foretold {check['foretold']:.1f} % among "
-        f"{check['size']:,}, where {check['measured']:.1f} % are measured among others: "
-        f"{check['difference']:+.1f} points (95 % interval {check['low']:+.1f} to "
-        f"{check['high']:+.1f}), {words}."
+        f"{check['size']:,}, and {check['measured']:.1f} % were measured among others: "
+        f"{check['difference']:+.1f} points{_range(check)}, "
+        f"{_VERDICTS.get(stands, 'of which no interval can be had')}."
     )
-    return text, stands not in (Verdict.HIGHER, Verdict.LOWER)
+    if stands in (Verdict.HIGHER, Verdict.LOWER):
+        return (
+            f"**Not supported** at {size} ({what}): the model says that {shown}, between {ends}, "
+            f"but {tested}"
+        )
+    return f"**At {size}, between {ends}** ({what}): {shown}; {tested}"
+
+
+def _range(check: dict[str, Any]) -> str:
+    if pd.isna(check["low"]):
+        return ""
+    return f" (95 % interval {check['low']:+.1f} to {check['high']:+.1f})"
 
 
 def _about(found: Growth) -> str:
