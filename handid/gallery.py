@@ -5,7 +5,7 @@ with the embeddings themselves. Either way a similarity is the cosine, so that t
 likelihood ratios hold for it. It knows nothing of people. No torch.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -38,24 +38,14 @@ class Nearest(NamedTuple):
 
 
 def write(
-    folder: str | Path,
-    blocks: Iterable[np.ndarray],
-    model: str,
-    *,
-    compressed: bool | None = None,
-    dtype: str = "float32",
+    folder: str | Path, blocks: Iterable[np.ndarray], model: str, *, dtype: str = "float32"
 ) -> None:
-    """Write a gallery: the embeddings, and an index where there are many. Each is seen once.
-
-    The index: principal components, inverted lists and product quantisation of what is left of each
-    embedding (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search); of
-    many lists a graph finds the nearest ones (Malkov and Yashunin 2018, HNSW).
+    """Write a gallery: the embeddings, each seen once, and an index where they are many.
 
     Args:
         folder: of the gallery.
         blocks: [n, D] embeddings of any length, 2**16 or fewer at a time.
         model: a digest of all that made them.
-        compressed: whether to index them; None where they are more than EXACT.
         dtype: in which they are kept: float32, or float16 for half the room.
 
     Raises:
@@ -68,16 +58,46 @@ def write(
     (folder / ABOUT).unlink(missing_ok=True)
     with disk.whole(folder / VECTORS) as part:
         shape = _stored(part, blocks, dtype)
-    about = {"model": model, "shape": shape, "dtype": dtype}
-    about["compressed"] = shape[0] > EXACT if compressed is None else compressed
-    names = [VECTORS]
-    if about["compressed"]:
-        faiss = _faiss()
-        with disk.whole(folder / INDEX) as part:
-            faiss.write_index(_indexed(faiss, folder / VECTORS, shape, dtype), str(part))
-        names.append(INDEX)
-    marks = {name: disk.mark(folder / name) for name in names}
-    disk.write_json(folder / ABOUT, about | {"products": marks})
+    products = {VECTORS: disk.mark(folder / VECTORS)}
+    about = {"model": model, "shape": shape, "dtype": dtype, "products": products}
+    disk.write_json(folder / ABOUT, about)
+    if shape[0] > EXACT:
+        compress(folder)
+
+
+def compress(folder: str | Path) -> None:
+    """Add a compressed index to a gallery, which until then compares with every embedding.
+
+    Principal components, inverted lists and product quantisation of what is left of each embedding
+    (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search); of many lists
+    a graph finds the nearest ones (Malkov and Yashunin 2018, HNSW).
+
+    Args:
+        folder: of a gallery that was written.
+
+    Raises:
+        ValueError: one sentence, if there is none, or FAISS is not installed.
+        OSError: when the disk is full.
+    """
+    folder, faiss = Path(folder), _faiss()
+    about = _about(folder)
+    with disk.whole(folder / INDEX) as part:
+        index = _indexed(faiss, folder / VECTORS, about["shape"], about["dtype"])
+        faiss.write_index(index, str(part))
+    about["products"] |= {INDEX: disk.mark(folder / INDEX)}
+    disk.write_json(folder / ABOUT, about)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """What a gallery says of itself.
+
+    Raises:
+        ValueError: if there is no finished one.
+    """
+    about = disk.read_json(folder / ABOUT)
+    if not about:
+        raise ValueError(f"There is no finished gallery in {folder}: build it first.")
+    return about
 
 
 def _stored(file: Path, blocks: Iterable[np.ndarray], dtype: str) -> tuple[int, int]:
@@ -108,7 +128,7 @@ def _unit(block: np.ndarray) -> np.ndarray:
     return metric.unit_rows(block, "gallery")
 
 
-def _indexed(faiss: Any, file: Path, shape: tuple[int, int], dtype: str) -> Any:
+def _indexed(faiss: Any, file: Path, shape: Sequence[int], dtype: str) -> Any:
     """The index of stored embeddings, trained on some of them."""
     count, width = shape
     n_lists = 2 ** max(0, int(np.log2(2 * np.sqrt(count))))
@@ -117,7 +137,7 @@ def _indexed(faiss: Any, file: Path, shape: tuple[int, int], dtype: str) -> Any:
     graph = "_HNSW32" if n_lists >= MANY else ""  # finds an embedding's list among many
     text = f"PCAR{size},IVF{n_lists}{graph},PQ{n_bytes}np"  # no polysemous codes: slow to make
     index = faiss.index_factory(width, text)  # distances of unit rows order as cosines do
-    vectors = np.memmap(file, dtype, mode="r", shape=shape)
+    vectors = np.memmap(file, dtype, mode="r", shape=tuple(shape))
     n_sample = min(count, max(PER_LIST * n_lists, 2**16))
     sample = np.random.default_rng(0).choice(count, n_sample, replace=False)
     index.train(np.asarray(vectors[np.sort(sample)], dtype=np.float32))
@@ -126,7 +146,7 @@ def _indexed(faiss: Any, file: Path, shape: tuple[int, int], dtype: str) -> Any:
     return index
 
 
-def _rows(file: Path, shape: tuple[int, int], dtype: str) -> Iterator[np.ndarray]:
+def _rows(file: Path, shape: Sequence[int], dtype: str) -> Iterator[np.ndarray]:
     """Stored embeddings, float32, a block at a time, of which nothing stays in memory."""
     with file.open("rb") as opened:
         for _ in range(0, shape[0], ROWS):
@@ -152,15 +172,13 @@ class Gallery:
 
     def __init__(self, folder: str | Path, model: str, *, check: bool = True):
         folder = Path(folder)
-        about = disk.read_json(folder / ABOUT)
-        if not about:
-            raise ValueError(f"There is no finished gallery in {folder}: build it first.")
+        about = _about(folder)
         if about.get("model") != model:
             raise ValueError(
                 f"The gallery in {folder} was embedded by another model, and similarities of two "
                 "models mean nothing: build it again with this one."
             )
-        for name, known in about.get("products", {VECTORS: None}).items():
+        for name, known in about["products"].items():
             file = folder / name
             fits = disk.fits(file, known) if check else _has_size(file, known)
             if not fits:
@@ -168,7 +186,7 @@ class Gallery:
         self._faiss = _faiss()
         shape = tuple(about["shape"])
         self.vectors = np.memmap(folder / VECTORS, about["dtype"], mode="r", shape=shape)
-        self._index = self._read(folder / INDEX) if about["compressed"] else None
+        self._index = self._read(folder / INDEX) if INDEX in about["products"] else None
 
     def _read(self, file: Path) -> Any:
         try:
