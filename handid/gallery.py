@@ -137,10 +137,15 @@ def _indexed(faiss: Any, file: Path, shape: Sequence[int], dtype: str) -> Any:
     graph = "_HNSW32" if n_lists >= MANY else ""  # finds an embedding's list among many
     text = f"PCAR{size},IVF{n_lists}{graph},PQ{n_bytes}np"  # no polysemous codes: slow to make
     index = faiss.index_factory(width, text)  # distances of unit rows order as cosines do
-    vectors = np.memmap(file, dtype, mode="r", shape=tuple(shape))
+    chosen = np.zeros(count, dtype=bool)
     n_sample = min(count, max(PER_LIST * n_lists, 2**16))
-    sample = np.random.default_rng(0).choice(count, n_sample, replace=False)
-    index.train(np.asarray(vectors[np.sort(sample)], dtype=np.float32))
+    chosen[np.random.default_rng(0).choice(count, n_sample, replace=False)] = True
+    starts = range(0, count, ROWS)
+    sample = [
+        rows[chosen[first : first + ROWS]]
+        for first, rows in zip(starts, _rows(file, shape, dtype), strict=True)
+    ]
+    index.train(np.concatenate(sample))
     for rows in _rows(file, shape, dtype):
         index.add(rows)
     return index
