@@ -5,7 +5,7 @@ with the embeddings themselves. Either way a similarity is the cosine, so that t
 likelihood ratios hold for it. It knows nothing of people. No torch.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ LEAST = 200  # and so many at least
 REDUCED, BYTES = 128, 32  # of a compressed embedding: numbers, and bytes for them
 PER_LIST = 64  # embeddings that place the centre of a list, which FAISS wants to be 39 to 256
 MANY, LISTS_SEARCHED = 1024, 32
+KEPT = 16  # blocks after which an unfinished index is kept: a million embeddings
 VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
 INSTALL = 'A gallery on disk needs FAISS: pip install "handid[gallery]".'
 
@@ -70,7 +71,8 @@ def compress(folder: str | Path) -> None:
 
     Principal components, inverted lists and product quantisation of what is left of each embedding
     (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search); of many lists
-    a graph finds the nearest ones (Malkov and Yashunin 2018, HNSW).
+    a graph finds the nearest ones (Malkov and Yashunin 2018, HNSW). What is done is kept now and
+    then: a call after an interrupted one goes on.
 
     Args:
         folder: of a gallery that was written.
@@ -81,11 +83,33 @@ def compress(folder: str | Path) -> None:
     """
     folder, faiss = Path(folder), _faiss()
     about = _about(folder)
-    with disk.whole(folder / INDEX) as part:
-        index = _indexed(faiss, folder / VECTORS, about["shape"], about["dtype"])
-        faiss.write_index(index, str(part))
+    stored = _Stored(folder / VECTORS, tuple(about["shape"]), about["dtype"])
+    draft = folder / f"{about['products'][VECTORS]['sha256'][:16]}.part.faiss"  # of these alone
+    index = _begun(faiss, draft)
+    if index is None:
+        index = _trained(faiss, stored)
+        _keep(faiss, index, draft)
+    for number, rows in enumerate(stored.rows(index.ntotal), start=1):
+        index.add(rows)
+        if number % KEPT == 0:
+            _keep(faiss, index, draft)
+    _keep(faiss, index, folder / INDEX)
+    draft.unlink(missing_ok=True)
     about["products"] |= {INDEX: disk.mark(folder / INDEX)}
     disk.write_json(folder / ABOUT, about)
+
+
+def _begun(faiss: Any, draft: Path) -> Any:
+    """The index that an interrupted call has begun; None where there is none that can be read."""
+    try:
+        return faiss.read_index(str(draft)) if draft.exists() else None
+    except RuntimeError:
+        return None
+
+
+def _keep(faiss: Any, index: Any, file: Path) -> None:
+    with disk.whole(file) as part:
+        faiss.write_index(index, str(part))
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -128,10 +152,33 @@ def _unit(block: np.ndarray) -> np.ndarray:
     return metric.unit_rows(block, "gallery")
 
 
-def _indexed(faiss: Any, file: Path, shape: Sequence[int], dtype: str) -> Any:
-    """The index of stored embeddings, trained on some of them."""
-    count, width = shape
-    n_lists = 2 ** max(0, int(np.log2(2 * np.sqrt(count))))
+class _Stored(NamedTuple):
+    """Embeddings in a file.
+
+    Attributes:
+        file: their numbers.
+        shape: how many, of how many numbers.
+        dtype: of these.
+    """
+
+    file: Path
+    shape: tuple[int, int]
+    dtype: str
+
+    def rows(self, first: int = 0) -> Iterator[np.ndarray]:
+        """[ROWS, D] float32 from the first one on, of which nothing stays in memory."""
+        count, width = self.shape
+        with self.file.open("rb") as opened:
+            opened.seek(first * width * np.dtype(self.dtype).itemsize)
+            for _ in range(first, count, ROWS):
+                block = np.fromfile(opened, self.dtype, ROWS * width)
+                yield block.reshape(-1, width).astype(np.float32, copy=False)
+
+
+def _trained(faiss: Any, stored: _Stored) -> Any:
+    """An index without embeddings, trained on some of those stored."""
+    count, width = stored.shape
+    n_lists = 2 ** int(np.log2(np.sqrt(count)))
     size = min(REDUCED, width)
     n_bytes = max(n for n in range(1, min(BYTES, size) + 1) if size % n == 0)
     graph = "_HNSW32" if n_lists >= MANY else ""  # finds an embedding's list among many
@@ -140,23 +187,9 @@ def _indexed(faiss: Any, file: Path, shape: Sequence[int], dtype: str) -> Any:
     chosen = np.zeros(count, dtype=bool)
     n_sample = min(count, max(PER_LIST * n_lists, 2**16))
     chosen[np.random.default_rng(0).choice(count, n_sample, replace=False)] = True
-    starts = range(0, count, ROWS)
-    sample = [
-        rows[chosen[first : first + ROWS]]
-        for first, rows in zip(starts, _rows(file, shape, dtype), strict=True)
-    ]
-    index.train(np.concatenate(sample))
-    for rows in _rows(file, shape, dtype):
-        index.add(rows)
+    parts = enumerate(stored.rows())
+    index.train(np.concatenate([rows[chosen[n * ROWS : (n + 1) * ROWS]] for n, rows in parts]))
     return index
-
-
-def _rows(file: Path, shape: Sequence[int], dtype: str) -> Iterator[np.ndarray]:
-    """Stored embeddings, float32, a block at a time, of which nothing stays in memory."""
-    with file.open("rb") as opened:
-        for _ in range(0, shape[0], ROWS):
-            block = np.fromfile(opened, dtype, ROWS * shape[1])
-            yield block.reshape(-1, shape[1]).astype(np.float32, copy=False)
 
 
 class Gallery:

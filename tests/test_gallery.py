@@ -82,6 +82,36 @@ def test_many_embeddings_are_compressed_unasked(vectors, tmp_path, monkeypatch):
     assert (tmp_path / gallery.INDEX).exists()
 
 
+def test_an_interrupted_compression_goes_on(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    monkeypatch.setattr(gallery, "ROWS", 100)
+    monkeypatch.setattr(gallery, "KEPT", 2)
+    for name in ("once", "twice"):
+        gallery.write(tmp_path / name, [rows], "m")
+    gallery.compress(tmp_path / "once")
+    taken, every = [], gallery._Stored.rows
+
+    def some(stored, first=0):
+        for number, block in enumerate(every(stored, first)):
+            if len(taken) == 6 + 5:  # six to train on, five to add
+                raise KeyboardInterrupt
+            taken.append(number)
+            yield block
+
+    monkeypatch.setattr(gallery._Stored, "rows", some)
+    with pytest.raises(KeyboardInterrupt):
+        gallery.compress(tmp_path / "twice")
+    assert not (tmp_path / "twice" / gallery.INDEX).exists()
+    monkeypatch.setattr(gallery._Stored, "rows", every)
+    monkeypatch.setattr(gallery, "_trained", None)  # nothing is trained a second time
+    gallery.compress(tmp_path / "twice")
+    found = [
+        gallery.Gallery(tmp_path / name, "m").nearest(questions, 7) for name in ("once", "twice")
+    ]
+    assert (found[0].places == found[1].places).all()
+    assert not list((tmp_path / "twice").glob("*.part.faiss"))
+
+
 def test_what_was_not_written_cannot_be_compressed(tmp_path):
     with pytest.raises(ValueError, match="no finished gallery"):
         gallery.compress(tmp_path)
