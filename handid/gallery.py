@@ -21,6 +21,7 @@ LEAST = 200  # and so many at least
 REDUCED, BYTES = 128, 32  # of a compressed embedding: numbers, and bytes for them
 PER_LIST = 64  # embeddings that place the centre of a list, which FAISS wants to be 39 to 256
 MANY, LISTS_SEARCHED = 1024, 32
+KEPT = 16  # blocks after which an unfinished index is kept: a million embeddings
 VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
 INSTALL = 'A gallery on disk needs FAISS: pip install ".[gallery]".'
 
@@ -38,24 +39,14 @@ class Nearest(NamedTuple):
 
 
 def write(
-    folder: str | Path,
-    blocks: Iterable[np.ndarray],
-    model: str,
-    *,
-    compressed: bool | None = None,
-    dtype: str = "float32",
+    folder: str | Path, blocks: Iterable[np.ndarray], model: str, *, dtype: str = "float32"
 ) -> None:
-    """Write a gallery: the embeddings, and an index where there are many. Each is seen once.
-
-    The index: principal components, inverted lists and product quantisation of what is left of each
-    embedding (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search); of
-    many lists a graph finds the nearest ones (Malkov and Yashunin 2018, HNSW).
+    """Write a gallery: the embeddings, each seen once, and an index where they are many.
 
     Args:
         folder: of the gallery.
         blocks: [n, D] embeddings of any length, 2**16 or fewer at a time.
         model: a digest of all that made them.
-        compressed: whether to index them; None where they are more than EXACT.
         dtype: in which they are kept: float32, or float16 for half the room.
 
     Raises:
@@ -68,16 +59,69 @@ def write(
     (folder / ABOUT).unlink(missing_ok=True)
     with disk.whole(folder / VECTORS) as part:
         shape = _stored(part, blocks, dtype)
-    about = {"model": model, "shape": shape, "dtype": dtype}
-    about["compressed"] = shape[0] > EXACT if compressed is None else compressed
-    names = [VECTORS]
-    if about["compressed"]:
-        faiss = _faiss()
-        with disk.whole(folder / INDEX) as part:
-            faiss.write_index(_indexed(faiss, folder / VECTORS, shape, dtype), str(part))
-        names.append(INDEX)
-    marks = {name: disk.mark(folder / name) for name in names}
-    disk.write_json(folder / ABOUT, about | {"products": marks})
+    products = {VECTORS: disk.mark(folder / VECTORS)}
+    about = {"model": model, "shape": shape, "dtype": dtype, "products": products}
+    disk.write_json(folder / ABOUT, about)
+    if shape[0] > EXACT:
+        compress(folder)
+
+
+def compress(folder: str | Path) -> None:
+    """Add a compressed index to a gallery, which until then compares with every embedding.
+
+    Principal components, inverted lists and product quantisation of what is left of each embedding
+    (Jegou, Douze and Schmid 2011, Product quantization for nearest neighbor search); of many lists
+    a graph finds the nearest ones (Malkov and Yashunin 2018, HNSW). What is done is kept now and
+    then: a call after an interrupted one goes on.
+
+    Args:
+        folder: of a gallery that was written.
+
+    Raises:
+        ValueError: one sentence, if there is none, or FAISS is not installed.
+        OSError: when the disk is full.
+    """
+    folder, faiss = Path(folder), _faiss()
+    about = _about(folder)
+    stored = _Stored(folder / VECTORS, tuple(about["shape"]), about["dtype"])
+    draft = folder / f"{about['products'][VECTORS]['sha256'][:16]}.part.faiss"  # of these alone
+    index = _begun(faiss, draft)
+    if index is None:
+        index = _trained(faiss, stored)
+        _keep(faiss, index, draft)
+    for number, rows in enumerate(stored.rows(index.ntotal), start=1):
+        index.add(rows)
+        if number % KEPT == 0:
+            _keep(faiss, index, draft)
+    _keep(faiss, index, folder / INDEX)
+    draft.unlink(missing_ok=True)
+    about["products"] |= {INDEX: disk.mark(folder / INDEX)}
+    disk.write_json(folder / ABOUT, about)
+
+
+def _begun(faiss: Any, draft: Path) -> Any:
+    """The index that an interrupted call has begun; None where there is none that can be read."""
+    try:
+        return faiss.read_index(str(draft)) if draft.exists() else None
+    except RuntimeError:
+        return None
+
+
+def _keep(faiss: Any, index: Any, file: Path) -> None:
+    with disk.whole(file) as part:
+        faiss.write_index(index, str(part))
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """What a gallery says of itself.
+
+    Raises:
+        ValueError: if there is no finished one.
+    """
+    about = disk.read_json(folder / ABOUT)
+    if not about:
+        raise ValueError(f"There is no finished gallery in {folder}: build it first.")
+    return about
 
 
 def _stored(file: Path, blocks: Iterable[np.ndarray], dtype: str) -> tuple[int, int]:
@@ -108,30 +152,44 @@ def _unit(block: np.ndarray) -> np.ndarray:
     return metric.unit_rows(block, "gallery")
 
 
-def _indexed(faiss: Any, file: Path, shape: tuple[int, int], dtype: str) -> Any:
-    """The index of stored embeddings, trained on some of them."""
-    count, width = shape
-    n_lists = 2 ** max(0, int(np.log2(2 * np.sqrt(count))))
+class _Stored(NamedTuple):
+    """Embeddings in a file.
+
+    Attributes:
+        file: their numbers.
+        shape: how many, of how many numbers.
+        dtype: of these.
+    """
+
+    file: Path
+    shape: tuple[int, int]
+    dtype: str
+
+    def rows(self, first: int = 0) -> Iterator[np.ndarray]:
+        """[ROWS, D] float32 from the first one on, of which nothing stays in memory."""
+        count, width = self.shape
+        with self.file.open("rb") as opened:
+            opened.seek(first * width * np.dtype(self.dtype).itemsize)
+            for _ in range(first, count, ROWS):
+                block = np.fromfile(opened, self.dtype, ROWS * width)
+                yield block.reshape(-1, width).astype(np.float32, copy=False)
+
+
+def _trained(faiss: Any, stored: _Stored) -> Any:
+    """An index without embeddings, trained on some of those stored."""
+    count, width = stored.shape
+    n_lists = 2 ** int(np.log2(np.sqrt(count)))
     size = min(REDUCED, width)
     n_bytes = max(n for n in range(1, min(BYTES, size) + 1) if size % n == 0)
     graph = "_HNSW32" if n_lists >= MANY else ""  # finds an embedding's list among many
     text = f"PCAR{size},IVF{n_lists}{graph},PQ{n_bytes}np"  # no polysemous codes: slow to make
     index = faiss.index_factory(width, text)  # distances of unit rows order as cosines do
-    vectors = np.memmap(file, dtype, mode="r", shape=shape)
+    chosen = np.zeros(count, dtype=bool)
     n_sample = min(count, max(PER_LIST * n_lists, 2**16))
-    sample = np.random.default_rng(0).choice(count, n_sample, replace=False)
-    index.train(np.asarray(vectors[np.sort(sample)], dtype=np.float32))
-    for rows in _rows(file, shape, dtype):
-        index.add(rows)
+    chosen[np.random.default_rng(0).choice(count, n_sample, replace=False)] = True
+    parts = enumerate(stored.rows())
+    index.train(np.concatenate([rows[chosen[n * ROWS : (n + 1) * ROWS]] for n, rows in parts]))
     return index
-
-
-def _rows(file: Path, shape: tuple[int, int], dtype: str) -> Iterator[np.ndarray]:
-    """Stored embeddings, float32, a block at a time, of which nothing stays in memory."""
-    with file.open("rb") as opened:
-        for _ in range(0, shape[0], ROWS):
-            block = np.fromfile(opened, dtype, ROWS * shape[1])
-            yield block.reshape(-1, shape[1]).astype(np.float32, copy=False)
 
 
 class Gallery:
@@ -152,15 +210,13 @@ class Gallery:
 
     def __init__(self, folder: str | Path, model: str, *, check: bool = True):
         folder = Path(folder)
-        about = disk.read_json(folder / ABOUT)
-        if not about:
-            raise ValueError(f"There is no finished gallery in {folder}: build it first.")
+        about = _about(folder)
         if about.get("model") != model:
             raise ValueError(
                 f"The gallery in {folder} was embedded by another model, and similarities of two "
                 "models mean nothing: build it again with this one."
             )
-        for name, known in about.get("products", {VECTORS: None}).items():
+        for name, known in about["products"].items():
             file = folder / name
             fits = disk.fits(file, known) if check else _has_size(file, known)
             if not fits:
@@ -168,7 +224,7 @@ class Gallery:
         self._faiss = _faiss()
         shape = tuple(about["shape"])
         self.vectors = np.memmap(folder / VECTORS, about["dtype"], mode="r", shape=shape)
-        self._index = self._read(folder / INDEX) if about["compressed"] else None
+        self._index = self._read(folder / INDEX) if INDEX in about["products"] else None
 
     def _read(self, file: Path) -> Any:
         try:

@@ -55,7 +55,8 @@ def test_rows_of_any_length_are_compared_by_their_direction(length, vectors, tmp
 def test_a_graph_among_many_lists_finds_mates_too(vectors, tmp_path, monkeypatch):
     rows, questions = vectors
     monkeypatch.setattr(gallery, "MANY", 2)
-    gallery.write(tmp_path, [rows], "m", compressed=True)
+    gallery.write(tmp_path, [rows], "m")
+    gallery.compress(tmp_path)
     found = gallery.Gallery(tmp_path, "m").nearest(questions, 3)
     assert (found.places[:, 0] == np.arange(30)).mean() > 0.9
 
@@ -63,7 +64,8 @@ def test_a_graph_among_many_lists_finds_mates_too(vectors, tmp_path, monkeypatch
 def test_a_compressed_gallery_finds_mates_and_gives_their_cosines(vectors, tmp_path, monkeypatch):
     rows, questions = vectors
     monkeypatch.setattr(gallery, "ROWS", 128)
-    gallery.write(tmp_path, in_blocks(rows), "m", compressed=True, dtype="float16")
+    gallery.write(tmp_path, in_blocks(rows), "m", dtype="float16")
+    gallery.compress(tmp_path)
     opened = gallery.Gallery(tmp_path, "m")
     assert opened.vectors.dtype == np.float16 and isinstance(opened.vectors, np.memmap)
     found = opened.nearest(questions, 7)
@@ -74,11 +76,53 @@ def test_a_compressed_gallery_finds_mates_and_gives_their_cosines(vectors, tmp_p
     assert (np.diff(found.similarity, axis=1) <= 0).all()
 
 
+def test_many_embeddings_are_compressed_unasked(vectors, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "EXACT", 500)
+    gallery.write(tmp_path, [vectors[0]], "m")
+    assert (tmp_path / gallery.INDEX).exists()
+
+
+def test_an_interrupted_compression_goes_on(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    monkeypatch.setattr(gallery, "ROWS", 100)
+    monkeypatch.setattr(gallery, "KEPT", 2)
+    for name in ("once", "twice"):
+        gallery.write(tmp_path / name, [rows], "m")
+    gallery.compress(tmp_path / "once")
+    taken, every = [], gallery._Stored.rows
+
+    def some(stored, first=0):
+        for number, block in enumerate(every(stored, first)):
+            if len(taken) == 6 + 5:  # six to train on, five to add
+                raise KeyboardInterrupt
+            taken.append(number)
+            yield block
+
+    monkeypatch.setattr(gallery._Stored, "rows", some)
+    with pytest.raises(KeyboardInterrupt):
+        gallery.compress(tmp_path / "twice")
+    assert not (tmp_path / "twice" / gallery.INDEX).exists()
+    monkeypatch.setattr(gallery._Stored, "rows", every)
+    monkeypatch.setattr(gallery, "_trained", None)  # nothing is trained a second time
+    gallery.compress(tmp_path / "twice")
+    found = [
+        gallery.Gallery(tmp_path / name, "m").nearest(questions, 7) for name in ("once", "twice")
+    ]
+    assert (found[0].places == found[1].places).all()
+    assert not list((tmp_path / "twice").glob("*.part.faiss"))
+
+
+def test_what_was_not_written_cannot_be_compressed(tmp_path):
+    with pytest.raises(ValueError, match="no finished gallery"):
+        gallery.compress(tmp_path)
+
+
 def test_a_gallery_smaller_than_top_gives_all_it_has(tmp_path):
     gallery.write(tmp_path, [np.eye(3)], "m")
     found = gallery.Gallery(tmp_path, "m").nearest(np.eye(3)[1:2], 5)
     assert found.places[0, 0] == 1 and sorted(found.places[0]) == [0, 1, 2]
-    gallery.write(tmp_path, [np.eye(300)], "m", compressed=True)
+    gallery.write(tmp_path, [np.eye(300)], "m")
+    gallery.compress(tmp_path)
     found = gallery.Gallery(tmp_path, "m").nearest(np.eye(300)[:1], 500)
     assert found.places.shape == (1, 500) and found.places[0, 0] == 0
     assert (found.similarity[found.places < 0] == -np.inf).all() and (found.places < 0).any()
@@ -120,7 +164,8 @@ def test_blocks_and_questions_of_another_width_are_refused(vectors, tmp_path):
 
 @pytest.mark.parametrize("name", [gallery.VECTORS, gallery.INDEX])
 def test_damage_is_refused_by_name(name, vectors, tmp_path):
-    gallery.write(tmp_path, [vectors[0]], "m", compressed=True)
+    gallery.write(tmp_path, [vectors[0]], "m")
+    gallery.compress(tmp_path)
     file = tmp_path / name
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -136,7 +181,8 @@ def test_damage_is_refused_by_name(name, vectors, tmp_path):
 
 
 def test_what_is_no_index_of_faiss_is_refused(vectors, tmp_path):
-    gallery.write(tmp_path, [vectors[0]], "m", compressed=True)
+    gallery.write(tmp_path, [vectors[0]], "m")
+    gallery.compress(tmp_path)
     (tmp_path / gallery.INDEX).write_bytes(b"no index at all")
     about = json.loads((tmp_path / gallery.ABOUT).read_text())
     about["products"][gallery.INDEX]["bytes"] = len(b"no index at all")

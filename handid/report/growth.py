@@ -8,6 +8,7 @@ import pandas as pd
 from handid.report.rows import COLUMNS
 
 METRICS = {"rank1": "rank-1", "fpir": "FPIR"}
+_TASKS = {"rank1": "gallery of", "fpir": "absent from a gallery of"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Growth:
         threshold: similarity.
         curves: metric (METRICS), kind ("measured" or "foretold"), size (people enrolled), value,
             low, high in percent; foretold ones are fitted on all strangers, by which family or
-            families. NaN where too few erred to foretell anything.
+            families; n_queries, n_subjects, who ask. NaN where too few erred to foretell anything.
         checks: metric, size, family; foretold, foretold_low, foretold_high from n_fitted strangers;
             measured, measured_low, measured_high among people whom it has not seen, in percent;
             difference, low, high: foretold minus measured, points.
@@ -69,10 +70,11 @@ def as_rows(growth: Growth, about: dict[str, Any]) -> pd.DataFrame:
     checks = growth.checks.dropna(subset=["difference"])
     parts = [
         curves.assign(metric=metrics),
-        checks[["metric", "size", "low", "high"]].assign(
+        checks[["metric", "size", "low", "high", "n_queries", "n_subjects"]].assign(
             metric=checks["metric"] + " foretold minus measured", value=checks["difference"]
         ),
     ]
     table = pd.concat(parts, ignore_index=True).rename(columns={"size": "n_gallery"})
-    tasks = [f"gallery of {size:,}" for size in table["n_gallery"]]
+    named = zip(table["metric"], table["n_gallery"], strict=True)
+    tasks = [f"{_TASKS[metric.split(' ')[0]]} {size:,}" for metric, size in named]
     return table.assign(task=tasks, **about)[COLUMNS]

@@ -134,9 +134,8 @@ def measure(
 
 def rows(growth: Growth, experiment: Experiment, photographs: Photographs) -> pd.DataFrame:
     """Tidy rows of what was measured."""
-    about = score.about(experiment, experiment.target)
-    about |= {"n_queries": growth.n_queries, "n_subjects": growth.n_askers}
-    about |= {"synthetic": photographs.is_synthetic(experiment.target)}
+    synthetic = photographs.is_synthetic(experiment.target)
+    about = score.about(experiment, experiment.target) | {"synthetic": synthetic}
     return as_rows(growth, about)
 
 
@@ -163,8 +162,13 @@ def _curves(name: str, tally: growth.Tally, total: int, largest: int) -> pd.Data
         values = _never_back(100 * values, rises=name == "fpir")
         table = pd.DataFrame(values, columns=["value", "low", "high"])
         about = {"metric": name, "kind": kind, "size": enrolled, "family": " or ".join(families)}
-        parts.append(table.assign(**about))
+        parts.append(table.assign(**about, **_asking(tally.queries)))
     return pd.concat(parts, ignore_index=True)
+
+
+def _asking(queries: Queries) -> dict[str, int]:
+    """How many ask, as tidy rows have it."""
+    return {"n_queries": len(queries.people), "n_subjects": len(np.unique(queries.people))}
 
 
 def _never_back(values: np.ndarray, *, rises: bool) -> np.ndarray:
@@ -202,6 +206,7 @@ def _check(
     (difference,), _ = growth.over_families(growth.differences, apart, fitted, held_out)
     difference = np.clip(difference, -1, 1)
     row: dict[str, object] = {"metric": name, "size": enrolled, "family": " or ".join(families)}
+    row |= _asking(fitted.queries)
     for title, (value, low, high) in (("foretold", foretold), ("measured", measured)):
         row |= {title: 100 * value, f"{title}_low": 100 * low, f"{title}_high": 100 * high}
     return row | dict(zip(("difference", "low", "high"), 100 * difference, strict=True))

@@ -270,7 +270,7 @@ def growth_of():
             "foretold_high": 71.0,
         }
         check |= {"measured": 62.0, "measured_low": 58.0, "measured_high": 66.0}
-        check |= {"difference": 2.0, "low": -7.0, "high": 9.0}
+        check |= {"difference": 2.0, "low": -7.0, "high": 9.0, "n_queries": 80, "n_subjects": 40}
         given = {
             "name": "11k dorsal right (synthetic): CLIP-FT, mini-ViT",
             "n_askers": 40,
@@ -279,7 +279,7 @@ def growth_of():
             "n_fitted": 30,
             "set_to": 0.1,
             "threshold": 0.83,
-            "curves": pd.DataFrame(curves, columns=names),
+            "curves": pd.DataFrame(curves, columns=names).assign(n_queries=80, n_subjects=40),
             "checks": pd.DataFrame([{"metric": name} | check for name in ("rank1", "fpir")]),
         }
         return Growth(**given | fields)

@@ -7,7 +7,6 @@ from handid.report.rows import COLUMNS
 
 ABOUT = {"system": "clip_ft", "method": "CLIP-FT", "backbone": "mini-ViT", "train_set": "x"}
 ABOUT |= {"test_set": "x", "image": "whole", "seed": 0, "synthetic": True}
-ABOUT |= {"n_queries": 80, "n_subjects": 40}
 
 
 def test_each_size_is_a_row_and_what_is_foretold_is_no_rank_1(growth_of):

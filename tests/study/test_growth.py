@@ -46,6 +46,8 @@ def test_people_in_several_blocks_give_the_same(lab, zero_shot, grown, monkeypat
 def test_the_results_are_written_under_the_notebooks_name(lab, grown):
     table = rows.read(lab.settings.work, ["13_gallery_size"])
     assert {"rank1", "fpir"} <= set(table["metric"]) and "gallery of 8" in set(table["task"])
+    asking = table.groupby("metric")["n_subjects"].first()
+    assert asking["rank1"] == 4 and asking["fpir"] == 2  # the others set the threshold
     assert grown.n_queries == 4 and grown.n_strangers == 8 and grown.n_fitted == 3
 
 
