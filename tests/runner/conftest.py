@@ -91,7 +91,7 @@ class House(Toys):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, self.root / name)
         ignore = shutil.ignore_patterns("__pycache__")
-        for room in ("runner", "cluster"):
+        for room in ("runner", "cluster", "recipes"):
             shutil.copytree(
                 REPOSITORY / "handid" / room, self.root / "handid" / room, ignore=ignore
             )
