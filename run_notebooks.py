@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from handid.runner import app, crew, forecast
+from handid.runner import app, crew
 from handid.runner.batch import Batch
 from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
@@ -82,6 +82,8 @@ def _is_no_text(word: str) -> bool:
 
 def show(plan: Plan) -> None:
     """Print the plan: state, work and parameters of each selected notebook, and what all costs."""
+    from handid.runner import forecast  # needs pandas, which no run does
+
     wanted = forecast.asked(plan)
     work = forecast.lines(plan, wanted)
     for stem, task in plan.tasks.items():

@@ -23,7 +23,7 @@ PER_LIST = 64  # embeddings that place the centre of a list, which FAISS wants t
 MANY, LISTS_SEARCHED = 1024, 32
 KEPT = 16  # blocks after which an unfinished index is kept: a million embeddings
 VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
-INSTALL = 'A gallery on disk needs FAISS: pip install "handid[gallery]".'
+INSTALL = 'A gallery on disk needs FAISS: pip install ".[gallery]".'
 
 
 class Nearest(NamedTuple):

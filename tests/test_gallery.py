@@ -194,5 +194,5 @@ def test_what_is_no_index_of_faiss_is_refused(vectors, tmp_path):
 def test_without_faiss_one_sentence_says_what_to_install(vectors, tmp_path, monkeypatch):
     gallery.write(tmp_path, [vectors[0]], "m")
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ValueError, match=r'pip install "handid\[gallery\]"'):
+    with pytest.raises(ValueError, match=r'pip install ".\[gallery\]"'):
         gallery.Gallery(tmp_path, "m")

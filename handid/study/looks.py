@@ -158,13 +158,15 @@ class Looks:
         Args:
             experiment: whose embeddings are compared.
             enrolled: name of the data set of known people.
-            questions: name of the data set, or plain folder, to ask about; where the study has
-                neither, test people of the experiment's target are enrolled and asked about.
+            questions: name of the data set to ask about; where the study has neither, test people
+                of the experiment's target are enrolled and asked about.
             top: candidates per question.
             show: False numbers people and questions, real people in an order of the study's own;
                 the file keeps the names.
         """
         how = {"sets": (enrolled, questions), "top": top}
+        # Those of other questions must not stand there if this search fails.
+        findings.file_in(self.settings.work).unlink(missing_ok=True)
         found = search.find(experiment, self.photographs, self.engine, **how)
         findings.write(found, self.settings.work)
         if show:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from handid import backbone, disk, embed, fingerprint, method, metric, recipes, synthetic, train
 from handid.image.augment import Window
 from handid.image.sampler import plain_order
+from handid.study import notes
 from handid.study.experiment import REGISTRIES
 from handid.study.machine import environment
 from handid.synthetic import caption
@@ -160,13 +161,13 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     """
     if not 1 <= shards_per_epoch <= shards:
         raise ValueError(f"shards_per_epoch={shards_per_epoch} must lie between 1 and {shards}.")
+    notes.into_page()
     engine = train.Engine((device := train.device(device)), train.precision(precision, device))
     plan = recipes.load("clip_pretrain", backbone.architecture(name).family, changes)
     hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, "wild", workers)
     teacher, teacher_card = _teacher(plan.teacher, engine)
-    code = fingerprint.code(*TRAINING, stop=REGISTRIES)
-    key = [name, plan.model_dump(), shards, shards_per_epoch, seed, engine.precision, code]
-    key = fingerprint.digest([*key, teacher_card])
+    key = [name, plan.model_dump(), shards, shards_per_epoch, seed, engine.precision]
+    key = fingerprint.digest([*key, fingerprint.code(*TRAINING, stop=REGISTRIES), teacher_card])
     folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{key}"
     base = backbone.build(name, "random", last_stride=plan.last_stride, seed=seed)
     assert isinstance(base, backbone.Backbone)  # the recipe has refused all other families
