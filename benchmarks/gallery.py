@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -115,7 +116,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or scratch
         how = "compressed" if options.compressed else "exact"
-        note = f"{options.count} x {WIDTH}, {options.queries} queries, top {TOP}, {how}"
+        note = f"{options.count} x {WIDTH}, {options.queries} queries, top {TOP}, {how}; faiss-cpu "
+        note += metadata.version("faiss-cpu")
         place = Path(folder)
         if not (place / gallery.ABOUT).exists():
             _, seconds, memory = alone(build, folder, options.count)
