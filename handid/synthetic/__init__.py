@@ -13,8 +13,9 @@ digit, which move with the bones; `light` turns heights into normals and normals
 and `folder` writes whole data sets. No torch.
 """
 
+from handid.synthetic.facts import mirrored
 from handid.synthetic.folder import write_11k, write_hd
 from handid.synthetic.person import VIEWS, person
 from handid.synthetic.photograph import mask, photograph
 
-__all__ = ["VIEWS", "mask", "person", "photograph", "write_11k", "write_hd"]
+__all__ = ["VIEWS", "mask", "mirrored", "person", "photograph", "write_11k", "write_hd"]
