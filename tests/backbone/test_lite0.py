@@ -1,5 +1,8 @@
 """mini-Lite0: ImageNet's eyes in a CLIP, the same to all who look through them."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -90,3 +93,14 @@ def test_without_the_package_a_saved_one_is_refused_in_one_sentence(monkeypatch,
     with pytest.raises(ValueError, match=r"pip install 'handid\[cnn\]'") as caught:
         backbone.build("mini-Lite0", str(tmp_path / "small.safetensors"))
     assert "\n" not in str(caught.value)
+
+
+def test_the_imagenet_encoder_built_first_leaves_open_clip_its_timm():
+    """In a process of its own: timm's import, when it came first, broke open_clip's."""
+    code = """
+from handid import backbone
+backbone.build("EfficientNet-Lite0", "random", image_size=32)
+print(backbone.build("mini-Lite0", "random").dims)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "{'feat': 1280, 'proj': 512}", done.stderr
