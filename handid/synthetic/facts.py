@@ -98,6 +98,24 @@ def describe(person: Person, scene: Scene, n_moles: int) -> dict:
     }
 
 
+def mirrored(facts: dict) -> dict:
+    """Facts of the mirror image of a photograph, which shows the other hand.
+
+    Args:
+        facts: as `describe` returns them; a `view` among them turns too.
+    """
+    across, down, above = facts["light_direction"]
+    turned = {key: _other(facts[key]) for key in ("hand", "view", "light") if key in facts}
+    turned["light_direction"] = [-across, down, above]
+    return facts | turned | {"rotation_degrees": -facts["rotation_degrees"]}
+
+
+def _other(words: str) -> str:
+    """Left for right and right for left."""
+    sides = {"left": "right", "right": "left"}
+    return " ".join(sides.get(word, word) for word in words.split())
+
+
 def _word(value: float, limits: tuple[float, float], words: str) -> str:
     """The first of three words below the lower limit, the last above the upper one."""
     return words.split()[int(value > limits[0]) + int(value > limits[1])]
