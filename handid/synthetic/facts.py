@@ -106,7 +106,8 @@ def mirrored(facts: dict) -> dict:
         facts: as `describe` returns them; a `view` among them turns too.
     """
     across, down, above = facts["light_direction"]
-    turned: dict[str, Any] = {key: _other(facts[key]) for key in ("hand", "view", "light") if key in facts}
+    sided = [key for key in ("hand", "view", "light") if key in facts]
+    turned: dict[str, Any] = {key: _other(facts[key]) for key in sided}
     turned["light_direction"] = [-across, down, above]
     return facts | turned | {"rotation_degrees": -facts["rotation_degrees"]}
 
