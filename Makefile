@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
-EXTRAS := --extra test --extra cnn --extra cluster --extra app --extra tuning
+EXTRAS := --extra test --extra cnn --extra cluster --extra gallery --extra app --extra tuning
 
 .PHONY: study app test test-lowest lint constraints licences clean
 
@@ -48,11 +48,12 @@ LOWEST := $(VENV).lowest
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(LOWEST)/bin/uv pip compile pyproject.toml $(EXTRAS) --resolution lowest-direct \
+	$(LOWEST)/bin/uv pip compile pyproject.toml $(EXTRAS) --python $(LOWEST)/bin/python --resolution lowest-direct \
 		--no-header --no-annotate --quiet > $(LOWEST)/versions
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python -r $(LOWEST)/versions
 	$(LOWEST)/bin/python benchmarks/lowest.py
-	PYTHONPATH=. OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	PYTHONPATH=$(CURDIR) OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 clean:
-	rm -rf runs reports/smoke reports/demo reports/full reports/paper
+	find reports -mindepth 1 -maxdepth 1 -type d ! -name example -exec rm -rf {} +
+	rm -rf runs

@@ -81,11 +81,17 @@ def _is_no_text(word: str) -> bool:
 
 
 def show(plan: Plan) -> None:
-    """Print the plan: state and parameters of each selected notebook."""
+    """Print the plan: state, work and parameters of each selected notebook, and what all costs."""
+    from handid.runner import forecast  # needs pandas, which no run does
+
+    wanted = forecast.asked(plan)
+    work = forecast.lines(plan, wanted)
     for stem, task in plan.tasks.items():
         print(f"{stem}: {f'stale ({task.stale})' if task.stale else 'fresh'}")
+        print(f"    {work[stem]}")
         for name, value in task.shown.items():
             print(f"    {name} = {value!r}" + ("  (set)" if name in task.injected else ""))
+    print("\n".join(forecast.summary(wanted, forecast.speeds())))
 
 
 def main(words: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""GPU memory of a training step of every method at its recipe's batch: README's table.
+"""GPU memory of a training step of every method at its recipe's batch: the table of docs/speed.md.
 
 Counted without a GPU by handid/study/memory.py.
 """

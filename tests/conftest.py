@@ -16,7 +16,7 @@ VIEWS = ("dorsal right", "dorsal left", "palmar right", "palmar left")
 
 
 def pytest_collection_modifyitems(items):
-    """The smoke study first: it is the longest, and workers share files in this order."""
+    """The notebooks first: they take longest, and workers share files in this order."""
     items.sort(key=lambda item: "test_notebooks" not in item.nodeid)
 
 

@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "embed": set(),
     "evidence": {"statistics"},
     "fingerprint": set(),
+    "gallery": {"metric"},
     "image": set(),
     "loss": set(),
     "method": {"backbone", "loss"},
@@ -59,7 +60,7 @@ MAY_IMPORT = {
 }
 NOTEBOOKS_MAY_IMPORT = {"study", "report"}
 LIGHT = ["data", "disk", "fingerprint", "metric", "protocol", "recipes", "report", "runner"]
-LIGHT += ["evidence", "saliency", "search", "statistics", "synthetic", "tasks"]
+LIGHT += ["evidence", "gallery", "saliency", "search", "statistics", "synthetic", "tasks"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}
 

@@ -1,4 +1,4 @@
-"""The whole study in its smoke profile, as a user runs it: notebooks, results, reports."""
+"""The study in its smoke profile, as a user runs it: one notebook, or (slow) all of them."""
 
 import base64
 import io
@@ -79,6 +79,7 @@ def reports(smoke):
     return smoke / "reports" / "smoke"
 
 
+@pytest.mark.slow
 def test_nothing_of_the_study_leaves_the_machine(smoke):
     assert not (smoke / "guard" / "tried").exists()
 
@@ -92,6 +93,17 @@ def test_what_would_leave_the_machine_is_noticed(tmp_path):
     assert "example.org" in (tmp_path / "guard" / "tried").read_text()
 
 
+def test_a_notebook_succeeds_and_reaches_no_other_machine(tmp_path):
+    done = run(tmp_path, "--only", "01", "--set", "people=6")
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "reports" / "smoke"
+    assert (folder / "01_zero_shot.html").stat().st_size > 10_000
+    rows = pd.read_csv(folder / "results.csv")
+    assert {"CLIP-ZS", "Raw pixels"} <= set(rows["method"]) and rows["synthetic"].all()
+    assert not (tmp_path / "guard" / "tried").exists()
+
+
+@pytest.mark.slow
 def test_every_notebook_succeeds_and_is_rendered(reports):
     manifest = json.loads((reports / "manifest.json").read_text())
     states = {stem: entry["state"] for stem, entry in manifest["notebooks"].items()}
@@ -99,6 +111,7 @@ def test_every_notebook_succeeds_and_is_rendered(reports):
     assert all((reports / f"{stem}.html").stat().st_size > 10_000 for stem in STEMS)
 
 
+@pytest.mark.slow
 def test_the_results_hold_every_system_and_say_that_they_are_synthetic(reports):
     rows = pd.read_csv(reports / "results.csv")
     systems = {
@@ -125,6 +138,7 @@ def test_the_results_hold_every_system_and_say_that_they_are_synthetic(reports):
     assert ((rows["low"] <= rows["value"]) & (rows["value"] <= rows["high"])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_figure_and_table_says_synthetic_and_every_figure_has_words(reports, stem):
     notebook = nbformat.read(reports / f"{stem}.ipynb", as_version=4)
@@ -141,6 +155,7 @@ def test_every_figure_and_table_says_synthetic_and_every_figure_has_words(report
     assert all(len(alt) > 20 and re.search(r"\d", alt.replace("11k", "")) for alt in alts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1400, 400])
 @pytest.mark.parametrize("name", ["index", "made", "09_retrieval", "14_search", "20_summary"])
 def test_a_page_has_no_serious_fault_and_asks_nothing_of_the_network(
@@ -152,6 +167,7 @@ def test_a_page_has_no_serious_fault_and_asks_nothing_of_the_network(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_notebook_ends_with_a_computed_answer(reports, stem):
     last = nbformat.read(reports / f"{stem}.ipynb", as_version=4).cells[-1]
@@ -160,6 +176,7 @@ def test_every_notebook_ends_with_a_computed_answer(reports, stem):
     assert answer.startswith("**")  # the answer, before what it is about
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stem", ["03_clip_handid", "05_clip_reid", "06_promptsg", "08_cross_domain"]
 )
@@ -170,11 +187,13 @@ def test_a_question_of_yes_or_no_is_answered_so_in_the_first_word(reports, stem)
     assert "\n" not in answer.split("**")[1]
 
 
+@pytest.mark.slow
 def test_the_ablations_answer_four_questions(reports):
     last = nbformat.read(reports / "07_ablations.ipynb", as_version=4).cells[-1]
     assert len([o for o in last["outputs"] if "text/markdown" in o.get("data", {})]) == 4
 
 
+@pytest.mark.slow
 def test_a_row_names_its_system_task_and_image(reports):
     rows = pd.read_csv(reports / "results.csv")
     systems = rows.groupby("method")["system"].unique()
@@ -184,6 +203,7 @@ def test_a_row_names_its_system_task_and_image(reports):
     assert {"whole", "hand", "background"} <= set(rows["image"])
 
 
+@pytest.mark.slow
 def test_the_weights_are_named_where_a_network_is_used(reports):
     stems = [stem for stem in STEMS if stem not in ("20_summary", "90_pretrain_mini_clip")]
     assert len(stems) >= 5
@@ -191,11 +211,24 @@ def test_the_weights_are_named_where_a_network_is_used(reports):
         assert "own small CLIP" in (reports / f"{stem}.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_second_run_skips_everything(smoke):
     done = run(smoke)
     assert done.returncode == 0 and "started" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
+def test_every_training_that_the_plan_counts_is_found_done(smoke):
+    listed = run(smoke, "--list").stdout
+    counts = re.findall(
+        r"^    trainings \d+ \(new (\d+), of these done (\d+)\)", listed, re.MULTILINE
+    )
+    made = list((smoke / "work" / "smoke" / "experiments").glob("*/weights.safetensors"))
+    assert len(counts) == len(STEMS) and sum(int(new) for new, _ in counts) == len(made)
+    assert all(new == done for new, done in counts)
+
+
+@pytest.mark.slow
 def test_a_changed_parameter_runs_its_notebook_and_what_needs_it(smoke):
     listed = run(smoke, "--set", "queries=3", "--list").stdout
     states = dict(re.findall(r"^(\d\d_\w+): (\w+)", listed, re.MULTILINE))
@@ -211,6 +244,7 @@ def test_a_missing_product_names_the_notebook_to_run(tmp_path):
     assert "The results of notebook 01 are not there: run it first" in entry["cause"]
 
 
+@pytest.mark.slow
 def test_results_of_different_parameters_are_not_mixed(tmp_path, smoke):
     shutil.copytree(smoke / "work" / "smoke" / "results", tmp_path / "work" / "smoke" / "results")
     path = tmp_path / "work" / "smoke" / "results" / "01_zero_shot.csv"

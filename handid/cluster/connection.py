@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from distributed.security import Security
 
-INSTALL = 'A cluster needs Dask: pip install "handid[cluster]".'
+INSTALL = 'A cluster needs Dask: pip install ".[cluster]".'
 SECONDS = 8  # to answer a first call
 
 

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -27,9 +28,11 @@ def read(path: Path, needed: Sequence[str]) -> pd.DataFrame:
             has no row.
     """
     text = _text(path)
+    told, separator = re.match(r"sep=([,;\t])\r?\n", text, re.I), _separator(text, needed)
+    if told:  # Excel's own line, which says it
+        text, separator = text[told.end() :], told[1]
     try:
-        file = io.StringIO(text, newline="")
-        lines = list(csv.reader(file, delimiter=_separator(text, needed)))
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
         raise ValueError(f"{path} is not a readable CSV file: {error}.") from None
     rows = [[cell.strip() for cell in line] for line in lines if any(cell.strip() for cell in line)]

@@ -55,6 +55,8 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
             f"{kinds[False]} holds images and {kinds[True]} holds folders of views: give every "
             "person folders of views, or none."
         )
+    places = [place for person, folders in views.items() for place in folders or [person]]
+    tables.tell_of_others(root, (file for place in places for file in sorted(place.iterdir())))
     rows = [
         (str(image), _name(person), _name(view) if view != person else NAMELESS)
         for person, folders in views.items()

@@ -1,5 +1,7 @@
 """The layout of any list: `root/hands.csv` with the columns path, subject and view."""
 
+import unicodedata
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -89,6 +91,8 @@ def _checked(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     if "accessories" in rows:
         _csv.check_column(path, rows["accessories"], "[01]", "0 or 1")
     rows["path"] = [str(PurePosixPath(name)) for name in rows["path"]]
+    for column in ("subject", "view"):  # as people type them: composed letters
+        rows[column] = rows[column].map(partial(unicodedata.normalize, "NFC"))
     _csv.refuse_twice(path, rows["path"])
     return rows
 

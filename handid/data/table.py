@@ -1,13 +1,15 @@
 """The one data structure, the table of photographs, and what every layout needs to fill it."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
+# Images of other kinds, which people have and nothing here reads.
+OTHERS = (".heic", ".heif", ".tif", ".tiff", ".webp", ".gif", ".avif", ".jp2", ".dng", ".cr2")
 # In names of people and views: what titles, file names of figures or prompts would read as a sign.
 FORBIDDEN = '/\\$<>|*`"&{}[]'
 LONGEST = 60  # characters of a name
@@ -55,6 +57,7 @@ def _check_names(table: pd.DataFrame) -> None:
                     f"with a letter or digit, has at most {LONGEST} characters and none of "
                     f"{' '.join(FORBIDDEN)}."
                 )
+        _refuse_spellings(column, table[column].astype(str).unique())
     people = table.drop_duplicates(["subject", "view"])
     if (twice := people["identity"].duplicated()).any():
         name = people["identity"][twice].iloc[0]
@@ -65,6 +68,18 @@ def _check_names(table: pd.DataFrame) -> None:
     both = set(table.loc[table["role"] == "subject", "subject"])
     if both := both & set(table.loc[table["role"] == "distractor", "subject"]):
         raise ValueError(f"{next(iter(both))} is a subject and a distractor: choose one role.")
+
+
+def _refuse_spellings(column: str, names: Iterable[str]) -> None:
+    """Refuse one name in two spellings: left and Left, 7 and 007 beside names."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(str(int(name)) if name.isdecimal() else name.casefold(), name)
+        if other != name:
+            raise ValueError(
+                f"The {column}s {other!r} and {name!r} are one name in two spellings: write both "
+                "alike, or name one of them otherwise."
+            )
 
 
 def _is_plain(name: str) -> bool:
@@ -146,6 +161,23 @@ def stop_or_warn(missing: str, sentence: str) -> None:
     if missing == "error":
         raise FileNotFoundError(f"{sentence}: put them in place, or pass missing='skip' to go on")
     warnings.warn(f"{sentence}: skipped", stacklevel=4)
+
+
+def tell_of_others(root: Path, paths: Iterable[Path]) -> None:
+    """Warn of images of a kind that is not read, with their number.
+
+    Args:
+        root: what was read.
+        paths: all that lies where photographs were looked for.
+    """
+    others = [path for path in paths if path.suffix.lower() in OTHERS and path.name[0] != "."]
+    if others:
+        count = "1 image is" if len(others) == 1 else f"{len(others)} images are"
+        warnings.warn(
+            f"{count} of a kind that is not read and left out of {root}, the first is "
+            f"{others[0].name}: save as JPEG or PNG what is to be used.",
+            stacklevel=4,
+        )
 
 
 def check_choice(missing: str, choices: Sequence[str] = ("error", "skip")) -> None:

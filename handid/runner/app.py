@@ -41,7 +41,7 @@ def serve(plan: Plan, template: Path) -> int:
         Refused: if Voila is not installed, or the plan has no such notebook.
     """
     if importlib.util.find_spec("voila") is None:
-        raise Refused("the page needs Voila: pip install 'handid[app]', or make app")
+        raise Refused("the page needs Voila: pip install '.[app]', or make app")
     if STEM not in plan.tasks:
         raise Refused(f"--app shows {STEM}, which this profile does not have; choose another one")
     process.sweep()

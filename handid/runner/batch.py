@@ -13,9 +13,10 @@ from pathlib import Path
 from handid import disk
 from handid.runner import crew, manifest, notebook, process
 from handid.runner.manifest import Manifest
-from handid.runner.options import CLUSTER
 from handid.runner.page import Pages, duration
+from handid.runner.places import CLUSTER
 from handid.runner.plan import Plan, Task
+from handid.runner.privacy import in_texts
 from handid.runner.process import Running
 from handid.runner.refusal import Refused, lines
 
@@ -151,7 +152,7 @@ class Batch:
         shutil.rmtree(live.scratch, ignore_errors=True)
         self.manifest.records[stem] |= {
             "state": state,
-            "cause": self.plan.published(cause),
+            "cause": self.plan.published.in_error(cause),
             "seconds": round(time.time() - live.started, 1),
             "peak_memory_mib": round(live.peak),
         }
@@ -165,7 +166,7 @@ class Batch:
             The executed notebook; None if there is none.
         """
         kept, log = self.plan.reports / f"{stem}.ipynb", self.plan.reports / f"{stem}.log"
-        text = self.plan.published(log.read_text(encoding="utf-8", errors="replace"))
+        text = self.plan.published.in_error(log.read_text(encoding="utf-8", errors="replace"))
         log.write_text(lines(text), encoding="utf-8")  # no name in it moves a cursor
         try:
             document = notebook.read(live.scratch / "out.ipynb")
@@ -174,6 +175,9 @@ class Batch:
             return None
         named = self.plan.tasks[stem].shows_names
         published = self.plan.mask if named else self.plan.published
+        errors = [o for c in document["cells"] for o in c.get("outputs", []) if "evalue" in o]
+        for error in errors:
+            error.update(in_texts(dict(error), self.plan.published.in_error))
         notebook.write(published(without_papermill(document)), kept)
         return document
 
@@ -195,7 +199,7 @@ class Batch:
             self.pages.page(stem, record)
         except Exception as error:  # a fault of the page must not lose how the notebook went
             cause = f"its page could not be written: {type(error).__name__}: {error}"
-            record |= {"state": "failed", "cause": self.plan.published(cause)}
+            record |= {"state": "failed", "cause": self.plan.published.in_error(cause)}
             self.manifest.records[stem] = record
         if record:
             record["style"] = self.pages.style

@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from handid.runner.places import (
+    CLUSTER,
+    DATA,
+    EXPORT,
+    existing_weights,
+    located,
+    path_of,
+    with_file,
+    with_place,
+)
 from handid.runner.plain import read_yaml
 from handid.runner.refusal import Refused, short
 
-DATA = "data"  # the parameter of data sets: name -> folder, "synthetic", or "" for none
-CLUSTER = "cluster"  # the parameter that says where trainings are done, which changes no figure
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 NAME = re.compile(r"\w[\w.-]*")  # of a data set
 
@@ -71,16 +79,6 @@ class Value(NamedTuple):
 
 
 # --- reading -----------------------------------------------------------------------------------
-
-
-def path_of(text: str) -> Path | None:
-    """A path with ~ written out; None for a text that cannot be one."""
-    try:
-        path = Path(text).expanduser()
-        path.exists()
-    except (OSError, RuntimeError, ValueError):  # too long, a user who does not exist, a NUL
-        return None
-    return path
 
 
 def asked(options: Options, work: Path) -> dict[str, Value]:
@@ -149,10 +147,14 @@ def read_set(item: str) -> tuple[str, Value]:
         raise Refused(f"{origin}: {shown} is not a YAML value; quote it ({error})") from error
     if name == DATA and isinstance(value, Mapping):
         value = {key: located(folder) for key, folder in value.items()}
-    elif name.endswith("weights") or (isinstance(value, str) and os.sep in value):
-        value = located(value)  # weights, or the folder of a model in the place of a recipe
+    elif name == EXPORT and isinstance(value, str) and value:
+        value = os.path.abspath(path_of(value) or value)
     elif name.endswith("backbones") and isinstance(value, list):
-        value = [_with_file(backbone) for backbone in value]
+        value = [with_file(backbone) for backbone in value]
+    elif isinstance(value, list):
+        value = [with_place(item) for item in value]
+    else:
+        value = located(value) if name.endswith("weights") else with_place(value)
     return name, Value(value, origin)
 
 
@@ -169,37 +171,6 @@ def read_data(item: str) -> tuple[str, Value]:
     if not NAME.fullmatch(name):
         raise Refused(f"{origin}: a plain name has letters, digits, '.', '_' and '-' only")
     return name, Value(str(folder.resolve()), origin)
-
-
-def existing_weights(name: str) -> str:
-    """A weights file or folder as absolute path, or the name of published weights as it is.
-
-    Raises:
-        Refused: if it looks like a file and there is none.
-    """
-    path, suffix = path_of(located(name)), Path(name).suffix
-    looks_like_one = os.sep in name or "/" in name or suffix in (".pt", ".pth", ".safetensors")
-    if path is None or (looks_like_one and not path.exists()):
-        origin = f"--weights {short(name)}"
-        raise Refused(f"{origin}: no such file; give an existing file or a plain name")
-    return located(name)
-
-
-def located(value: Any) -> Any:
-    """An existing path from where the command runs as an absolute one; anything else as it is.
-
-    A notebook would look for it from its own folder.
-    """
-    path = path_of(value) if isinstance(value, str) and value else None
-    if path and (path.is_file() or (path.is_dir() and os.sep in value)):
-        return str(path.resolve())
-    return value
-
-
-def _with_file(backbone: Any) -> Any:
-    """A backbone whose weights are an existing file, NAME:PATH, with that path made absolute."""
-    name, colon, path = backbone.rpartition(":") if isinstance(backbone, str) else ("", "", "")
-    return f"{name}:{located(path)}" if colon else backbone
 
 
 # --- checking and merging -----------------------------------------------------------------------
@@ -263,20 +234,3 @@ def check_data(data: Mapping[str, Any], origin: str, base: Path, work: Path) -> 
         if path is None or (folder and not folder.is_dir() and not folder.is_relative_to(work)):
             text = short(text)
             raise Refused(f"{origin}: data {name} names no folder: {text}; make it or name another")
-
-
-def inputs(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """What a notebook's parameters say of folders of photographs and of files of weights.
-
-    Returns:
-        Parameter, `data NAME` for a data set, or a backbone that is written NAME:WEIGHTS -> its
-        text, which may also be a plain word.
-    """
-    texts = {name: value for name, value in parameters.items() if name.endswith("weights")}
-    for name, value in parameters.items():
-        if name.endswith("backbones") and isinstance(value, list):
-            texts |= {text: text.rpartition(":")[2] for text in map(str, value) if ":" in text}
-    data = parameters.get(DATA)
-    if isinstance(data, Mapping):
-        texts |= {f"{DATA} {name}": value for name, value in data.items()}
-    return {name: text for name, text in texts.items() if isinstance(text, str) and text}

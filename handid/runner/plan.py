@@ -15,19 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from handid import fingerprint
 from handid.runner import manifest, notebook, targets
 from handid.runner.notebook import Notebook
-from handid.runner.options import (
-    CLUSTER,
-    DATA,
-    Options,
-    Value,
-    asked,
-    check_data,
-    checked,
-    inputs,
-    merged,
-    path_of,
-    same_name,
-)
+from handid.runner.options import Options, Value, asked, check_data, checked, merged, same_name
+from handid.runner.places import CLUSTER, DATA, EXPORT, export_of, inputs, path_of, real
 from handid.runner.plain import read_yaml
 from handid.runner.privacy import Mask, absolute_paths
 from handid.runner.pseudonyms import Pseudonyms
@@ -101,13 +90,13 @@ class Plan:
             Refused: if it cannot be run.
         """
         self.options = options
-        folder = options.notebooks.resolve()
+        folder = real(options.notebooks)
         everything = notebook.read_all(folder)
         self.profile = read_profile(folder, options.profile)
-        self.reports = options.reports.resolve() / options.profile
+        self.reports = real(options.reports) / options.profile
         if self.profile.shares:
             read_profile(folder, self.profile.shares)  # refuses what is none
-        self.work = options.work.resolve() / (self.profile.shares or options.profile)
+        self.work = real(options.work) / (self.profile.shares or options.profile)
         names = everything if self.profile.notebooks == "all" else self.profile.notebooks
         stems = sorted({notebook.find(name, everything) for name in names})
         self.notebooks = {stem: everything[stem] for stem in stems}
@@ -118,7 +107,7 @@ class Plan:
         injected = self._injected(selected or set(self.notebooks))
         sets = [item for one in injected.values() for item in one.get(DATA, {}).items()]
         photographs = {folder: name for name, folder in sets if os.path.isabs(folder)}
-        roots = [options.reports.resolve(), options.work.resolve()]
+        roots = [real(options.reports), real(options.work)]
         own = [folder, self.reports, self.work, *roots, *absolute_paths(injected)]
         self.mask = Mask(own, photographs)
         self.published = Pseudonyms(self.mask, photographs, self.work)
@@ -201,17 +190,21 @@ class Plan:
             "versions": fingerprint.digest(fingerprint.versions()),
             "needs": fingerprint.digest({need: self._key_of(need) for need in book.needs}),
         }
+        export = export_of(book.defaults | injected, book.path.parent)
         stale = "forced" if self.options.force else self._why_stale(book.stem, fingerprints)
+        if export and not (stale or export.exists()):
+            stale = "its outputs are gone"
         return Task(book, injected, shown, fingerprints, stale)
 
     def _inputs(self, book: Notebook, injected: dict[str, Any]) -> dict[str, str]:
         """Digests of the folders of photographs and the weights that the parameters name."""
-        digests = {}
+        export = export_of(book.defaults | injected, book.path.parent)
+        digests = {EXPORT: str(export)} if export else {}
         for name, text in inputs(book.defaults | injected).items():
             given = path_of(text)
             if given is None or path_of(str(book.path.parent / given)) is None:
                 continue  # no path at all; the notebook says what is wrong with it
-            path = (book.path.parent / given).resolve()
+            path = Path(os.path.realpath(book.path.parent / given))
             # what lies in `work` are products; the keys of the needed notebooks stand for them
             if path.exists() and not path.is_relative_to(self.work):
                 digests[name] = self._place(path)

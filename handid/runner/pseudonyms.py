@@ -1,27 +1,36 @@
-"""Pseudonyms of photographs in what is published; another study gives them other ones.
+"""Pseudonyms of photographs, and of people in errors; another study gives them other ones.
 
 It reads no photograph. Paths are privacy.py's.
 """
 
+import codecs
 import csv
 import hashlib
 import html
 import os
 import re
-from collections.abc import Mapping
-from functools import cached_property
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from handid import disk
-from handid.runner.privacy import Mask, in_texts
+from handid.runner.privacy import COLOUR, Mask, in_texts
 
-ENDING = r"\.(?:jpe?g|png|bmp)(?!\w)"
+ENDING = r"\.(?:jpe?g|png|bmp|hei[cf]|tiff?|webp|gif|avif|jp2|dng|cr2)(?!\w)"
 LONGEST = 255  # characters of a file's name
+LIST, PERSON = "hands.csv", "subject"  # a list of hands, and the column that names people
+SEPARATORS = (",", ";", "\t")
+SHORTENED = 60  # characters of a name that a refusal shows
 
 
 class Pseudonyms:
     """Replaces the own names of real photographs' files, which may name people.
+
+    Pages show no person's own name by themselves; an error may, and `in_error` replaces it there. A
+    name may also be a word ("hand"), and is left alone elsewhere.
 
     The salt lies in the folder of products, and so does the list that says whose name is whose;
     both are the owner's alone, and the list goes with the cache.
@@ -44,9 +53,24 @@ class Pseudonyms:
         content = self._mask(content)
         return in_texts(content, self._without) if self._folders else content
 
+    def in_error(self, text: str) -> str:
+        """`__call__` of an error or a log, without the names of people."""
+        text = self(text)
+        if not self._people:
+            return text
+        _ = self._names  # the list that says whose name is whose
+        pattern = "|".join(map(re.escape, sorted(self._people, key=len, reverse=True)))
+        whole = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")
+
+        def person(match: re.Match[str]) -> str:
+            return self._pseudonym(self._people[match[0]], "person")
+
+        return "".join(whole.sub(person, piece) for piece in COLOUR.split(text))
+
     def explained(self, text: str) -> str:
         """The same text with the names again, for the terminal of whoever runs the study."""
-        return re.sub(r"photograph-\w{10}", lambda match: self._meant.get(match[0], match[0]), text)
+        pattern = r"(?:photograph|person)-\w{10}"
+        return re.sub(pattern, lambda match: self._meant.get(match[0], match[0]), text)
 
     def _without(self, text: str) -> str:
         if not re.search(ENDING, text, re.I):
@@ -77,7 +101,8 @@ class Pseudonyms:
             if re.search(f"{ENDING}$", name, re.I)
         }
         known = {name: self._pseudonym(name) for name in sorted(listed)}
-        rows = [("pseudonym", "file"), *((known[name], disk.cell(name)) for name in known)]
+        who = {name: self._pseudonym(name, "person") for name in self._people.values()}
+        rows = [("pseudonym", "name"), *((p, disk.cell(n)) for n, p in (known | who).items())]
         place = self._work / "cache" / "names" / "pseudonyms.csv"
         with disk.whole(place) as part, open(part, "w", -1, "utf-8", "replace", "") as file:
             csv.writer(file).writerows(rows)
@@ -85,12 +110,47 @@ class Pseudonyms:
         return {write(name): pseudonym for name, pseudonym in known.items() for write in written}
 
     @cached_property
+    def _people(self) -> dict[str, str]:
+        """Each person's name, in all the ways in which an error may write it -> the name."""
+        names = {name for folder in self._folders for name in _named_in(folder)}
+        written = (str, lambda name: repr(name)[1:-1], lambda name: name.replace("'", r"\'"))
+        written += tuple(partial(normalize, form) for form in ("NFC", "NFD"))
+        written += (lambda name: normalize("NFC", name)[:SHORTENED].strip(),)
+        return {write(name): name for name in sorted(names) for write in written}
+
+    @cached_property
     def _salt(self) -> bytes:
         return disk.secret(self._work / "salt")
 
-    def _pseudonym(self, name: str) -> str:
+    def _pseudonym(self, name: str, kind: str = "photograph") -> str:
         if name in self._meant:
             return name
         digest = hashlib.blake2b(os.fsencode(name), key=self._salt, digest_size=5).hexdigest()
-        self._meant[f"photograph-{digest}"] = name
-        return f"photograph-{digest}"
+        self._meant[f"{kind}-{digest}"] = name
+        return f"{kind}-{digest}"
+
+
+def _named_in(root: str) -> set[str]:
+    """Names of people below a folder: its folders', and those of its list; numbers are none.
+
+    A folder's name that comes twice is a view's.
+    """
+    folders = [name.strip() for _, inside, _ in os.walk(root) for name in inside]
+    once = {name for name, times in Counter(folders).items() if times == 1}
+    first = {path.name.strip() for path in Path(root).glob("*") if path.is_dir()}
+    names = once | first | set(_listed(Path(root) / LIST))
+    return {name for name in names if name and not name.isdecimal()}
+
+
+def _listed(path: Path) -> Iterator[str]:
+    """The column of people of a list, as spreadsheets save it."""
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    for separator in SEPARATORS:
+        for row in csv.DictReader(text.splitlines(), delimiter=separator):
+            cells = {(name or "").strip(): cell for name, cell in row.items()}
+            if isinstance(cells.get(PERSON), str):
+                yield cells[PERSON].strip()

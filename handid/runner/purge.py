@@ -11,10 +11,12 @@ from pathlib import Path
 
 from handid import disk
 from handid.runner import manifest
-from handid.runner.options import DATA, Options
+from handid.runner.options import Options
+from handid.runner.places import DATA, real
 from handid.runner.plan import read_profile
 from handid.runner.refusal import Refused, close, short
 
+READ = "cache/read"  # holds a file named after each set of real photographs that was decoded
 NOTE = "A notebook that was run and saved by hand holds its own outputs: clear them there."
 
 
@@ -35,7 +37,7 @@ def purge(options: Options) -> list[Path]:
     """
     profiles = sorted(path.stem for path in (options.notebooks / "profiles").glob("*.yaml"))
     places = [
-        (options.work.resolve() / _home(options.notebooks, p), options.reports.resolve() / p)
+        (real(options.work) / _home(options.notebooks, p), real(options.reports) / p)
         for p in profiles
     ]
     parts = [of_set(options.purge, work, reports) for work, reports in places]
@@ -44,14 +46,13 @@ def purge(options: Options) -> list[Path]:
         names = {name for work, reports in places for name in _sets(work, reports)}
         known = close(options.purge, names)
         raise Refused(f"--purge {short(options.purge)}: nothing was computed from it; {known}")
-    for path in found:
-        print(f"{'would remove' if options.show else 'removing'} {path}")
-    if not options.show:
-        with ExitStack() as held:
-            for _, reports in places:
-                if reports.is_dir():
-                    held.enter_context(manifest.only_run(reports))
-            for path in found:
+    with ExitStack() as held:
+        for _, reports in places:
+            if reports.is_dir() and not options.show:
+                held.enter_context(manifest.only_run(reports))
+        for path in found:
+            print(f"{'would remove' if options.show else 'removing'} {path}")
+            if not options.show:
                 _remove(path)
     print(NOTE)
     return found
@@ -64,7 +65,8 @@ def of_set(name: str, work: Path, reports: Path) -> list[Path]:
     for drawn in sorted((work / "synthetic").glob("*")):
         if _is(drawn.name.lstrip(".").rpartition("-")[0].rpartition("-")[0], name):
             found.append(drawn)
-    is_shown = any(_is(one, name) for one in _sets_of_report(reports))
+    was_read = any(_is(path.name, name) for path in (work / READ).glob("*"))
+    is_shown = was_read or any(_is(one, name) for one in _sets_of_report(reports))
     shared = [work / "cache", work / "search"]  # whose files do not say whose they are
     if found or is_shown:
         found += [path for path in shared if path.exists()]
@@ -76,7 +78,7 @@ def of_set(name: str, work: Path, reports: Path) -> list[Path]:
 def _home(notebooks: Path, profile: str) -> str:
     """The name of the folder in which a profile works; its own, where it cannot be read."""
     try:
-        return read_profile(notebooks.resolve(), profile).shares or profile
+        return read_profile(real(notebooks), profile).shares or profile
     except Refused:
         return profile
 
@@ -130,4 +132,5 @@ def _sets_of_report(reports: Path) -> Iterator[str]:
 
 
 def _sets(work: Path, reports: Path) -> set[str]:
-    return {_target(folder) for folder in _trainings(work)} | set(_sets_of_report(reports))
+    read = {path.name for path in (work / READ).glob("*")}
+    return read | {_target(folder) for folder in _trainings(work)} | set(_sets_of_report(reports))

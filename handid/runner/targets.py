@@ -1,9 +1,12 @@
 """Which data sets the targets of notebooks name: what a run would not use is told at once."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from handid.runner.refusal import Refused
+
+SEARCHED = {"enrolled", "questions"}  # sets that a parameter names, not a target
 
 
 def named(data_set: str, parameters: Mapping[str, Any]) -> bool:
@@ -33,6 +36,9 @@ def refuse_idle(data_sets: Iterable[str], notebooks: Iterable[Mapping[str, Any]]
     for name in data_sets:
         if notebooks and not any(named(name, parameters) for parameters in notebooks):
             places = sorted({place for parameters in notebooks for place in lists(parameters)})
+            known = {text for p in notebooks for text in p.values() if type(text) is str and text}
+            if meant := get_close_matches(name.lower(), known & SEARCHED, n=1, cutoff=0.7):
+                raise Refused(f"--data {name}: no target names it; did you mean {meant[0]}?")
             raise Refused(
                 f"--data {name}: no target names it; add --set '{places[-1]}=[\"{name}\"]', or "
                 f'"{name} VIEW" where it has several views (notebooks have {", ".join(places)})'

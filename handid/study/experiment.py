@@ -66,7 +66,8 @@ class Experiment:
     def history(self) -> pd.DataFrame:
         """A row per epoch, as train.fit returns it; empty for a method that is not trained."""
         path = self.folder / "history.csv"
-        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+        known = path.exists()
+        return pd.read_csv(path, float_precision="round_trip") if known else pd.DataFrame()
 
     @property
     def image_size(self) -> int:

@@ -44,9 +44,14 @@ class Found:
     record: Record | None
 
 
+def file_in(work: str | Path) -> Path:
+    """The table of the last search, search/candidates.csv of the products' folder."""
+    return Path(work) / "search" / "candidates.csv"
+
+
 def write(found: Found, work: str | Path) -> Path:
-    """Write the candidates as search/candidates.csv of the products' folder; return the file."""
-    file = Path(work) / "search" / "candidates.csv"
+    """Write the candidates as that table; return the file."""
+    file = file_in(work)
     asked = pd.Series(list(found.questions), dtype=object)
     names = asked.loc[found.candidates["question"].tolist()].to_numpy()
     table = found.candidates.drop(columns="photograph").assign(question=names)

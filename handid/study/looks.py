@@ -8,9 +8,21 @@ import pandas as pd
 from handid import disk, method, saliency
 from handid.evidence.record import Record
 from handid.report import rows
+from handid.report.growth import Growth
 from handid.report.rows import Score
 from handid.report.worth import Worth
-from handid.study import findings, look, model, network, panel, search, settings, texts, worth
+from handid.study import (
+    findings,
+    growth,
+    look,
+    model,
+    network,
+    panel,
+    search,
+    settings,
+    texts,
+    worth,
+)
 from handid.study.experiment import Experiment
 from handid.study.findings import Answer, Asked, Found
 from handid.study.photographs import Photographs
@@ -83,6 +95,29 @@ class Looks:
         """The calibration kept with an experiment, made first if need be, see worth.calibration."""
         return worth.calibration(experiment, task, self.photographs, self.engine)
 
+    def expect_growth(self, set_to: float, **size: int) -> None:
+        """Refuse, before anything is trained, sizes of a gallery that tell nothing, see growth."""
+        growth.expect(growth.Size(**size), set_to)
+
+    def growth(
+        self, experiments: Iterable[Experiment], notebook: str, set_to: float, **size: int
+    ) -> list[Growth]:
+        """How searches change as the gallery grows, see growth.measure; writes the results.
+
+        Args:
+            experiments: whose embeddings are compared.
+            notebook: its stem.
+            set_to: FPIR of the threshold among the fitted strangers, a share.
+            size: the fields of growth.Size.
+        """
+        how = {"size": growth.Size(**size), "set_to": set_to}
+        parts = [
+            (one, growth.measure(one, self.photographs, self.engine, **how)) for one in experiments
+        ]
+        tidy = [growth.rows(found, one, self.photographs) for one, found in parts]
+        rows.write_rows(pd.concat(tidy, ignore_index=True), self.settings.work, notebook)
+        return [found for _, found in parts]
+
     # --- a closer look ------------------------------------------------------------------------
 
     def load(self, experiment: Experiment) -> method.Method:
@@ -123,13 +158,15 @@ class Looks:
         Args:
             experiment: whose embeddings are compared.
             enrolled: name of the data set of known people.
-            questions: name of the data set, or plain folder, to ask about; where the study has
-                neither, test people of the experiment's target are enrolled and asked about.
+            questions: name of the data set to ask about; where the study has neither, test people
+                of the experiment's target are enrolled and asked about.
             top: candidates per question.
             show: False numbers people and questions, real people in an order of the study's own;
                 the file keeps the names.
         """
         how = {"sets": (enrolled, questions), "top": top}
+        # Those of other questions must not stand there if this search fails.
+        findings.file_in(self.settings.work).unlink(missing_ok=True)
         found = search.find(experiment, self.photographs, self.engine, **how)
         findings.write(found, self.settings.work)
         if show:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import backbone, data, fingerprint, protocol
+from handid import backbone, data, disk, fingerprint, protocol
 from handid.data.sets import DataSet, Target, label
 from handid.image import cache, decode
 from handid.study import sources
@@ -183,8 +183,14 @@ class Photographs:
 
     # --- pixels -------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _cache(self) -> Path:
+        """The folder of pixels; beside it stand the real sets that it may hold, for a purge."""
+        read = self.work / "cache" / "read"
+        for known in self.sets.values():
+            if known.root and not known.synthetic:
+                disk.private(read)
+                (read / known.name).touch(mode=0o600)
         return self.work / "cache" / "pixels"
 
     def unreadable(self, paths: Iterable[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from handid import backbone, disk, embed, fingerprint, method, metric, recipes, synthetic, train
 from handid.image.augment import Window
 from handid.image.sampler import plain_order
-from handid.study import locked
+from handid.study import locked, notes
 from handid.study.experiment import REGISTRIES
 from handid.study.hands import (
     GROUP,
@@ -93,6 +93,7 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     """
     if not 1 <= shards_per_epoch <= shards:
         raise ValueError(f"shards_per_epoch={shards_per_epoch} must lie between 1 and {shards}.")
+    notes.into_page()
     engine = train.Engine((device := train.device(device)), train.precision(precision, device))
     family = backbone.architecture(name).family
     plan = recipes.load(RECIPES.get(name, "clip_pretrain"), family, changes)

@@ -113,13 +113,17 @@ class Scorer:
 
     def fill(self, splits: Mapping[str, Splits], images: Iterable[str]) -> None:
         """Make the altered photographs that `images` will ask for, each decoded once."""
+        self._embed.fill(self.paths(splits, images))
+
+    def paths(self, splits: Mapping[str, Splits], images: Iterable[str]) -> dict[str, set[str]]:
+        """The files of which `images` will ask for something, by what is made of them."""
         paths: dict[str, set[str]] = {}
         for image in images:
             for task, pair in self.sides(splits, image).items():
                 for number, side in enumerate(pair):
                     shown = (path for split in splits[task] for path in split[number]["path"])
                     paths.setdefault(side.image, set()).update(shown)
-        self._embed.fill(paths)
+        return paths
 
     def sides(self, tasks_: Iterable[str], image: str) -> dict[str, tuple[_Side, _Side]]:
         """What is made of each task's queries, and of its gallery."""

@@ -1,6 +1,8 @@
 """Enrolled people and questions, from anybody's folders or from a target's own test people."""
 
+import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +133,8 @@ def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFram
             )
         roots.append(Path(root))
     paths = _questions(roots[1], photographs.settings.missing)
-    names = [str(path.relative_to(roots[1])) for path in paths]
+    within = [os.fsencode(path.relative_to(roots[1])) for path in paths]
+    names = [name.decode(errors="replace") for name in within]  # a file's name may be no text
     questions = pd.DataFrame({"path": list(map(str, paths)), "name": names, "truth": ""})
     return given(sets[0], photographs), _readable(questions, photographs)
 
@@ -149,17 +152,27 @@ def _questions(root: Path, missing: str) -> list[Path]:
     """The images of a folder and of the folders in it; those of its list where it has one."""
     if (root / "hands.csv").is_file():
         return [Path(path) for path in data.read(root, accessories=True, missing=missing)["path"]]
-    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
-    found = [
-        path
-        for folder in folders
-        if not any(part.startswith(".") for part in folder.relative_to(root).parts)
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in tables.EXTENSIONS and not path.name.startswith(".")
-    ]
+    files = list(_files(root))
+    tables.tell_of_others(root, files)
+    found = [path for path in files if path.suffix.lower() in tables.EXTENSIONS]
     if not found:
         raise ValueError(f"{root} holds no photograph to ask about: put JPEG or PNG files there.")
     return found
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """All files of a folder and of those in it, linked ones too; none that is hidden."""
+    if not root.is_dir():
+        raise ValueError(f"{root} is no folder: name one that holds the questions' photographs.")
+    visited: set[str] = set()
+    for folder, inside, names in os.walk(root, followlinks=True):
+        visited.add(os.path.realpath(folder))
+        inside[:] = sorted(
+            name
+            for name in inside
+            if name[0] != "." and os.path.realpath(os.path.join(folder, name)) not in visited
+        )
+        yield from (Path(folder, name) for name in sorted(names) if name[0] != ".")
 
 
 def _readable(rows: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:

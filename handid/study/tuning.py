@@ -68,7 +68,7 @@ def trials(
     if not number:
         return recorded()
     if find_spec("optuna") is None:
-        raise ValueError("Trials are stored with Optuna: pip install 'handid[tuning]'.")
+        raise ValueError("Trials are stored with Optuna: pip install '.[tuning]'.")
     apart = strangers(lab.having(backbones=list(systems)))
     folder = Path(lab.settings.work) / "tuning"
     same = changes or {}

@@ -46,7 +46,8 @@ def told(
         shards: how many of the hands, of 32 people each.
 
     Returns:
-        One row per experiment, feature ("image" or "text") and fact with COLUMNS: the mean of each
+        One row per experiment, feature ("image" or "text") and fact of which the photographs show
+        two answers or more, with COLUMNS: the mean of each
         answer's share of right ones, percent, with a 95 % interval over people, and chance.
     """
     drawn = list(hands.stream(list(range(shards))))
@@ -107,11 +108,13 @@ def _by_fact(
     rows = []
     for column, (fact, texts) in enumerate(sentences.items()):
         seen = true[:, column] >= 0
+        offered = len(np.unique(true[seen, column]))
+        if offered < 2:  # these photographs all show the same
+            continue
         answers = (features[seen] @ texts.T).argmax(1)
         right = answers == true[seen, column]
         shares = statistics.balanced_accuracy(right, true[seen, column], people[seen])
-        offered = len(np.unique(true[seen, column]))
-        rows.append((fact, int(seen.sum()), *(100 * s for s in shares), 100 / max(1, offered)))
+        rows.append((fact, int(seen.sum()), *(100 * s for s in shares), 100 / offered))
     return pd.DataFrame(rows, columns=COLUMNS[4:])
 
 

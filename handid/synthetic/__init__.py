@@ -9,13 +9,23 @@ How a hand is drawn: `person` draws the numbers of a person, `scene` those of a 
 poses the bones and unites capsules along them into a signed distance and a height; `skin` lays what
 belongs to the skin (`strokes` and more) on an atlas of `charts`, one for the palm and one for each
 digit, which move with the bones; `light` turns heights into normals and normals into light;
-`photograph` adds background and camera; `facts` says what is seen, `caption` puts it into sentences
-and `folder` writes whole data sets. No torch.
+`photograph` adds background and camera; `facts` says what is seen, `caption` puts it into
+sentences, `folder` writes whole data sets, `crowd` people in any number. No torch.
 """
 
+from handid.synthetic.crowd import write_crowd
 from handid.synthetic.facts import mirrored
 from handid.synthetic.folder import write_11k, write_hd
 from handid.synthetic.person import VIEWS, person
 from handid.synthetic.photograph import mask, photograph
 
-__all__ = ["VIEWS", "mask", "mirrored", "person", "photograph", "write_11k", "write_hd"]
+__all__ = [
+    "VIEWS",
+    "mask",
+    "mirrored",
+    "person",
+    "photograph",
+    "write_11k",
+    "write_crowd",
+    "write_hd",
+]

@@ -31,7 +31,7 @@ SUBJECTS, LATER_SUBJECTS, DISTRACTORS = range(1, 502), range(448, 502), range(50
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """What one process draws and writes at a time: all photographs of one person."""
 
     seed: int  # of the population and of what the photographs add
@@ -78,7 +78,7 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
     _check_counts(subjects, images, size)
     require(bursts >= 0, f"bursts is {bursts}: 0 draws every photograph by itself")
     root, number, tasks = Path(root), 0, []
-    with _complete_or_nothing(root) as draft:
+    with complete_or_nothing(root) as draft:
         (draft / "Hands").mkdir()
         for subject in range(subjects):
             rng, photographs = np.random.default_rng([seed, subject, 9]), []
@@ -89,8 +89,8 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
                     number += BURST_GAP if bursts and first == shot else 1
                     file = draft / "Hands" / f"Hand_{number:07d}.jpg"
                     photographs.append((view, shot, first, str(file)))
-            tasks.append(_Task(seed, subject, "11k", size, photographs))
-        facts = _write_all(tasks, workers, progress)
+            tasks.append(Task(seed, subject, "11k", size, photographs))
+        facts = write_all(tasks, workers, progress)
         _write_table(draft / "HandInfo.csv", tasks, facts)
     return root
 
@@ -138,18 +138,23 @@ def write_hd(  # noqa: PLR0913 - one argument for each thing a user may want to 
     n_later = min(subjects // 2, len(LATER_SUBJECTS))
     numbers = [*SUBJECTS[: subjects - n_later], *LATER_SUBJECTS[:n_later]]
     root, tasks = Path(root), []
-    with _complete_or_nothing(root) as draft:
+    with complete_or_nothing(root) as draft:
         folders = [draft / "Original Images" / name for name in ("1-501", "502-712")]
         for folder in folders:
             folder.mkdir(parents=True)
         for number in [*numbers, *DISTRACTORS[:distractors]]:
-            view = VIEWS[int(np.random.default_rng([seed, number, 8]).random() < 0.1)]
+            view = hd_view(seed, number)
             folder = folders[number in DISTRACTORS]
             files = [str(folder / f"{number}_{shot + 1}.jpg") for shot in range(images)]
             photographs = [(view, shot, None, file) for shot, file in enumerate(files)]
-            tasks.append(_Task(seed, 1_000_000 + number, "hd", size, photographs))
-        _write_all(tasks, workers, progress)
+            tasks.append(Task(seed, 1_000_000 + number, "hd", size, photographs))
+        write_all(tasks, workers, progress)
     return root
+
+
+def hd_view(seed: int, number: int) -> str:
+    """The view that HD has of a person: one in ten shows the left hand."""
+    return VIEWS[int(np.random.default_rng([seed, number, 8]).random() < 0.1)]
 
 
 def _firsts(n_shots: int, bursts: int) -> list[int | None]:
@@ -170,7 +175,7 @@ def _check_counts(subjects: int, images: int, size: int) -> None:
 
 
 @contextmanager
-def _complete_or_nothing(root: Path) -> Iterator[Path]:
+def complete_or_nothing(root: Path) -> Iterator[Path]:
     """A sibling folder to write into: renamed to `root` if all went well, removed if not.
 
     Folders that killed processes left are removed first. Only the owner may enter.
@@ -206,7 +211,7 @@ def _sweep(root: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_all(tasks: list[_Task], workers: int | None, progress: bool) -> dict[str, dict]:
+def write_all(tasks: list[Task], workers: int | None, progress: bool) -> dict[str, dict]:
     """Draw and write all tasks; the facts of every photograph by the path of its file."""
     facts: dict[str, dict] = {}
     total = sum(len(task.photographs) for task in tasks)
@@ -220,7 +225,7 @@ def _write_all(tasks: list[_Task], workers: int | None, progress: bool) -> dict[
     return facts
 
 
-def _results(tasks: list[_Task], workers: int) -> Iterator[dict[str, dict]]:
+def _results(tasks: list[Task], workers: int) -> Iterator[dict[str, dict]]:
     """Results of the tasks as they come, from this process or from `workers` others."""
     if workers == 1:
         yield from (_write_person(task) for task in tasks)
@@ -248,7 +253,7 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _write_person(task: _Task) -> dict[str, dict]:
+def _write_person(task: Task) -> dict[str, dict]:
     """Draw and write one person's photographs; the facts of each by its path."""
     individual, facts = person(task.seed, task.subject), {}
     how = {"size": task.size, "seed": task.seed, "camera": task.camera}
@@ -258,7 +263,7 @@ def _write_person(task: _Task) -> dict[str, dict]:
     return facts
 
 
-def _write_table(path: Path, tasks: list[_Task], facts: dict[str, dict]) -> None:
+def _write_table(path: Path, tasks: list[Task], facts: dict[str, dict]) -> None:
     """Write HandInfo.csv: texts in quotes and numbers without, as in the original."""
     with path.open("w", newline="") as file:
         file.write(HEADER + "\n")

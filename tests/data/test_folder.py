@@ -124,3 +124,13 @@ def test_an_image_that_is_a_dead_link_counts_as_missing(tmp_path, save_image):
 def test_an_unknown_choice_of_missing_is_refused(tmp_path):
     with pytest.raises(ValueError, match="missing='keep' is unknown: use one of error, skip$"):
         folder.read(tmp_path, missing="keep")
+
+
+def test_images_of_another_kind_are_told_with_their_number(tmp_path, save_image):
+    for person in ("ann", "bob"):
+        save_image(tmp_path / person / "1.jpg")
+    (tmp_path / "bob" / "IMG_2.HEIC").write_bytes(b"x")
+    (tmp_path / "bob" / "scan.tif").write_bytes(b"x")
+    (tmp_path / "bob" / ".hidden.tif").write_bytes(b"x")
+    with pytest.warns(UserWarning, match="2 images are of a kind .* first is IMG_2.HEIC"):
+        assert len(folder.read(tmp_path)) == 2

@@ -180,3 +180,19 @@ def test_where_all_images_lie_one_folder_deeper_that_folder_is_named(write):
 def test_without_a_list_that_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="hands.csv is missing: name the folder that holds"):
         manifest.read(tmp_path)
+
+
+def test_one_name_in_two_spellings_is_refused_and_in_two_encodings_is_one(write):
+    both = write(as_list("b/1.jpg,Zoe\u0308,left", "b/2.JPG,Zo\u00eb,left", lines=LINES[:2]))
+    assert manifest.read(both)["subject"].nunique() == 2
+    for lines, names in (
+        (["a/1.jpg,7,left", "a/2.jpg,007,left", "b/1.jpg,ann,left"], "'7' and '007'"),
+        (["a/1.jpg,1,left", "a/2.jpg,1,Left", "b/1.jpg,2,left"], "'left' and 'Left'"),
+    ):
+        with pytest.raises(ValueError, match=f"{names} are one name in two spellings"):
+            manifest.read(write(as_list(lines=lines)))
+
+
+def test_excels_line_that_tells_the_separator_is_read(write):
+    text = "sep=;\n" + as_list().replace(",", ";")
+    assert len(manifest.read(write(text))) == len(LINES)

@@ -10,6 +10,7 @@ from handid.evidence import open_set, summary, verification
 from handid.evidence.calibration import Calibration
 from handid.evidence.scores import Comparisons
 from handid.report import differences, tables
+from handid.report.growth import Growth
 from handid.report.rows import COLUMNS, WHAT, Score
 from handid.report.worth import Worth, as_rows
 
@@ -240,3 +241,47 @@ def worth():
         return Worth(**(head | parts | changed))
 
     return make
+
+
+@pytest.fixture
+def growth_of():
+    """A made-up growth: growth_of(**fields), whose model foretells 2 points more than measured."""
+
+    def made(**fields):
+        curves = [
+            (metric, kind, size, value, value - 3.0, value + 2.0, "beta" if "f" in kind else "")
+            for metric, kind, size, value in (
+                ("rank1", "measured", 2, 90.0),
+                ("rank1", "measured", 200, 60.0),
+                ("rank1", "foretold", 2, 91.0),
+                ("rank1", "foretold", 1_000_000, 12.0),
+                ("fpir", "measured", 2, 1.0),
+                ("fpir", "measured", 200, 40.0),
+                ("fpir", "foretold", 2, 1.0),
+                ("fpir", "foretold", 1_000_000, 97.0),
+            )
+        ]
+        names = ["metric", "kind", "size", "value", "low", "high", "family"]
+        check = {
+            "size": 170,
+            "family": "beta or binormal",
+            "foretold": 64.0,
+            "foretold_low": 50.0,
+            "foretold_high": 71.0,
+        }
+        check |= {"measured": 62.0, "measured_low": 58.0, "measured_high": 66.0}
+        check |= {"difference": 2.0, "low": -7.0, "high": 9.0, "n_queries": 80, "n_subjects": 40}
+        given = {
+            "name": "11k dorsal right (synthetic): CLIP-FT, mini-ViT",
+            "n_askers": 40,
+            "n_queries": 80,
+            "n_strangers": 200,
+            "n_fitted": 30,
+            "set_to": 0.1,
+            "threshold": 0.83,
+            "curves": pd.DataFrame(curves, columns=names).assign(n_queries=80, n_subjects=40),
+            "checks": pd.DataFrame([{"metric": name} | check for name in ("rank1", "fpir")]),
+        }
+        return Growth(**given | fields)
+
+    return made

@@ -91,7 +91,10 @@ class House(Toys):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, self.root / name)
         ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(REPOSITORY / "handid/runner", self.root / "handid/runner", ignore=ignore)
+        for room in ("runner", "cluster", "recipes"):
+            shutil.copytree(
+                REPOSITORY / "handid" / room, self.root / "handid" / room, ignore=ignore
+            )
         shutil.copytree(REPOSITORY / "notebooks/template", self.root / "notebooks/template")
 
     def start(self, *words):

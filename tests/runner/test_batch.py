@@ -61,7 +61,7 @@ def endings(make_house, work_line):
     house.notebook("06_exits", "import sys; sys.exit(0)", "x = 2")
     house.notebook("07_marked", ("1 / 0", "raises-exception"), "x = 2")
     house.notebook("08_runner_killed", "import os; os.kill(os.getppid(), 9)", "x = 2")
-    house.finished = house.run("--jobs", 2, "--timeout", 10)
+    house.finished = house.run("--jobs", 2, "--timeout", 20)
     return house
 
 
@@ -87,7 +87,7 @@ def test_every_cause_names_cell_and_reason(endings):
     assert endings.cause("03_blocked_too") == "it needs 02_blocked, which was blocked"
     assert endings.cause("04_killed").startswith("cell 3: the kernel was killed")
     assert "cell 2: the notebook's process was killed" in endings.cause("08_runner_killed")
-    assert endings.cause("05_too_long") == "cell 3: stopped after 10 s (--timeout)"
+    assert endings.cause("05_too_long") == "cell 3: stopped after 20 s (--timeout)"
     assert endings.cause("06_exits") == "cell 2: SystemExit: 0"
     assert endings.cause("07_marked") == "cell 2: ZeroDivisionError: division by zero"
     for stem, state in endings.states().items():

@@ -145,24 +145,6 @@ def test_folders_of_data_sets_must_be_there_or_may_yet_come(tmp_path):
             options.check_data(wrong, "x", tmp_path, work)
 
 
-def test_inputs_are_data_sets_and_weights():
-    parameters = {
-        "data": {"11k": "/a", "HD": "", "x": "synthetic"},
-        "weights": "mini",
-        "cnn_weights": "",
-        "work": "/w",
-        "seeds": [0],
-        "cnn_backbones": ["RN50", "timm:resnet50:/w.pt"],
-    }
-    assert options.inputs(parameters) == {
-        "weights": "mini",
-        "timm:resnet50:/w.pt": "/w.pt",
-        "data 11k": "/a",
-        "data x": "synthetic",
-    }
-    assert options.inputs({"data": "text", "weights": 3}) == {}
-
-
 @pytest.mark.parametrize(
     "value",
     [

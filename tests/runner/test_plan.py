@@ -337,3 +337,19 @@ def test_a_manifest_that_is_none_is_no_run(toys, text):
     toys.reports.mkdir(parents=True)
     (toys.reports / "manifest.json").write_text(text)
     assert toys.stale() == {"00_x": "never run"}
+
+
+def test_another_model_of_the_same_name_and_an_export_that_is_gone_run_again(toys, work_line):
+    toys.notebook("14_x", "x = 1", parameters=f"{work_line}\nmodel = 'clip_ft'\nexport = ''")
+    for place in ("a", "b"):
+        (toys.root / place / "m").mkdir(parents=True)
+        (toys.root / place / "m" / "weights").write_text("whole")
+    words = ["--set", f"model={toys.root}/a/m", "--set", f"export={toys.root}/new"]
+    toys.finish(*words)
+    assert "outputs are gone" in toys.stale(*words)["14_x"]
+    (toys.root / "new").mkdir()
+    assert toys.stale(*words) == {"14_x": ""}
+    assert "data" in toys.stale(words[0], f"model={toys.root}/b/m", *words[2:])["14_x"]
+    assert "data" in toys.stale(*words[:3], f"export={toys.root}/b/new")["14_x"]
+    (toys.root / "a" / "m" / "weights").write_text("cut")
+    assert "data" in toys.stale(*words)["14_x"]

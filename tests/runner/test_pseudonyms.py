@@ -60,3 +60,74 @@ def test_who_runs_the_study_can_tell_whose_name_it_is(hands, tmp_path):
     assert f"{shown.split()[0]},Ann Smith.jpg" in listed.read_text().splitlines()
     for path in (listed, tmp_path / "work/salt"):
         assert os.stat(path).st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def people(tmp_path):
+    folder = tmp_path / "people"
+    for name in ("Ann", "Ann Smith", "o'neil", "007"):
+        (folder / name).mkdir(parents=True)
+    return folder
+
+
+def test_no_error_names_a_person_and_its_reader_can_be_told_who_it_was(people, tmp_path):
+    names = Pseudonyms(Mask([]), {str(people): "mine"}, tmp_path / "work")
+    for text, own in (
+        ("The identity 'Ann dorsal right' is of two people", "Ann"),
+        ("Ann Smith is a subject and a distractor", "Ann Smith"),
+        ("\x1b[31mAnn\x1b[0m is empty", "Ann"),
+        (repr('the folder of one person only, "o\'neil"'), "o'neil"),
+    ):
+        shown = names.in_error(text)
+        assert not re.search("Ann|neil", shown)
+        assert names.in_error(shown) == shown
+        assert own in names.explained(shown)
+    assert names.in_error("ValueError in epoch 007: Anna is free") == (
+        "ValueError in epoch 007: Anna is free"
+    )
+    assert names("Ann and others") == "Ann and others"
+
+
+def test_the_people_of_a_list_are_named_by_no_error_either(tmp_path):
+    (tmp_path / "hands.csv").write_text("path,subject,view\nx/1.jpg, Bob ,palm\ny/2.jpg,2,palm\n")
+    names = Pseudonyms(Mask([]), {str(tmp_path): "mine"}, tmp_path / "work")
+    shown = names.in_error("Bob is a subject and a distractor: choose one role (row 2).")
+    assert re.fullmatch(r"person-\w{10} is a subject .* \(row 2\)\.", shown)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_people_of_a_spreadsheet_are_named_by_no_error(tmp_path, encoding, separator):
+    text = "subject,path\nZo\u00eb Doe,x/1.jpg\n".replace(",", separator)
+    (tmp_path / "hands.csv").write_bytes(text.encode(encoding))
+    names = Pseudonyms(Mask([]), {str(tmp_path): "mine"}, tmp_path / "work")
+    for written in ("Zo\u00eb Doe", "Zoe\u0308 Doe"):
+        assert names.in_error(f"{written} is a subject").startswith("person-")
+
+
+def test_long_names_and_folders_further_down_are_named_by_no_error(tmp_path):
+    (tmp_path / "x" / "Anna Opfer").mkdir(parents=True)
+    (tmp_path / ("Ann " * 30).strip()).mkdir()
+    names = Pseudonyms(Mask([]), {str(tmp_path): "mine"}, tmp_path / "work")
+    for text in ("…/mine/x is nested too deep … Anna Opfer", f"The subject {('Ann ' * 30)[:60]!r}"):
+        assert not re.search("Ann", names.in_error(text))
+
+
+def test_the_owners_list_explains_people_too(people, tmp_path):
+    names = Pseudonyms(Mask([]), {str(people): "mine"}, tmp_path / "work")
+    shown = names.in_error("Ann Smith has no hand").split()[0]
+    listed = tmp_path / "work/cache/names/pseudonyms.csv"
+    assert f"{shown},Ann Smith" in listed.read_text().splitlines()
+
+
+def test_a_notebook_that_fails_names_nobody(people, make_house, work_line):
+    house = make_house("naming")
+    cell = "import os\nraise ValueError(f\"{max(os.listdir(data['mine']))} has no hand\")"
+    house.notebook("00_x", cell, parameters=f"{work_line}\ndata = {{}}")
+    done = house.run("--data", f"mine={people}")
+    assert "o'neil has no hand" in done.out
+    assert re.fullmatch(r".*person-\w{10} has no hand", house.cause("00_x"))
+    products = [path for path in house.reports.rglob("*") if path.is_file()]
+    told = [path for path in products if b"has no hand" in path.read_bytes()]
+    assert {path.suffix for path in told} >= {".html", ".ipynb", ".json"}
+    assert not [path.name for path in products if b"neil" in path.read_bytes()]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from handid.runner.manifest import only_run
 from handid.runner.refusal import Refused
 
 
@@ -82,3 +83,19 @@ def test_a_profile_that_works_in_anothers_folder_is_purged_there(toys, capsys):
     (toys.work / "cache" / "pixels").mkdir(parents=True)
     assert toys.main("--purge", "secret") == 0
     assert not reports.exists() and not (toys.work / "cache").exists()
+
+
+def test_a_set_that_only_the_page_or_plain_papermill_read_is_found(toys):
+    toys.notebook("00_x", "x = 1")
+    (toys.work / "cache" / "read").mkdir(parents=True)
+    (toys.work / "cache" / "read" / "enrolled").touch()
+    toys.main("--purge", "enrolled")
+    assert not (toys.work / "cache").exists()
+    with pytest.raises(Refused, match="nothing was computed from it"):
+        toys.main("--purge", "enrolled")
+
+
+def test_nothing_is_said_to_be_removed_while_another_run_writes(computed, capsys):
+    with only_run(computed.reports), pytest.raises(Refused):
+        computed.main("--purge", "secret")
+    assert "removing" not in capsys.readouterr().out and (computed.work / "cache").exists()

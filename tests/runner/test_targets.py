@@ -25,3 +25,10 @@ def test_a_set_that_no_notebook_looks_at_is_refused_naming_the_parameters():
         targets.refuse_idle(["mine", "yours"], [OWN, OTHER])
     assert "notebooks have cross_targets, targets" in str(error.value)
     assert "--set 'targets=[\"yours\"]'" in str(error.value)
+
+
+def test_a_misspelt_set_of_a_search_is_guessed():
+    search = OWN | {"targets": ["11k"], "enrolled": "enrolled", "asked": "questions"}
+    for name, meant in (("enroled", "enrolled"), ("Questions", "questions")):
+        with pytest.raises(Refused, match=f"--data {name}: .*did you mean {meant}"):
+            targets.refuse_idle([name], [search])

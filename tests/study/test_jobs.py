@@ -7,6 +7,7 @@ import psutil
 import pytest
 import torch
 
+from handid import study
 from handid.cluster import connection
 
 distributed = pytest.importorskip("distributed")
@@ -54,6 +55,21 @@ def test_trainings_and_scores_are_those_of_this_process(open_study, where, one_t
     for ours, theirs in zip(here.scores(made[0]), there.scores(made[1]), strict=True):
         assert ours.rows.equals(theirs.rows)
         assert (ours.cmc == theirs.cmc).all()
+
+
+def test_surveys_and_crowds_are_those_of_this_process(open_study, where, one_thread, tmp_path):
+    here, there = open_study(tmp_path / "here"), open_study(tmp_path / "there", cluster=where)
+    ask = study.asked(["papers", "other hand"], ["whole", "background", "blur 2 against whole"])
+    size = {"strangers": 8, "fitted": 3, "askers": 4, "shots": 1, "largest": 1000}
+    found = []
+    for lab in (here, there):
+        made = lab.experiments("clip_zero_shot", "raw_pixels")
+        (grown,) = lab.growth(made[:1], "13_gallery_size", 0.1, **size)
+        found.append((study.survey(lab, made, **ask), grown))
+    assert found[0][0].asked.equals(found[1][0].asked) and len(found[0][0].scores) == 12
+    for ours, theirs in zip(found[0][0].scores, found[1][0].scores, strict=True):
+        assert ours.rows.equals(theirs.rows)
+    assert found[0][1].curves.equals(found[1][1].curves)
 
 
 def test_a_training_whose_worker_is_killed_goes_on_elsewhere(

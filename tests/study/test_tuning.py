@@ -111,7 +111,7 @@ def test_a_number_of_trials_that_is_none_is_refused(tune, number):
 
 def test_without_optuna_the_sentence_says_how_to_install_it(tune, monkeypatch):
     monkeypatch.setattr(tuning, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install 'handid\[tuning\]'"):
+    with pytest.raises(ValueError, match=r"pip install '.\[tuning\]'"):
         tune(1)
 
 

@@ -21,6 +21,7 @@ def drawn(small, tmp_path_factory):
 
 def test_features_that_are_the_true_sentences_are_always_right_and_others_never(drawn):
     facts = next(drawn.stream([0])).facts
+    facts = [one | {"ring_finger": ("none", "index")[n % 2]} for n, one in enumerate(facts)]
     sentences = {"view": np.eye(4, 8, dtype=np.float32), "ring": np.eye(2, 8, 4, dtype=np.float32)}
     true = np.array([caption.choices(one)[:2] for one in facts])
     features = sentences["view"][true[:, 0]] - sentences["ring"][true[:, 1]]
@@ -35,6 +36,10 @@ def test_what_cannot_be_seen_is_not_asked(drawn):
     sentences = {name: np.eye(len(t), 8, dtype=np.float32) for name, t in caption.CHOICES.items()}
     table = why._by_fact(np.ones((16, 8), np.float32), sentences, facts).set_index("fact")
     assert table.loc["nail_length", "photographs"] == 8 and table.loc["view", "photographs"] == 16
+    true = np.array([caption.choices(one) for one in facts])
+    several = [len(set(column) - {-1}) > 1 for column in true.T]
+    assert list(table.index) == [n for n, k in zip(caption.CHOICES, several, strict=True) if k]
+    assert 1 < len(table) < len(caption.CHOICES)
 
 
 def test_image_and_prompt_of_each_system_are_asked(lab, drawn):

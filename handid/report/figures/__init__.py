@@ -11,6 +11,7 @@ from handid.report.figures.evidence import (
     tippett,
 )
 from handid.report.figures.groups import group_errors
+from handid.report.figures.growth import growth
 from handid.report.figures.intervals import differences, questions, scores
 from handid.report.figures.matrices import confusion, grids, heat_maps, similarities
 from handid.report.figures.people import by_person, images_per_person
@@ -33,6 +34,7 @@ __all__ = [
     "expected_best",
     "grids",
     "group_errors",
+    "growth",
     "heat_maps",
     "images_per_person",
     "loss_parts",

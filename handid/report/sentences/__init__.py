@@ -8,6 +8,7 @@ from handid.report.sentences.decline import decline
 from handid.report.sentences.evidence import about_worth, examiners, groups, worth
 from handid.report.sentences.findings import findings
 from handid.report.sentences.gains import ablation, added, gain, helps, holds
+from handid.report.sentences.growth import growth
 from handid.report.sentences.levels import parts, specialised, summary, versions
 from handid.report.sentences.looks import maps, people, texts
 from handid.report.sentences.material import counts, data, pretraining, problems
@@ -43,6 +44,7 @@ __all__ = [
     "floors",
     "gain",
     "groups",
+    "growth",
     "helps",
     "holds",
     "level",

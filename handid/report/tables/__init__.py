@@ -10,6 +10,7 @@ from handid.report.tables.evidence import (
     validation,
     worths,
 )
+from handid.report.tables.growth import growth, growth_checks
 from handid.report.tables.published import (
     PUBLISHED_COUNTS,
     and_published,
@@ -65,6 +66,8 @@ __all__ = [
     "draws",
     "losses",
     "group_ratios",
+    "growth",
+    "growth_checks",
     "main",
     "mean_deletion",
     "nearest_words",

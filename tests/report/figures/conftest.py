@@ -195,9 +195,11 @@ def _evidence(worth):
 def cases(request, picture, curves):
     """Every figure with what it is drawn from: name -> (function, *arguments before the title)."""
     given = request.getfixturevalue
+    grown = given("growth_of")()
     two = {"CLIP-ZS": np.linspace(0.5, 1, 30), "CLIP-FT": np.linspace(0.9, 1, 30)}
     history = given("history")
     return {
+        "growth": (figures.growth, grown),
         "contact_sheet": (figures.contact_sheet, [picture(n) for n in range(8)], list("abcdefgh")),
         "images_per_person": (figures.images_per_person, given("counts")),
         "scores": (figures.scores, given("scores")),

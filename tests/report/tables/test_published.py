@@ -67,7 +67,7 @@ def test_the_papers_figures_stand_beside_the_same_system_only(beside):
 def test_a_system_is_matched_by_its_key_and_never_by_its_title(beside):
     assert beside({"method": "anything", "system": "clip_ft_mini"})[0]["rank-1"] == "94.03"
     for key in ("clip_ft:arcface", "clip_ft:untrained", "clip_zero_shot_plain"):
-        assert beside({"method": "CLIP-FT", "system": key}) == [{}]
+        assert not any(beside({"method": "CLIP-FT", "system": key}))
 
 
 def test_each_definition_of_map_stands_beside_its_own(beside):
@@ -129,7 +129,7 @@ def test_a_plain_network_stands_beside_the_row_that_bears_its_name(beside):
         beside({"method": "CNN baseline", "backbone": backbone}, papers=papers)
         for backbone in ("VGG19-bn", "ResNet50")
     )
-    assert vgg[0]["rank-1"] == "91.00" and resnet == [{}]
+    assert vgg[0]["rank-1"] == "91.00" and not any(resnet)
 
 
 @pytest.mark.parametrize(("mini", "full"), [("mini-ViT", "ViT-B/16"), ("mini-RN", "RN50")])

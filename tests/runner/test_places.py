@@ -1,0 +1,48 @@
+"""Paths that parameters hold: made absolute, watched, refused where they lead nowhere."""
+
+import pytest
+
+from handid.runner import places
+from handid.runner.refusal import Refused
+
+
+def test_inputs_are_data_sets_weights_and_models():
+    parameters = {
+        "data": {"11k": "/a", "HD": "", "x": "synthetic"},
+        "weights": "mini",
+        "cnn_weights": "",
+        "model": "../m",
+        "export": "/new",
+        "recipes": ["clip_ft_mini", "/a/m"],
+        "work": "/w",
+        "seeds": [0],
+        "cnn_backbones": ["RN50", "timm:resnet50:/w.pt"],
+    }
+    assert places.inputs(parameters) == {
+        "weights": "mini",
+        "model": "../m",
+        **{text: text for text in ("clip_ft_mini", "/a/m", "RN50")},
+        "timm:resnet50:/w.pt": "/w.pt",
+        "data 11k": "/a",
+        "data x": "synthetic",
+    }
+    assert places.inputs({"data": "text", "weights": 3}) == {}
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(Refused, match="a is a link that leads round in a circle"):
+        places.real(tmp_path / "a")
+    assert places.real(tmp_path / "new") == (tmp_path / "new").resolve()
+
+
+def test_a_models_folder_is_found_from_where_the_command_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "mine" / "products.json").write_text("{}")
+    assert places.with_place("mine") == str(tmp_path.resolve() / "mine")
+    assert places.with_place("other") == "other"  # a word, such as the name of a data set
+    assert places.with_place("./other") == str(tmp_path.resolve() / "other")
+    assert places.with_place(7) == 7

@@ -1,0 +1,198 @@
+"""A gallery on disk: against a plain matrix product, by blocks, and what is refused."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from handid import gallery, metric
+
+faiss = pytest.importorskip("faiss")
+WIDTH = 24
+
+
+@pytest.fixture
+def vectors():
+    """600 embeddings of different lengths around 40 centres, and 30 like the first of them."""
+    rng = np.random.default_rng(3)
+    centres = rng.standard_normal((40, WIDTH))
+    rows = centres[rng.integers(40, size=600)] + 0.5 * rng.standard_normal((600, WIDTH))
+    return rows * rng.uniform(0.5, 3, (600, 1)), rows[:30] + 0.1 * rng.standard_normal((30, WIDTH))
+
+
+def product(questions, rows):
+    """Cosines, by one matrix product."""
+    lengths = [np.linalg.norm(part, axis=1, keepdims=True) for part in (questions, rows)]
+    return (questions / lengths[0]) @ (rows / lengths[1]).T
+
+
+def in_blocks(rows, size=100):
+    return (rows[first : first + size] for first in range(0, len(rows), size))
+
+
+def test_the_nearest_are_those_of_a_matrix_product(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    monkeypatch.setattr(gallery, "ROWS", 128)  # several blocks
+    gallery.write(tmp_path, in_blocks(rows), "m")
+    found = gallery.Gallery(tmp_path, "m").nearest(questions, 7)
+    similarity = product(questions, rows)
+    order = np.argsort(-similarity, axis=1)[:, :7]
+    assert (found.places == order).all()
+    assert np.allclose(found.similarity, np.take_along_axis(similarity, order, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1.0, 1e-30, 1e30, 0.0])
+def test_rows_of_any_length_are_compared_by_their_direction(length, vectors, tmp_path):
+    rows = vectors[0].astype(np.float32)
+    rows[0] *= np.float32(length)
+    gallery.write(tmp_path, [rows], "m")
+    kept = gallery.Gallery(tmp_path, "m").vectors
+    expected = metric.unit_rows(rows, "x")
+    assert np.allclose(kept, expected, atol=1e-6)
+
+
+def test_a_graph_among_many_lists_finds_mates_too(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    monkeypatch.setattr(gallery, "MANY", 2)
+    gallery.write(tmp_path, [rows], "m")
+    gallery.compress(tmp_path)
+    found = gallery.Gallery(tmp_path, "m").nearest(questions, 3)
+    assert (found.places[:, 0] == np.arange(30)).mean() > 0.9
+
+
+def test_a_compressed_gallery_finds_mates_and_gives_their_cosines(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    monkeypatch.setattr(gallery, "ROWS", 128)
+    gallery.write(tmp_path, in_blocks(rows), "m", dtype="float16")
+    gallery.compress(tmp_path)
+    opened = gallery.Gallery(tmp_path, "m")
+    assert opened.vectors.dtype == np.float16 and isinstance(opened.vectors, np.memmap)
+    found = opened.nearest(questions, 7)
+    similarity = product(questions, rows)
+    assert (found.places[:, 0] == np.arange(30)).mean() > 0.9
+    shown = np.take_along_axis(similarity, found.places, axis=1)
+    assert np.allclose(found.similarity, shown, atol=2e-3)  # of float16
+    assert (np.diff(found.similarity, axis=1) <= 0).all()
+
+
+def test_many_embeddings_are_compressed_unasked(vectors, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "EXACT", 500)
+    gallery.write(tmp_path, [vectors[0]], "m")
+    assert (tmp_path / gallery.INDEX).exists()
+
+
+def test_an_interrupted_compression_goes_on(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    monkeypatch.setattr(gallery, "ROWS", 100)
+    monkeypatch.setattr(gallery, "KEPT", 2)
+    for name in ("once", "twice"):
+        gallery.write(tmp_path / name, [rows], "m")
+    gallery.compress(tmp_path / "once")
+    taken, every = [], gallery._Stored.rows
+
+    def some(stored, first=0):
+        for number, block in enumerate(every(stored, first)):
+            if len(taken) == 6 + 5:  # six to train on, five to add
+                raise KeyboardInterrupt
+            taken.append(number)
+            yield block
+
+    monkeypatch.setattr(gallery._Stored, "rows", some)
+    with pytest.raises(KeyboardInterrupt):
+        gallery.compress(tmp_path / "twice")
+    assert not (tmp_path / "twice" / gallery.INDEX).exists()
+    monkeypatch.setattr(gallery._Stored, "rows", every)
+    monkeypatch.setattr(gallery, "_trained", None)  # nothing is trained a second time
+    gallery.compress(tmp_path / "twice")
+    found = [
+        gallery.Gallery(tmp_path / name, "m").nearest(questions, 7) for name in ("once", "twice")
+    ]
+    assert (found[0].places == found[1].places).all()
+    assert not list((tmp_path / "twice").glob("*.part.faiss"))
+
+
+def test_what_was_not_written_cannot_be_compressed(tmp_path):
+    with pytest.raises(ValueError, match="no finished gallery"):
+        gallery.compress(tmp_path)
+
+
+def test_a_gallery_smaller_than_top_gives_all_it_has(tmp_path):
+    gallery.write(tmp_path, [np.eye(3)], "m")
+    found = gallery.Gallery(tmp_path, "m").nearest(np.eye(3)[1:2], 5)
+    assert found.places[0, 0] == 1 and sorted(found.places[0]) == [0, 1, 2]
+    gallery.write(tmp_path, [np.eye(300)], "m")
+    gallery.compress(tmp_path)
+    found = gallery.Gallery(tmp_path, "m").nearest(np.eye(300)[:1], 500)
+    assert found.places.shape == (1, 500) and found.places[0, 0] == 0
+    assert (found.similarity[found.places < 0] == -np.inf).all() and (found.places < 0).any()
+
+
+def test_an_unfinished_gallery_is_none(vectors, tmp_path):
+    rows, _ = vectors
+    gallery.write(tmp_path, [rows], "m")
+    bad = np.where(np.arange(len(rows))[:, None] == 3, np.nan, rows)
+    with pytest.raises(ValueError, match="embedding 3 is NaN"):
+        gallery.write(tmp_path, [rows, bad], "m")
+    with pytest.raises(ValueError, match="no finished gallery"):
+        gallery.Gallery(tmp_path, "m")
+
+
+@pytest.mark.parametrize("blocks", [[], [np.empty((0, WIDTH))]])
+def test_an_empty_gallery_is_refused(blocks, tmp_path):
+    with pytest.raises(ValueError, match=r"gallery is empty: give at least one"):
+        gallery.write(tmp_path, blocks, "m")
+
+
+def test_another_model_is_refused(vectors, tmp_path):
+    gallery.write(tmp_path, [vectors[0]], "m")
+    with pytest.raises(ValueError, match="was embedded by another model"):
+        gallery.Gallery(tmp_path, "n")
+
+
+def test_blocks_and_questions_of_another_width_are_refused(vectors, tmp_path):
+    rows, questions = vectors
+    with pytest.raises(ValueError, match="24 numbers and then 23"):
+        gallery.write(tmp_path, [rows, rows[:, 1:]], "m")
+    gallery.write(tmp_path, [rows], "m")
+    opened = gallery.Gallery(tmp_path, "m")
+    with pytest.raises(ValueError, match="questions have 23 numbers and the gallery 24"):
+        opened.nearest(questions[:, 1:], 3)
+    with pytest.raises(ValueError, match="top=0"):
+        opened.nearest(questions, 0)
+
+
+@pytest.mark.parametrize("name", [gallery.VECTORS, gallery.INDEX])
+def test_damage_is_refused_by_name(name, vectors, tmp_path):
+    gallery.write(tmp_path, [vectors[0]], "m")
+    gallery.compress(tmp_path)
+    file = tmp_path / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} is missing or damaged"):
+        gallery.Gallery(tmp_path, "m")
+    file.write_bytes(content[:-1])
+    with pytest.raises(ValueError, match=f"{name} is missing or damaged"):
+        gallery.Gallery(tmp_path, "m", check=False)
+    file.unlink()
+    with pytest.raises(ValueError, match=f"{name} is missing or damaged"):
+        gallery.Gallery(tmp_path, "m", check=False)
+
+
+def test_what_is_no_index_of_faiss_is_refused(vectors, tmp_path):
+    gallery.write(tmp_path, [vectors[0]], "m")
+    gallery.compress(tmp_path)
+    (tmp_path / gallery.INDEX).write_bytes(b"no index at all")
+    about = json.loads((tmp_path / gallery.ABOUT).read_text())
+    about["products"][gallery.INDEX]["bytes"] = len(b"no index at all")
+    (tmp_path / gallery.ABOUT).write_text(json.dumps(about))
+    with pytest.raises(ValueError, match="index.faiss is missing or damaged"):
+        gallery.Gallery(tmp_path, "m", check=False)
+
+
+def test_without_faiss_one_sentence_says_what_to_install(vectors, tmp_path, monkeypatch):
+    gallery.write(tmp_path, [vectors[0]], "m")
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ValueError, match=r'pip install ".\[gallery\]"'):
+        gallery.Gallery(tmp_path, "m")
