@@ -105,7 +105,7 @@ def mirrored(facts: dict) -> dict:
         facts: as `describe` returns them; a `view` among them turns too.
     """
     across, down, above = facts["light_direction"]
-    turned = {key: _other(facts[key]) for key in ("hand", "view", "light") if key in facts}
+    turned: dict = {k: _other(facts[k]) for k in ("hand", "view", "light") if k in facts}
     turned["light_direction"] = [-across, down, above]
     return facts | turned | {"rotation_degrees": -facts["rotation_degrees"]}
 
