@@ -52,10 +52,11 @@ def set_stride_one(block: nn.Module) -> None:
 
 
 class Lite0Tower(Tower):
-    """EfficientNet-Lite0 in a CLIP: the average of its map, then a linear projection.
+    """EfficientNet-Lite0 in a CLIP: the average of its map is its feature in the joint space.
 
-    A place in the joint space is the projection of that place alone, so that the mean of all places
-    is the image's own feature. There is no attention pool.
+    As in locked-image tuning (Zhai et al. 2022) nothing stands between the encoder and the text: a
+    projection to fewer numbers loses what left and right differ in. A place in the joint space is
+    that place alone, so that the mean of all places is the image. There is no attention pool.
 
     Attributes:
         stages: four modules, as an ImageNet encoder has them.
@@ -66,7 +67,7 @@ class Lite0Tower(Tower):
     widths = WIDTHS
 
     def __init__(self, visual: "TimmModel", last_stride: int):
-        self.visual, self.trunk = visual, cast(nn.Module, visual.trunk)
+        self.trunk = cast(nn.Module, visual.trunk)
         self.stages = stages(self.trunk, last_stride)
         self.stride = 16 * last_stride
         self._last_stride = last_stride
@@ -97,16 +98,12 @@ class Lite0Tower(Tower):
         return last.mean((2, 3))
 
     def projected(self, last: Tensor, pooled: Tensor) -> Tensor:
-        """The average projected."""
-        return self.visual.head(pooled)
+        """The average again."""
+        return pooled
 
     def patches(self, last: Tensor) -> Tensor:
-        """Each cell projected as the average is."""
-        return self.visual.head(last.flatten(2).mT)
-
-    def pool_parameters(self) -> list[nn.Parameter]:
-        """Those of the projection."""
-        return list(self.visual.head.parameters())
+        """Each cell."""
+        return last.flatten(2).mT
 
     def set_published(self) -> None:
         """Give the trunk ImageNet's weights.

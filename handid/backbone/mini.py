@@ -32,7 +32,8 @@ def _config(vision: dict[str, Any], embed_dim: int = 128) -> dict[str, Any]:
 
 # Configurations as open_clip takes them.
 VIT, RESNET = _config(_VIT), _config(_RESNET)
-LITE0 = _config({"timm_model_name": lite0.MODEL, "image_size": lite0.IMAGE_SIZE}, embed_dim=512)
+_LITE0 = {"timm_model_name": lite0.MODEL, "timm_proj": "none", "image_size": lite0.IMAGE_SIZE}
+LITE0 = _config(_LITE0, embed_dim=lite0.WIDTHS[-1])  # no projection: see Lite0Tower
 
 
 def shipped() -> dict[str, dict[str, Any]]:

@@ -63,7 +63,7 @@ class ClipPretrain(Method):
         ]
         words = torch.cat(padded) if padded else torch.empty(0, 0, dtype=torch.long)
         self.register_buffer("words", words, persistent=False)
-        self.reads, self.locked = True, locked
+        self.reads, self.captions, self.locked = True, True, locked
         width, asks = backbone.dims["proj"], self.sizes and not locked
         self.head = nn.Linear(width, sum(self.sizes)) if asks else nn.Identity()
         for parameter in backbone.parameters():
@@ -78,7 +78,7 @@ class ClipPretrain(Method):
 
         `image_to_text` and `text_to_image` are means over the batch, `choice` and `fact` over each
         fact, `likeness` over pairs of images. In a stage named "facts", only `fact` and `likeness`;
-        with a locked image encoder neither of these.
+        with a locked image encoder neither of these. In one named "choices" no caption is read.
 
         Args:
             images: [B, 3, H, W], normalised; [B, dims["proj"]] features if locked.
@@ -100,17 +100,20 @@ class ClipPretrain(Method):
     def _in_words(self, features: Tensor, true: Tensor, words: Tensor) -> dict[str, Tensor]:
         """Captions against images, and the facts asked in words."""
         temperature = torch.exp(-self.backbone.clip.logit_scale.clamp(max=_SHARPEST))
-        sentences = self.backbone.encode_words(words)
-        pairs = torch.arange(len(features), device=features.device), temperature
-        losses = {
-            "image_to_text": loss.supervised_contrastive(features, sentences, *pairs) / 2,
-            "text_to_image": loss.supervised_contrastive(sentences, features, *pairs) / 2,
-        }
+        losses = self._captions(features, words, temperature) if self.captions else {}
         if self.sizes:
             asked = functional.normalize(self.backbone.encode_words(self.words).float(), dim=1)
             scores = functional.normalize(features.float(), dim=1) @ asked.T / temperature
             losses["choice"] = self._answers(scores, true)
         return losses
+
+    def _captions(self, features: Tensor, words: Tensor, temperature: Tensor) -> dict[str, Tensor]:
+        sentences = self.backbone.encode_words(words)
+        pairs = torch.arange(len(features), device=features.device), temperature
+        return {
+            "image_to_text": loss.supervised_contrastive(features, sentences, *pairs) / 2,
+            "text_to_image": loss.supervised_contrastive(sentences, features, *pairs) / 2,
+        }
 
     def _answers(self, scores: Tensor, true: Tensor) -> Tensor:
         """Cross-entropy between the sentences of the first fact, plus the mean of the others'."""
@@ -130,7 +133,7 @@ class ClipPretrain(Method):
 
         Matrices inside transformer blocks are marked: Muon treats them differently.
         """
-        self.reads = stage.name != "facts"
+        self.reads, self.captions = stage.name != "facts", stage.name != "choices"
         image = {id(parameter) for parameter in self.backbone.image_parameters()}
         rates, groups = stage.learning_rate, {}
         for name, parameter in self.named_parameters():

@@ -42,24 +42,22 @@ class Encoded:
         self, hands: Hands, base: Backbone, mean_std: str | augment.Colours, engine: train.Engine
     ):
         self.hands, self.base, self.engine = hands, base, engine
-        self._encoder = method.build("clip_zero_shot", base, 0, level="feat")
+        self._encoder = method.build("clip_zero_shot", base, 0)
         self._window = Window(base.image_size, ((1.0, 1.0), (1.0, 1.0)), mean_std=mean_std)
         salt = f"{base.image_size} {mean_std} {engine.precision} {fingerprint.code(*_ENCODING)}"
         digest = embed.fingerprint(base.clip.visual.trunk, salt)
         self.folder = hands.folder / f"features-{digest}"
 
     def stream(self, numbers: Sequence[int]) -> Iterator[Shard]:
-        """The shards of these numbers in this order, with projected features.
+        """The shards of these numbers in this order, with features in the place of images.
 
-        [2 N, dims["proj"]] of N photographs: as they are, then mirrored, the facts likewise.
+        [2 N, D] of N photographs: as they are, then mirrored, the facts likewise.
         """
         self.encode(numbers)
         for number in numbers:
-            features = self._features(number).to(self.engine.device)
-            with torch.no_grad():
-                projected = self.base.clip.visual.head(features).cpu().numpy()
+            features = np.load(self._file(number)).astype(np.float32)
             facts = self.hands.facts(number)
-            yield Shard(projected, facts + [synthetic.mirrored(one) for one in facts])
+            yield Shard(features, facts + [synthetic.mirrored(one) for one in facts])
 
     def encode(self, numbers: Sequence[int]) -> None:
         """Encode the shards of these numbers, unless it was done before."""
@@ -72,7 +70,7 @@ class Encoded:
                 np.save(part, np.concatenate(features).astype(np.float16), allow_pickle=False)
 
     def _embedded(self, images: np.ndarray) -> np.ndarray:
-        """[N, H, W, 3] uint8 -> [N, dims["feat"]]."""
+        """[N, H, W, 3] uint8 -> [N, D]."""
         return embed.embed(
             self._encoder,
             images,
@@ -81,50 +79,25 @@ class Encoded:
             autocast=self.engine.autocast,
         )
 
-    def fit_projection(self, numbers: Sequence[int]) -> None:
-        """Set the image projection: orthonormal, the one that keeps most of these features.
-
-        It is that of a principal component analysis without centring: of all projections to this
-        width it leaves the features' lengths and inner products nearest to what they were. Ours;
-        it stays as it is.
-        """
-        self.encode(numbers)
-        width = self.base.dims["feat"]
-        moments = torch.zeros(width, width, dtype=torch.float64)
-        for number in numbers:
-            unit = functional.normalize(self._features(number), dim=1).double()
-            moments += unit.T @ unit
-        vectors = torch.linalg.eigh(moments).eigenvectors.flip(1)  # largest first
-        kept = vectors[:, : self.base.dims["proj"]].T
-        signs = kept.gather(1, kept.abs().argmax(1, keepdim=True)).sign()  # else a library's choice
-        self.base.clip.visual.head.proj.weight.data.copy_(kept * signs)
-
-    def _features(self, number: int) -> Tensor:
-        """[2 N, dims["feat"]] of a shard that was encoded."""
-        return torch.from_numpy(np.load(self._file(number)).astype(np.float32))
-
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:05d}.npy"
 
 
-def lock(base: Backbone, hands: Hands, plan: Recipe, engine: train.Engine, shards: int) -> Encoded:
-    """Give a CLIP the published image tower and its projection; and what the tower sees of hands.
+def lock(base: Backbone, hands: Hands, plan: Recipe, engine: train.Engine) -> Encoded:
+    """Give a CLIP the published image tower; and what that sees of hands.
 
     Args:
         base: mini-Lite0 with random weights, which is changed.
         hands: to learn from.
         plan: recipe of the pre-training.
         engine: device and precision.
-        shards: how many shards there are to draw from.
 
     Raises:
         ValueError: one sentence, if ImageNet's weights are not installed.
     """
     assert isinstance(base.tower, Lite0Tower)  # the only one that a recipe locks
     base.tower.set_published()
-    encoded = Encoded(hands, base.eval(), plan.mean_std, engine)
-    encoded.fit_projection(range(shards))
-    return encoded
+    return Encoded(hands, base.eval(), plan.mean_std, engine)
 
 
 def as_encoded(features: Tensor, _generator: torch.Generator) -> Tensor:

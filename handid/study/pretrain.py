@@ -6,6 +6,7 @@ to these weights.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -107,11 +108,12 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     assert isinstance(base, backbone.Backbone)  # the recipe has refused all other families
     network = _network(plan, base, teacher, seed)
     window = Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
-    source = locked.lock(base, hands, plan, engine, shards) if is_locked else hands
+    source = locked.lock(base, hands, plan, engine) if is_locked else hands
     look = locked.as_encoded if is_locked else window
     batches = _batches(source, shards, shards_per_epoch, look, engine.device)
     others = Hands(hands.folder.parent, WATCHED, "11k", workers)
     validate = _validation(others, base.image_size, plan)
+    validate = cache(validate) if is_locked else validate  # what is locked is seen as before
     history = train.fit(network, plan, batches, validate, folder, engine, seed=seed)
     weights = folder / f"{name}.safetensors"
     told = locked.view_in_words(base, others, plan, engine) if is_locked else {}

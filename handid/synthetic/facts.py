@@ -4,7 +4,6 @@ Numbers of a hand are z-scores: 0 is the mean of the population, 1 its standard 
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -106,8 +105,7 @@ def mirrored(facts: dict) -> dict:
         facts: as `describe` returns them; a `view` among them turns too.
     """
     across, down, above = facts["light_direction"]
-    sided = [key for key in ("hand", "view", "light") if key in facts]
-    turned: dict[str, Any] = {key: _other(facts[key]) for key in sided}
+    turned: dict = {k: _other(facts[k]) for k in ("hand", "view", "light") if k in facts}
     turned["light_direction"] = [-across, down, above]
     return facts | turned | {"rotation_degrees": -facts["rotation_degrees"]}
 

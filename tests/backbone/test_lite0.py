@@ -36,13 +36,14 @@ def test_it_is_open_clips_model_with_timms_network(net, images):
         features, theirs = net(images), net.clip.visual.trunk(images)
         assert torch.equal(features["feat"], theirs)
         assert torch.equal(features["proj"], net.clip.encode_image(images))
-    assert net.dims == {"feat": 1280, "proj": 512} and net.has_text and net.family == "resnet"
+        assert torch.equal(features["proj"], features["feat"])  # nothing stands between
+    assert net.dims == {"feat": 1280, "proj": 1280} and net.has_text and net.family == "resnet"
 
 
 def test_the_mean_of_its_places_is_the_image(net, images):
     with torch.inference_mode():
         said = net.tokens(images)
-    assert said["patches"].shape == (2, 16, 512)
+    assert said["patches"].shape == (2, 16, 1280)
     assert torch.allclose(said["patches"].mean(1), said["proj"], atol=1e-5)
     assert said["early"].shape == (2, 112)
 
@@ -103,4 +104,4 @@ backbone.build("EfficientNet-Lite0", "random", image_size=32)
 print(backbone.build("mini-Lite0", "random").dims)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "{'feat': 1280, 'proj': 512}", done.stderr
+    assert done.stdout.strip() == "{'feat': 1280, 'proj': 1280}", done.stderr

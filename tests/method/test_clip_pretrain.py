@@ -63,10 +63,12 @@ def test_behind_a_locked_image_encoder_features_are_read_and_only_text_learns(ba
     assert {name: part.item() for name, part in parts.items()} == {
         name: pytest.approx(same[name].item(), abs=1e-6) for name in same if name != "fact"
     }
-    stage = recipes.load("clip_lit", "resnet").stages[0]
+    stage, last = recipes.load("clip_lit", "resnet").stages
     moved = {id(p) for group in net.parameter_groups(stage) for p in group["params"]}
     assert not moved & {id(p) for p in net.backbone.image_parameters()}
     assert moved == {id(p) for p in net.backbone._text_parameters()}
+    net.parameter_groups(last)
+    assert [*net.losses(features, labels)] == ["choice"]
 
 
 def test_only_matrices_inside_transformer_blocks_are_marked(on_clip):
