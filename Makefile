@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
-EXTRAS := --extra test --extra cnn --extra cluster --extra gallery --extra app
+EXTRAS := --extra test --extra cnn --extra cluster --extra gallery --extra app --extra tuning
 
 .PHONY: study app test test-lowest lint constraints licences clean
 

@@ -481,8 +481,11 @@ def test_the_check_for_private_places_sees_them():
         assert not PRIVATE_PATH.search(place), place
 
 
+MINIS = ("mini-ViT", "mini-RN", "mini-Lite0")
+
+
 def test_no_photograph_no_weights_but_the_minis_and_nothing_large_is_in_git():
-    shipped = {PACKAGE / "weights" / f"{name}.safetensors" for name in ("mini-ViT", "mini-RN")}
+    shipped = {PACKAGE / "weights" / f"{name}.safetensors" for name in MINIS}
     others = [path for path in in_git() if path not in shipped]
     names = [path.name for path in others]
     assert not [n for n in names if re.match(r"HandInfo\.csv|Hand_\d+\.jpg", n)]

@@ -90,10 +90,11 @@ def build(
             from `seed`), "mini" (this package's own, see MODEL_CARD.md; of the minis only), a name
             or a file as weights.read_state takes it, or a folder with such a file for each
             backbone, named ViT-B-16 or RN50.
-        last_stride: stride of a ResNet's last layer: 1 as in the papers' fine-tuned models, 2 as
-            OpenAI trained it and as the papers' zero-shot rows keep it. No choice for others.
+        last_stride: stride of a ResNet's or EfficientNet-Lite0's last layer: 1 as in the papers'
+            fine-tuned models, 2 as OpenAI trained it and as the papers' zero-shot rows keep it. No
+            choice for others.
         image_size: side of the square input, pixels; 0 for the backbone's own, and nothing else for
-            CLIP, whose positions are learned.
+            a CLIP whose positions are learned.
         seed: of the random weights.
 
     Raises:
@@ -102,19 +103,20 @@ def build(
     """
     weights = weights_file(name, weights or own_weights(name))
     full = f"{names.split(name)[0]}:{weights}"
-    own_size = architecture(full).image_size
+    shape = architecture(full)
+    any_size = isinstance(shape, architectures.Architecture) and shape.any_size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if names.split(name)[0] in imagenet.ARCHITECTURES:
             backbone = ImageNetBackbone(name, last_stride, image_size)
         elif image_only.known(name):
             return load_timm(full, weights, image_size).eval()
-        elif image_size not in (0, own_size):
-            raise ValueError(f"{name} takes images of {own_size} pixels, not {image_size}.")
+        elif image_size not in (0, shape.image_size) and not any_size:
+            raise ValueError(f"{name} takes images of {shape.image_size} pixels, not {image_size}.")
         else:
             check_activation(name, weights)
             weights = fetched(name, weights)  # before the network is built, which takes longer
-            backbone = Backbone(full, last_stride, weights)
+            backbone = Backbone(full, last_stride, weights, image_size if any_size else 0)
     if weights != "random":
         _load(backbone, weights, last_stride)
     return backbone.eval()

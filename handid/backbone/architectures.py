@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-from handid.backbone import mini, names
+from handid.backbone import lite0, mini, names
 from handid.backbone.encoder import Colours
 from handid.backbone.libraries import open_clip, timm
 
@@ -27,6 +27,7 @@ class Architecture:
         model: open_clip's name of it; "" for the minis.
         colours: mean and standard deviation that the weights were trained with.
         openais: whether it is OpenAI's, whose weights know QuickGELU.
+        any_size: whether it takes squares of any size: it has no learned positions.
     """
 
     family: str  # "vit" or "resnet"
@@ -34,6 +35,7 @@ class Architecture:
     model: str = ""
     colours: Colours = _OPENAI_COLOURS
     openais: bool = False
+    any_size: bool = False
     code: str = "clip.Backbone"
     has_text: bool = True
 
@@ -71,6 +73,7 @@ ARCHITECTURES = {
     "RN50": Architecture("resnet", _RESNET, "RN50", openais=True),
     "mini-ViT": Architecture("vit", mini.VIT),
     "mini-RN": Architecture("resnet", mini.RESNET),
+    "mini-Lite0": Architecture("resnet", mini.LITE0, colours=lite0.COLOURS, any_size=True),
 }
 
 

@@ -1,7 +1,7 @@
 """CLIP's two encoders behind one face: image features at two levels, prompts with a pseudo-token.
 
-Any model of open_clip. Its image tower stands in towers.py, its text tower in text.py; weights.py
-reads the weights. No training, no losses.
+Any model of open_clip. Its image tower stands in towers.py or lite0.py, its text tower in text.py;
+weights.py reads the weights. No training, no losses.
 """
 
 from copy import deepcopy
@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from handid.backbone import fetch, names
+from handid.backbone import fetch, lite0, names
 from handid.backbone.architectures import known
 from handid.backbone.encoder import ImageEncoder
 from handid.backbone.libraries import open_clip
 from handid.backbone.text import TextTower
-from handid.backbone.towers import Tower, tower
+from handid.backbone.towers import ResNetTower, TimmTower, Tower, VitTower
 from handid.backbone.words import PROMPT, Vocabulary
 
 
@@ -43,6 +43,21 @@ def _network(config: dict[str, Any]) -> nn.Module:
     return open_clip.CustomTextCLIP(**config) if custom else open_clip.CLIP(**config)
 
 
+def _tower(visual: nn.Module, last_stride: int) -> Tower:
+    """The tower around open_clip's image encoder.
+
+    Args:
+        visual: open_clip's.
+        last_stride: of the last stage of a ResNet or of EfficientNet-Lite0; no other has a choice.
+    """
+    if isinstance(visual, open_clip.modified_resnet.ModifiedResNet):
+        return ResNetTower(visual, last_stride)
+    if not isinstance(visual, open_clip.timm_model.TimmModel):
+        return VitTower(cast(Any, visual))
+    own = cast(Any, visual.trunk).default_cfg["architecture"] == lite0.MODEL
+    return lite0.Lite0Tower(visual, last_stride) if own else TimmTower(visual)
+
+
 class _OpenClip(nn.Module):
     """The types of the parts of open_clip's CLIP, which it does not declare itself."""
 
@@ -61,8 +76,10 @@ class Backbone(ImageEncoder):
 
     Args:
         name: a name of a CLIP, see names.py.
-        last_stride: of a ResNet's layer 4.
+        last_stride: of a ResNet's layer 4, or of EfficientNet-Lite0's last stage.
         weights: the file that will be read; a tokenizer may stand beside it.
+        image_size: side of the square input, pixels, of a tower without learned positions; 0 for
+            its own.
 
     Attributes:
         family: "vit" or "resnet".
@@ -71,26 +88,30 @@ class Backbone(ImageEncoder):
             none can be given.
         channels: of the map that a convolutional tower gives; 0 for a ViT, which gives none.
         sides: its side in cells, as the only number of a list; empty for a ViT.
+        stages, widths: of EfficientNet-Lite0 alone, whose `sides` are then four; see imagenet.py.
     """
 
     clip: _OpenClip
     token_width: int
     has_text = True
 
-    def __init__(self, name: str, last_stride: int = 1, weights: str = ""):
+    def __init__(self, name: str, last_stride: int = 1, weights: str = "", image_size: int = 0):
         super().__init__()
         shape = known(name)
         assert shape is not None
         self.name, _ = names.split(name)
-        self.family, self.image_size = shape.family, shape.image_size
+        self.family, self.image_size = shape.family, image_size or shape.image_size
         self.clip = cast(_OpenClip, _network(shape.config))
-        self._tower = tower(self.clip.visual, last_stride)
+        self._tower = _tower(self.clip.visual, last_stride)
         folder = str(Path(weights).parent) if Path(weights).is_file() else ""
         vocabulary = Vocabulary(shape.model, shape.config["text_cfg"], folder)
         self._text = TextTower(self.clip, vocabulary, name)
         self.dims = {"feat": self._tower.feat, "proj": shape.config["embed_dim"]}
         self.channels = self._tower.channels
         self.sides = [self.image_size // self._tower.stride] if self.channels else []
+        if isinstance(self._tower, lite0.Lite0Tower):
+            self.sides = self._tower.sides(self.image_size)
+            self.stages, self.widths = self._tower.stages, self._tower.widths
         self.token_width = self._text.token_width
         for parameter in self._text_parameters():
             parameter.requires_grad_(False)

@@ -24,7 +24,7 @@ def clip_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
     """[name -> float32 tensor] of a CLIP from a file, see weights.read_state.
 
     Raises:
-        ValueError: one sentence for weights that are damaged.
+        ValueError: one sentence for weights that are damaged, or mini-Lite0's without its trunk.
     """
     head, path = names.split(encoder.name)[0], Path(weights)
     model = _model(head)
@@ -41,7 +41,8 @@ def clip_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
         )
     else:
         state = read_file(path)
-    return _as_open_clips(mini.full(state), encoder.network)
+    network = encoder.network
+    return _as_open_clips(mini.full(state, network.state_dict()), network)
 
 
 def _model(head: str) -> str:

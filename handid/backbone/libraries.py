@@ -14,10 +14,22 @@ if TYPE_CHECKING:
     import timm
     import torchvision
 else:
+    from importlib import import_module
+
     import lazy_loader
 
+    class _AfterOpenClip:
+        """timm, whose import looks into every module there is, and so runs open_clip's half-way.
+
+        open_clip would then take timm for missing: it comes first, and imports timm itself.
+        """
+
+        def __getattr__(self, name):
+            _ = open_clip.CLIP
+            return getattr(import_module("timm"), name)
+
     open_clip = lazy_loader.load("open_clip")
-    timm = lazy_loader.load("timm")
+    timm = _AfterOpenClip()
     torchvision = lazy_loader.load("torchvision")
 
 __all__ = ["open_clip", "timm", "torchvision"]

@@ -13,7 +13,8 @@ from handid.backbone.libraries import open_clip, timm
 TIMM = "timm:"
 OPENAI = {"ViT-B/16": "ViT-B-16", "RN50": "RN50"}  # the papers' names -> open_clip's
 OWN = {
-    **{"mini-ViT": "mini", "mini-RN": "mini", "ViT-B/16": "openai", "RN50": "openai"},
+    **{"mini-ViT": "mini", "mini-RN": "mini", "mini-Lite0": "mini"},
+    **{"ViT-B/16": "openai", "RN50": "openai"},
     **{"ResNet50": "imagenet", "VGG19-bn": "imagenet", "EfficientNet-Lite0": "imagenet"},
 }
 

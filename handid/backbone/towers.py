@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from handid.backbone import positions
-from handid.backbone.libraries import open_clip
 
 if TYPE_CHECKING:
     from open_clip.modified_resnet import ModifiedResNet
@@ -223,20 +222,6 @@ class TimmTower(Tower):
     def pool_parameters(self) -> list[nn.Parameter]:
         """Those of the head."""
         return [*self.visual.head.parameters(), *self.trunk.get_classifier().parameters()]
-
-
-def tower(visual: nn.Module, last_stride: int) -> Tower:
-    """The tower around open_clip's image encoder.
-
-    Args:
-        visual: open_clip's.
-        last_stride: of a ResNet's layer 4; no other tower has a choice.
-    """
-    if isinstance(visual, open_clip.modified_resnet.ModifiedResNet):
-        return ResNetTower(visual, last_stride)
-    if isinstance(visual, open_clip.timm_model.TimmModel):
-        return TimmTower(visual)
-    return VitTower(cast(Any, visual))
 
 
 # --- timm's networks ----------------------------------------------------------------------------

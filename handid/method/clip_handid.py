@@ -104,6 +104,16 @@ class ClipHandID(ClipFT):
         tokens = self.inversion(projected)
         return torch.zeros_like(tokens) if self.control == "zero_token" else tokens
 
+    def spoken(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The words [B, 1, token_width] and text features [B, D] of photographs.
+
+        Args:
+            images: [B, 3, H, W], normalised.
+            labels: [B], not used: the word comes from the image.
+        """
+        words = self.pseudo_tokens(self.backbone(images)["proj"])
+        return words[:, None], mean_text(self.backbone, words, self.prompts)
+
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The identity losses, `image_to_text` (eq. 6) and `text_to_image` (eq. 7)."""
         features = self.backbone(images)

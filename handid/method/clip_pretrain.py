@@ -38,6 +38,8 @@ class ClipPretrain(Method):
         choices: C lists of token numbers [n, L]: sentences of which one is true of an image. The
             first list, about what is easiest to see, weighs as much as all others together.
         teacher: a frozen backbone of the same image size to learn from, or None.
+        locked: the image encoder stays as it is, and `losses` takes its projected features instead
+            of images (Zhai et al. 2022, LiT). Then nothing is asked without words, and no teacher.
     """
 
     needs = "clip"
@@ -50,6 +52,7 @@ class ClipPretrain(Method):
         *,
         choices: Sequence[Tensor] = (),
         teacher: ImageEncoder | None = None,
+        locked: bool = False,
     ):
         super().__init__()
         self.backbone = backbone
@@ -60,11 +63,13 @@ class ClipPretrain(Method):
         ]
         words = torch.cat(padded) if padded else torch.empty(0, 0, dtype=torch.long)
         self.register_buffer("words", words, persistent=False)
-        self.reads = True
-        width = backbone.dims["proj"]
-        self.head = nn.Linear(width, sum(self.sizes)) if self.sizes else nn.Identity()
+        self.reads, self.locked = True, locked
+        width, asks = backbone.dims["proj"], self.sizes and not locked
+        self.head = nn.Linear(width, sum(self.sizes)) if asks else nn.Identity()
         for parameter in backbone.parameters():
             parameter.requires_grad_(True)
+        for parameter in backbone.image_parameters() if locked else ():
+            parameter.requires_grad_(False)
         # In a list, so that the teacher's weights are not among this module's parameters.
         self._teacher = [teacher.requires_grad_(False).eval()] if teacher else []
 
@@ -72,14 +77,17 @@ class ClipPretrain(Method):
         """The contrastive pair, `choice` and `fact`, and with a teacher `likeness`.
 
         `image_to_text` and `text_to_image` are means over the batch, `choice` and `fact` over each
-        fact, `likeness` over pairs of images. In a stage named "facts", only `fact` and `likeness`.
+        fact, `likeness` over pairs of images. In a stage named "facts", only `fact` and `likeness`;
+        with a locked image encoder neither of these.
 
         Args:
-            images: [B, 3, H, W], normalised.
+            images: [B, 3, H, W], normalised; [B, dims["proj"]] features if locked.
             labels: [B, C + L]: the true sentence of each choice, -1 for none, then the tokens of
                 the caption.
         """
         true, words = labels[:, : len(self.sizes)], labels[:, len(self.sizes) :]
+        if self.locked:
+            return self._in_words(images, true, words)
         features = self.backbone(images)["proj"]
         scaled = functional.normalize(features.float(), dim=1) * features.shape[1] ** 0.5
         losses = {"fact": self._answers(self.head(scaled), true)} if self.sizes else {}
@@ -126,6 +134,8 @@ class ClipPretrain(Method):
         image = {id(parameter) for parameter in self.backbone.image_parameters()}
         rates, groups = stage.learning_rate, {}
         for name, parameter in self.named_parameters():
+            if not parameter.requires_grad:
+                continue
             decays = parameter.ndim > 1
             kind = id(parameter) in image, decays, decays and ".resblocks." in name
             groups.setdefault(kind, []).append(parameter)

@@ -12,21 +12,27 @@ from pydantic import ValidationError
 from handid.recipes import files
 from handid.recipes.files import names
 from handid.recipes.recipe import TOOLS, Augment, Rates, Recipe, Stage
+from handid.recipes.search import Range, Search
 from handid.recipes.system import System
 
 __all__ = [
     "FAMILIES",
     "TOOLS",
     "Augment",
+    "Range",
     "Rates",
     "Recipe",
+    "Search",
     "Stage",
     "System",
     "load",
     "names",
+    "searched",
+    "value_of",
 ]
 
 FAMILIES = ("vit", "resnet", "cnn")
+_MAPPINGS = ("learning_rate", "loss_weights")  # of a stage, whose values have keys of their own
 
 
 def load(name: str, family: str, changes: dict | None = None, control: str = "") -> Recipe:
@@ -38,7 +44,8 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         changes: values to replace: fields of Recipe, of every Stage, of Augment, or of the
             method's options, TOOLS included. A changed `epochs` stretches warm-up and milestones
             too; `loss_weights` and `loss_warmup` change the losses that they name, in the stages
-            that train on images.
+            that train on images, and so do `learning_rate.backbone`, `learning_rate.new` and
+            `loss_weights.NAME` one value.
         control: one of the recipe's named controls or ablations, whose changes come first. Its
             name goes into the title, unless it has a title of its own.
 
@@ -67,6 +74,49 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"Recipe '{name}': {where}: {first['msg']}.") from None
     return recipe
+
+
+def searched(name: str, family: str, control: str = "") -> Search:
+    """What a tuning of a recipe may choose, checked at both ends of every range.
+
+    Args:
+        name: of the recipe.
+        family: see `load`.
+        control: one of the recipe's named controls or ablations.
+
+    Raises:
+        ValueError: one sentence: see `load`; there is nothing to choose, a range that goes beyond
+            what the recipe allows or does not hold the recipe's own value.
+    """
+    recipe = load(name, family, control=control)
+    if recipe.search is None:
+        raise ValueError(f"Recipe '{name}' has no `search`: it says nothing that can be tuned.")
+    for key, values in recipe.search.values.items():
+        own = value_of(recipe, key)
+        if not values.holds(own):
+            raise ValueError(f"Recipe '{name}': search: {key} leaves out the recipe's own {own}.")
+        for end in values.ends:
+            try:
+                load(name, family, {key: end}, control)
+            except ValueError as error:
+                raise ValueError(f"Recipe '{name}': search: {key} = {end}: {error}") from None
+    return recipe.search
+
+
+def value_of(recipe: Recipe, key: str) -> Any:
+    """The value that a key of `load`'s changes has in a recipe; of several stages the last one's.
+
+    Raises:
+        ValueError: one sentence for a key that the recipe does not have.
+    """
+    stage = recipe.stages[-1].model_dump() if recipe.stages else {}
+    known = recipe.options | recipe.augment.model_dump() | stage | vars(recipe)
+    part, _, name = key.partition(".")
+    if part in _MAPPINGS and name:
+        return stage.get(part, {}).get(name, 1.0)  # a loss without a weight weighs 1
+    if key not in known:
+        raise ValueError(f"Recipe '{recipe.name}' has no value '{key}' to choose.")
+    return known[key]
 
 
 def _of_control(content: dict, control: str) -> dict:
@@ -115,10 +165,20 @@ def _change_losses(stages: list[dict], key: str, value: Any) -> None:
             stage[key] = stage.get(key, {}) | value if isinstance(value, dict) else value
 
 
+def _change_inside(stages: list[dict], key: str, value: Any) -> None:
+    """One value of a mapping, such as `learning_rate.new`, where a stage trains on images."""
+    part, _, name = key.partition(".")
+    for stage in stages:
+        if not stage.get("encode_once"):
+            stage[part] = stage.get(part, {}) | {name: value}
+
+
 def _change(content: dict, key: str, value: Any) -> None:
     options, key = content.setdefault("options", {}), str(key)
     if key in Recipe.model_fields:
         content[key] = value
+    elif key.partition(".")[0] in _MAPPINGS and "." in key:
+        _change_inside(_parts(content, "stages", list), key, value)
     elif key in ("loss_weights", "loss_warmup"):
         _change_losses(_parts(content, "stages", list), key, value)
     elif key in Stage.model_fields:

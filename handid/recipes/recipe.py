@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from handid.recipes.search import Search
+
 UNTRAINED = "untrained"  # in a system's key; see system.py
 # Options that every method that trains takes, whether its recipe names them or not; lora_rank all
 # of CLIP's methods but pre-training.
@@ -112,6 +114,7 @@ class Recipe(_Strict):
     subtracts the mean of the photographs that are compared from each embedding: for floors, whose
     cosine is near 1 without it.
     `teacher` is a backbone to learn from, with the weights that ship; only pre-training has one.
+    `search` says which values a tuning may choose; None for a recipe that is not tuned.
     `train_mean_std` normalises training images differently from test images, a mistake that a
     control may repeat; "" for the same.
     """
@@ -123,6 +126,7 @@ class Recipe(_Strict):
     options: dict[str, Any] = {}
     controls: dict[ControlName, dict[str, Any]] = {}
     ablations: dict[ControlName, dict[str, Any]] = {}
+    search: Search | None = None
     weights: Literal["study", "random"] = "study"
     teacher: str = ""
     last_stride: Literal[1, 2] = 1

@@ -24,7 +24,7 @@ from handid.study.photographs import Photographs
 from handid.study.settings import Settings
 
 # What a recipe is called, and what else could be made of it, changes no figure.
-_NAMES = {"name", "title", "full_size", "controls", "ablations"}
+_NAMES = {"name", "title", "full_size", "controls", "ablations", "search"}
 
 
 class Experiments:

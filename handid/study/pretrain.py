@@ -4,12 +4,8 @@ The people come from populations that no study draws from, so that all people of
 to these weights.
 """
 
-import json
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +16,27 @@ from torch import Tensor, nn
 from handid import backbone, disk, embed, fingerprint, method, metric, recipes, synthetic, train
 from handid.image.augment import Window
 from handid.image.sampler import plain_order
-from handid.study import notes
+from handid.study import locked, notes
 from handid.study.experiment import REGISTRIES
+from handid.study.hands import (
+    GROUP,
+    RENDERER,
+    SHARD_PEOPLE,
+    SHOTS,
+    TRAINED,
+    WATCHED,
+    Hands,
+    Shard,
+)
 from handid.study.machine import environment
 from handid.synthetic import caption
 
-# Studies draw population 0. One population to train on, another to validate on.
-TRAINED, WATCHED = 1_000_003, 1_000_033
-SHARD_PEOPLE, SHOTS = 32, 2
-HEIGHT = 144  # of a drawn frame, pixels: a little more than the minis see
-GROUP = 8  # shards that are mixed, and drawn ahead
-RENDERER = ("synthetic.person.person", "synthetic.photograph.photograph")
+# Of mini-Lite0, whose image encoder is ImageNet's; all others begin with random weights.
+RECIPES = {"mini-Lite0": "clip_lit"}
 # All code that makes the weights, as fingerprint.code names it.
 TRAINING = (
-    "study.pretrain.Hands",
+    "study.hands.Hands",
+    "study.locked.lock",
     "study.pretrain._groups",
     "image.augment.Window",
     "image.sampler.plain_order",
@@ -41,79 +44,6 @@ TRAINING = (
     "backbone.clip.Backbone",
     "train.fit",
 )
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The photographs of some people, and the facts of each.
-
-    Attributes:
-        images: [N, HEIGHT, W, 3] uint8, on disk until read.
-        facts: N dicts, see synthetic.photograph.
-    """
-
-    images: np.ndarray
-    facts: list[dict]
-
-
-class Hands:
-    """Shards of a population on disk, each drawn when it is first asked for.
-
-    Args:
-        folder: gets one folder per population and version of the renderer.
-        population: seed of people and photographs.
-        camera: see synthetic.photograph.
-        workers: processes that draw; all cores if None.
-    """
-
-    def __init__(
-        self, folder: str | Path, population: int, camera: str, workers: int | None = None
-    ):
-        code, shape = fingerprint.code(*RENDERER), f"{SHARD_PEOPLE}x{SHOTS}-{HEIGHT}"
-        self.folder = Path(folder) / f"{population}-{camera}-{shape}-{code}"
-        self.population, self.camera = population, camera
-        self.workers = workers or os.cpu_count()
-
-    def stream(self, numbers: list[int], ahead: int = GROUP) -> Iterator[Shard]:
-        """The shards of these numbers in this order; while one is used the next are drawn."""
-        context = get_context("forkserver")  # a fork of a process that runs torch may hang
-        with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
-            jobs: dict[int, Future] = {}
-            for place, number in enumerate(numbers):
-                for early in numbers[place : place + ahead + 1]:
-                    if early not in jobs and not self._facts(early).exists():
-                        files = self._images(early), self._facts(early)
-                        jobs[early] = pool.submit(
-                            _draw_shard, self.population, self.camera, early, *files
-                        )
-                if number in jobs:
-                    jobs[number].result()
-                images = np.load(self._images(number), mmap_mode="r")
-                yield Shard(images, json.loads(self._facts(number).read_text(encoding="utf-8")))
-
-    def _images(self, number: int) -> Path:
-        return self.folder / f"{number:05d}.npy"
-
-    def _facts(self, number: int) -> Path:
-        return self.folder / f"{number:05d}.json"
-
-
-def _draw_shard(population: int, camera: str, number: int, images: Path, facts: Path) -> None:
-    """Draw one shard; its facts are written last and show that it is complete."""
-    pictures, rows = [], []
-    for subject in range(number * SHARD_PEOPLE, (number + 1) * SHARD_PEOPLE):
-        person = synthetic.person(population, subject)
-        for view in synthetic.VIEWS:
-            for shot in range(SHOTS):
-                picture, row = synthetic.photograph(
-                    person, view, shot, size=HEIGHT, seed=population, camera=camera
-                )
-                pictures.append(picture)
-                rows.append({"subject": subject, "view": view} | row)
-    with disk.whole(images) as part:
-        np.save(part, np.stack(pictures), allow_pickle=False)
-    with disk.whole(facts) as part:
-        part.write_text(json.dumps(rows), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -143,62 +73,78 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     precision: str = "fp32",
     workers: int | None = None,
 ) -> Pretraining:
-    """Pre-train a backbone from random weights, or resume an interrupted call.
+    """Pre-train a backbone as its recipe says, or resume an interrupted call.
 
     Args:
         name: a key of backbone.ARCHITECTURES.
         work: folder for drawn hands, checkpoints and the finished weights.
         shards: how many shards of 32 people there are to draw from.
         shards_per_epoch: how many of them, chosen at random, make an epoch.
-        changes: values of the recipe clip_pretrain to replace.
+        changes: values of the recipe (RECIPES, else clip_pretrain) to replace.
         seed: of weights, order, windows and captions.
         device: as torch names it, or "auto".
         precision: "auto", "fp32", "bf16" or "fp16".
         workers: processes that draw.
 
     Raises:
-        ValueError: one sentence for a count, a recipe value or a backbone that does not fit.
+        ValueError: one sentence for a count, a recipe value or a backbone that does not fit, or
+            ImageNet's weights of mini-Lite0 that are not installed.
     """
     if not 1 <= shards_per_epoch <= shards:
         raise ValueError(f"shards_per_epoch={shards_per_epoch} must lie between 1 and {shards}.")
     notes.into_page()
     engine = train.Engine((device := train.device(device)), train.precision(precision, device))
-    plan = recipes.load("clip_pretrain", backbone.architecture(name).family, changes)
-    hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, "wild", workers)
+    family = backbone.architecture(name).family
+    plan = recipes.load(RECIPES.get(name, "clip_pretrain"), family, changes)
+    is_locked = bool(plan.options.get("locked"))
+    camera = "both" if is_locked else "wild"  # no window stands in for a camera there
+    hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, camera, workers)
     teacher, teacher_card = _teacher(plan.teacher, engine)
-    key = [name, plan.model_dump(), shards, shards_per_epoch, seed, engine.precision]
-    key = fingerprint.digest([*key, fingerprint.code(*TRAINING, stop=REGISTRIES), teacher_card])
+    key = [name, plan.model_dump(), shards, shards_per_epoch, seed, engine.precision, teacher_card]
+    key = fingerprint.digest([*key, fingerprint.code(*TRAINING, stop=REGISTRIES)])
     folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{key}"
     base = backbone.build(name, "random", last_stride=plan.last_stride, seed=seed)
     assert isinstance(base, backbone.Backbone)  # the recipe has refused all other families
-    choices = [backbone.tokenise(list(sentences)) for sentences in caption.CHOICES.values()]
-    torch.manual_seed(seed)  # of the head
-    network = method.build(plan.method, base, n_identities=0, choices=choices, teacher=teacher)
+    network = _network(plan, base, teacher, seed)
     window = Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
-
-    def batches(stage, generator):
-        chosen = torch.randperm(shards, generator=generator)[:shards_per_epoch].tolist()
-        for images, words in _groups(hands, chosen, generator):
-            for rows in plain_order(range(len(words)), stage.batch_size, generator):
-                batch = images[rows].to(engine.device)
-                yield window(batch, generator), words[rows].to(engine.device)
-
+    source = locked.lock(base, hands, plan, engine, shards) if is_locked else hands
+    look = locked.as_encoded if is_locked else window
+    batches = _batches(source, shards, shards_per_epoch, look, engine.device)
     others = Hands(hands.folder.parent, WATCHED, "11k", workers)
     validate = _validation(others, base.image_size, plan)
     history = train.fit(network, plan, batches, validate, folder, engine, seed=seed)
-    weights, people = folder / f"{name}.safetensors", shards * SHARD_PEOPLE
+    weights = folder / f"{name}.safetensors"
+    told = locked.view_in_words(base, others, plan, engine) if is_locked else {}
     card = {
         "sha256": backbone.save(base, _words(hands), weights),
-        **{"people": people, "population": hands.population, "seed": seed},
+        **_drawn(hands, shards),
+        "seed": seed,
         **teacher_card,
-        "pictures": people * SHOTS * len(synthetic.VIEWS),
         **_summary(history),
+        **told,
         "renderer": fingerprint.code(*RENDERER),
         "precision": engine.precision,
         **environment(engine.device),
     }
     disk.write_json(folder / f"{name}.json", card)
     return Pretraining(history, weights, card)
+
+
+def _network(
+    plan: recipes.Recipe, base: backbone.Backbone, teacher: nn.Module | None, seed: int
+) -> method.Method:
+    """The method that trains the backbone; its head's first values come from the seed."""
+    choices = [backbone.tokenise(list(sentences)) for sentences in caption.CHOICES.values()]
+    torch.manual_seed(seed)
+    given = {"choices": choices, "teacher": teacher, **plan.options}
+    return method.build(plan.method, base, n_identities=0, **given)
+
+
+def _drawn(hands: Hands, shards: int) -> dict[str, int]:
+    """The card's lines about what was drawn."""
+    people = shards * SHARD_PEOPLE
+    pictures = people * SHOTS * len(synthetic.VIEWS)
+    return {"people": people, "population": hands.population, "pictures": pictures}
 
 
 def _teacher(name: str, engine: train.Engine) -> tuple[nn.Module | None, dict[str, str]]:
@@ -209,10 +155,32 @@ def _teacher(name: str, engine: train.Engine) -> tuple[nn.Module | None, dict[st
     return teacher, {"teacher": name, "teacher_sha256": backbone.shipped()[name]["sha256"]}
 
 
+def _batches(
+    source: Hands | locked.Encoded,
+    shards: int,
+    per_epoch: int,
+    look: Callable[[Tensor, torch.Generator], Tensor],
+    device: str,
+) -> Callable[[recipes.Stage, torch.Generator], Iterator[tuple[Tensor, Tensor]]]:
+    """What train.fit takes: an epoch's images, or features, with their labels."""
+
+    def batches(stage, generator):
+        chosen = torch.randperm(shards, generator=generator)[:per_epoch].tolist()
+        for images, words in _groups(source, chosen, generator):
+            for rows in plain_order(range(len(words)), stage.batch_size, generator):
+                batch = images[rows].to(device)
+                yield look(batch, generator), words[rows].to(device)
+
+    return batches
+
+
 def _groups(
-    hands: Hands, chosen: list[int], generator: torch.Generator
+    hands: Hands | locked.Encoded, chosen: list[int], generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """[N, H, W, 3] images and [N, C + L] labels of GROUP shards at a time; captions drawn anew."""
+    """[N, H, W, 3] images, or [N, D] features of them, of GROUP shards at a time; and their labels.
+
+    The labels are [N, C + L]; captions are drawn anew.
+    """
     group: list[Shard] = []
     for place, shard in enumerate(hands.stream(chosen), start=1):
         group.append(shard)

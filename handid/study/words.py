@@ -50,14 +50,20 @@ def preface(sets: Iterable[str], photographs: Photographs, device: str) -> str:
 
 def _about_backbones(settings: Settings) -> list[str]:
     """A line per kind of weights, with the backbones that start from them."""
-    by_weights: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     for name in settings.backbones:
-        weights = settings.weights or backbone.own_weights(name)
-        by_weights.setdefault(weights, []).append(plain(backbone.label(name)))
-    return [f"- {', '.join(names)}: {_about(weights)}" for weights, names in by_weights.items()]
+        kind = _about(name, settings.weights or backbone.own_weights(name))
+        by_kind.setdefault(kind, []).append(plain(backbone.label(name)))
+    return [f"- {', '.join(names)}: {kind}" for kind, names in by_kind.items()]
 
 
-def _about(weights: str) -> str:
+def _about(name: str, weights: str) -> str:
+    if weights == "mini" and backbone.split(name)[0] == "mini-Lite0":
+        return (
+            "**ImageNet's EfficientNet-Lite0 as a CLIP**: its image encoder is as it was "
+            "published, its text encoder learned captions of synthetic hands of people who are "
+            "not in this study (see MODEL_CARD.md)."
+        )
     if weights == "random":
         return (
             "**random weights**. What is called zero-shot below is an untrained network's floor, "

@@ -14,8 +14,18 @@ sentences, `folder` writes whole data sets, `crowd` people in any number. No tor
 """
 
 from handid.synthetic.crowd import write_crowd
+from handid.synthetic.facts import mirrored
 from handid.synthetic.folder import write_11k, write_hd
 from handid.synthetic.person import VIEWS, person
 from handid.synthetic.photograph import mask, photograph
 
-__all__ = ["VIEWS", "mask", "person", "photograph", "write_11k", "write_crowd", "write_hd"]
+__all__ = [
+    "VIEWS",
+    "mask",
+    "mirrored",
+    "person",
+    "photograph",
+    "write_11k",
+    "write_crowd",
+    "write_hd",
+]

@@ -4,6 +4,7 @@ Numbers of a hand are z-scores: 0 is the mean of the population, 1 its standard 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,25 @@ def describe(person: Person, scene: Scene, n_moles: int) -> dict:
         "zoom": round(float(scene.length * person.stature), 3),
         "blurred": scene.blur > 1,
     }
+
+
+def mirrored(facts: dict) -> dict:
+    """Facts of the mirror image of a photograph, which shows the other hand.
+
+    Args:
+        facts: as `describe` returns them; a `view` among them turns too.
+    """
+    across, down, above = facts["light_direction"]
+    sided = [key for key in ("hand", "view", "light") if key in facts]
+    turned: dict[str, Any] = {key: _other(facts[key]) for key in sided}
+    turned["light_direction"] = [-across, down, above]
+    return facts | turned | {"rotation_degrees": -facts["rotation_degrees"]}
+
+
+def _other(words: str) -> str:
+    """Left for right and right for left."""
+    sides = {"left": "right", "right": "left"}
+    return " ".join(sides.get(word, word) for word in words.split())
 
 
 def _word(value: float, limits: tuple[float, float], words: str) -> str:

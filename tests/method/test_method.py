@@ -133,6 +133,41 @@ def test_every_clip_method_takes_portraits_and_its_positions_learn(
     assert table.grad.abs().max() > 0
 
 
+# --- one image encoder for all lineages -----------------------------------------------------------
+
+LINEAGES = {
+    "clip_ft_mini": {},
+    "clip_handid_mini": {},
+    "clip_reid_mini": {},
+    "promptsg_mini": {},
+    "cnn_baseline_mini": {},
+    "gpa_net_mini": {},
+    "mba_net_mini": {"width": 64},
+    "abd_net_mini": {"width": 64, "orthogonal_convs": "first"},
+    "rga_net_mini": {},
+}
+
+
+@pytest.mark.parametrize("name", LINEAGES)
+def test_every_lineage_takes_a_step_from_mini_lite0(name, encoder, batch):
+    plan = recipes.load(name, "resnet", LINEAGES[name])
+    net = method.build(plan.method, encoder("mini-Lite0"), 3, **plan.options)
+    trained = {id(p) for group in net.parameter_groups(plan.stages[-1]) for p in group["params"]}
+    parts = net.train().losses(*batch(size=64))
+    sum(parts.values()).backward()
+    assert all(part.isfinite() for part in parts.values())
+    for parameter in net.backbone.map_parameters():
+        assert id(parameter) in trained and parameter.grad.abs().max() > 0
+    with torch.inference_mode():
+        assert net.eval().embed(batch(size=64)[0]).isfinite().all()
+
+
+def test_zero_shot_on_mini_lite0_is_its_projection(encoder, batch):
+    net = method.build("clip_zero_shot", encoder("mini-Lite0"), 2).eval()
+    with torch.inference_mode():
+        assert net.embed(batch(size=64)[0]).shape == (6, 512)
+
+
 # --- a new method: one file, one recipe and one line, tried on a copy of the package -------------
 
 EXAMPLE = Path(__file__).parent / "example"

@@ -135,7 +135,7 @@ def test_a_failed_notebook_has_a_page_with_its_error(endings):
     assert "Cell 3, line 1" in text  # the number in the cause, not the kernel's
     assert "cell 3: ValueError: second" in text
     assert "before" in endings.page("05_too_long")
-    assert "stopped after 10 s" in endings.page("05_too_long")
+    assert "stopped after 20 s" in endings.page("05_too_long")
 
 
 def test_the_index_lists_every_notebook_with_state_mark_and_link(endings):

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from handid import backbone
 from handid.image import decode
-from handid.study import Study, training
+from handid.study import Study, hands, pretrain, training
 from handid.study.compare import Part
 
 PLAIN = {"people": 4, "images_per_view": 3, "runs": 2, "device": "cpu", "weights": "random"}
@@ -125,3 +125,33 @@ def part():
         return Part(vectors, who, np.tile(np.arange(images) % bursts, people))
 
     return make
+
+
+class InProcess:
+    """In the place of a pool of processes, which would not see what a test changed."""
+
+    def __init__(self, workers, mp_context):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def submit(self, job, *arguments):
+        job(*arguments)
+        return self
+
+    def result(self):
+        return None
+
+
+@pytest.fixture(scope="module")
+def few_hands():
+    """Two people per shard of hands to pre-train on, drawn in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place in (hands, pretrain):
+            patch.setattr(place, "SHARD_PEOPLE", 2)
+        patch.setattr(hands, "ProcessPoolExecutor", InProcess)
+        yield

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import numpy as np
 
-from handid.synthetic import person, photograph, skin
+from handid.synthetic import VIEWS, mirrored, person, photograph, skin
 from handid.synthetic.facts import z_scores
 from handid.synthetic.person import SKINS
 
@@ -83,3 +83,19 @@ def test_moles_are_counted_where_they_are_seen(monkeypatch):
     assert 4 <= darker.sum() < 200
     monkeypatch.undo()
     skin.skin_atlas.cache_clear()
+
+
+def test_a_mirror_image_shows_the_other_hand_under_the_other_light():
+    for number, view in enumerate(VIEWS):
+        facts = {"view": view} | photograph(person(3, number), view, 0, size=64)[1]
+        turned = mirrored(facts)
+        assert {turned["hand"], facts["hand"]} == {"left", "right"}
+        assert turned["view"] == f"{facts['aspect']} {turned['hand']}"
+        assert turned["rotation_degrees"] == -facts["rotation_degrees"]
+        assert turned["light_direction"][0] == -facts["light_direction"][0]
+        assert facts["light"].endswith("from the left") == turned["light"].endswith(
+            "from the right"
+        )
+        assert mirrored(turned) == facts
+        changed = {key for key in facts if facts[key] != turned[key]}
+        assert changed <= {"view", "hand", "light", "light_direction", "rotation_degrees"}

@@ -18,6 +18,7 @@ from handid.report.figures.people import by_person, images_per_person
 from handid.report.figures.pictures import contact_sheet, retrieval, similarity_maps
 from handid.report.figures.style import Drawing
 from handid.report.figures.threshold import operating_point
+from handid.report.figures.tuning import expected_best, pulls, smallest_difference
 
 __all__ = [
     "candidates",
@@ -30,6 +31,7 @@ __all__ = [
     "det",
     "differences",
     "entropy",
+    "expected_best",
     "grids",
     "group_errors",
     "growth",
@@ -39,12 +41,14 @@ __all__ = [
     "open_set",
     "operating_point",
     "pav",
+    "pulls",
     "questions",
     "retrieval",
     "scores",
     "similarities",
     "similarities_of_pairs",
     "similarity_maps",
+    "smallest_difference",
     "tippett",
     "training",
 ]

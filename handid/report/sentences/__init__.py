@@ -3,6 +3,7 @@
 A sentence never says more than its interval: see `verdict`.
 """
 
+from handid.report.sentences.claims import claims
 from handid.report.sentences.decline import decline
 from handid.report.sentences.evidence import about_worth, examiners, groups, worth
 from handid.report.sentences.findings import findings
@@ -15,6 +16,7 @@ from handid.report.sentences.panel import operating_point
 from handid.report.sentences.research import research_questions
 from handid.report.sentences.search import search
 from handid.report.sentences.survival import controls, survival
+from handid.report.sentences.tuning import tuning
 from handid.report.sentences.untrained import (
     best_backbone,
     floors,
@@ -23,6 +25,7 @@ from handid.report.sentences.untrained import (
     zero_shot,
 )
 from handid.report.sentences.verdicts import Verdict, verdict
+from handid.report.sentences.why import why
 
 __all__ = [
     "search",
@@ -31,6 +34,7 @@ __all__ = [
     "about_worth",
     "added",
     "best_backbone",
+    "claims",
     "controls",
     "counts",
     "data",
@@ -56,8 +60,10 @@ __all__ = [
     "summary",
     "survival",
     "texts",
+    "tuning",
     "verdict",
     "versions",
+    "why",
     "worth",
     "zero_shot",
 ]

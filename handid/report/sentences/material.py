@@ -62,18 +62,28 @@ def pretraining(cards: pd.DataFrame, curves: dict[str, pd.DataFrame]) -> str:
     """Where the shipped weights come from, one line per model.
 
     Args:
-        cards: one row per model: backbone, images_seen, training_hours, device, on.
+        cards: one row per model: backbone, images_seen, training_hours, device, on; of a model
+            whose image encoder was locked also view_in_words (a share, else NaN).
         curves: backbone -> its training, with `validation` (fraction) by epoch.
     """
     if cards.empty:
         return "**No weights ship with this package.**"
+    is_locked = cards.reindex(columns=["view_in_words"])["view_in_words"].notna()
+    drawn = cards[~is_locked]
     lines = [
-        f"**From synthetic hands alone**: the {counted(len(cards), 'model')} that ship"
-        f"{'s' if len(cards) == 1 else ''} with this package never saw a photograph: "
-        "all they know of hands is what the renderer draws.",
+        f"**From synthetic hands{' alone' if len(drawn) == len(cards) else ''}**: "
+        f"{', '.join(drawn['backbone'])} never saw a photograph; all that is known there of hands "
+        "is what the renderer draws.",
         "",
     ]
-    for _, card in cards.iterrows():
+    for _, card in cards[is_locked].iterrows():
+        lines.append(
+            f"- **{card['backbone']}** sees with ImageNet's encoder, which stayed as it was "
+            f"published. Its text encoder read {card['images_seen']:,} captions in "
+            f"{card['training_hours']:.1f} hours ({card['device']}, {card['on']}) and tells the "
+            f"view of strangers' synthetic hands in words for {100 * card['view_in_words']:.1f} %."
+        )
+    for _, card in drawn.iterrows():
         first, last = (100 * curves[card["backbone"]]["validation"].iloc[i] for i in (0, -1))
         lines.append(
             f"- **{card['backbone']}** saw {card['images_seen']:,} synthetic pictures with their "

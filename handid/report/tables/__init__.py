@@ -38,11 +38,13 @@ from handid.report.tables.scores import (
 from handid.report.tables.search import candidates
 from handid.report.tables.sizes import backbones, trained
 from handid.report.tables.survival import survival, survival_grids
+from handid.report.tables.tuning import chosen
 from handid.report.tables.words import (
     confusions,
     nearest_words,
     questions_by_set,
     questions_table,
+    told,
 )
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "by_place",
     "by_target",
     "chance",
+    "chosen",
     "check_criteria",
     "confusions",
     "decisions",
@@ -78,6 +81,7 @@ __all__ = [
     "scores_by_target",
     "setting",
     "setting_of",
+    "told",
     "trained",
     "validation",
     "survival",

@@ -33,6 +33,21 @@ def questions_by_set(questions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {label(name, bool(synthetic)): part for (name, synthetic), part in groups}
 
 
+def told(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per fact, one column per system and feature: right [low, high], percent.
+
+    Args:
+        table: one row per system, feature and fact: method, backbone, feature, fact, correct, low,
+            high, chance.
+    """
+    names = table["method"] + ", " + table["backbone"] + ", " + table["feature"]
+    said = table.apply(lambda row: with_interval(row, "correct"), axis=1)
+    wide = table.assign(name=names, said=said).pivot(index="fact", columns="name", values="said")
+    wide = wide.loc[table["fact"].unique(), names.unique()]
+    chances = table.groupby("fact", sort=False)["chance"].first()
+    return wide.assign(**{"chance, %": chances}).reset_index().rename_axis(columns=None)
+
+
 def confusions(answers: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
     """What was answered to the question about a column, for each truth, percent of its photographs.
 

@@ -53,9 +53,14 @@ def test_the_answer_on_pre_training_tells_each_cards_figures():
     card = {"backbone": "mini-ViT", "images_seen": 245760, "training_hours": 1.02}
     cards = pd.DataFrame([card | {"device": "cpu", "on": "x86_64, 1 threads"}])
     text = sentences.pretraining(cards, {"mini-ViT": history})
-    assert text.startswith(
-        "**From synthetic hands alone**: the 1 model that ships with this package"
-    )
-    for figure in ("245,760", "1.0 hours", "from 5.0 %", "to 45.7 %", "never saw a photograph"):
+    assert text.startswith("**From synthetic hands alone**: mini-ViT never saw a photograph")
+    for figure in ("245,760", "1.0 hours", "from 5.0 %", "to 45.7 %"):
         assert figure in text
+    locked = {**cards.iloc[0], "backbone": "mini-Lite0", "view_in_words": 0.9876}
+    text = sentences.pretraining(
+        pd.concat([cards, pd.DataFrame([locked])], ignore_index=True),
+        {"mini-ViT": history, "mini-Lite0": history},
+    )
+    assert text.startswith("**From synthetic hands**: mini-ViT never saw a photograph")
+    assert "**mini-Lite0** sees with ImageNet's encoder" in text and "words for 98.8 %" in text
     assert sentences.pretraining(pd.DataFrame(), {}) == "**No weights ship with this package.**"

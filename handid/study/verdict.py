@@ -1,0 +1,77 @@
+"""The verdict: claims that were written down before the run, asked with values chosen elsewhere.
+
+What the scores say of the claims is judged in handid.report.claims.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from handid.recipes import System
+from handid.report.claims import Claim
+from handid.report.rows import Score
+from handid.study import tuning
+from handid.study.study import Study
+from handid.study.survey import survey
+
+
+def scores(
+    lab: Study,
+    claims: Sequence[Claim],
+    trials: pd.DataFrame,
+    *,
+    sizes: Sequence[int],
+    tasks: Sequence[str],
+) -> list[Score]:
+    """Train every system that a claim names, with its chosen values, and score it.
+
+    A system is asked on every backbone of the study on which it was tuned; before its first step,
+    where it was tuned once trained.
+
+    Args:
+        lab: backbones, seeds and targets.
+        claims: see report.claims.
+        trials: of a tuning: each system's best values are taken.
+        sizes: numbers of drawn people, half of whom test; a set that is not drawn stays as it is.
+        tasks: keys of handid.tasks.TASKS.
+
+    Raises:
+        ValueError: one sentence: no size, an unknown task, or a system that was tuned on no
+            backbone of the study.
+    """
+    if not sizes:
+        raise ValueError("sizes is empty: write how many synthetic people there are to be.")
+    chosen = tuning.chosen(trials).set_index(["system", "backbone"])["changes"]
+    wanted = list(dict.fromkeys(key for claim in claims for key in claim.systems))
+    plans = [
+        (system, name, chosen[tuned, name])
+        for system, tuned in ((System.parse(key), _tuned(key)) for key in wanted)
+        for name in lab.settings.backbones
+        if (tuned, name) in chosen
+    ]
+    absent = set(wanted) - {system.key for system, _, _ in plans}
+    if absent:
+        raise ValueError(
+            f"'{min(absent)}' was tuned on none of {', '.join(lab.settings.backbones)}: give it "
+            "trials in 91_tuning, or leave out the claims that name it."
+        )
+    return [s for size in sizes for s in _scores(lab.having(people=size), plans, tasks)]
+
+
+def _tuned(key: str) -> str:
+    """Key of the system whose trials count: an untrained one has the trained one's values."""
+    system = System.parse(key)
+    return System(system.recipe, system.control).key
+
+
+def _scores(
+    lab: Study, plans: Iterable[tuple[System, str, dict[str, Any]]], tasks: Sequence[str]
+) -> Iterable[Score]:
+    for system, name, changes in plans:
+        own = lab.having(backbones=[name])
+        if system.trained:
+            made = own.experiments(system.recipe, controls=[system.control], changes=changes)
+        else:
+            made = own.untrained(system.recipe, changes=changes)
+        yield from survey(own, made, tasks=tasks, images=["whole"]).scores
