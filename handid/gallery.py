@@ -17,10 +17,10 @@ from handid import disk, metric
 EXACT = 1_000_000  # embeddings that are all compared
 ROWS = 2**16  # embeddings at a time, which bounds memory: 128 MiB of 512 float32 numbers
 SHORTLIST = 4  # times as many as asked for are compared with the embeddings themselves,
-LEAST = 200  # and so many at least
+LEAST = 1000  # and so many at least
 REDUCED, BYTES = 128, 32  # of a compressed embedding: numbers, and bytes for them
 PER_LIST = 64  # embeddings that place the centre of a list, which FAISS wants to be 39 to 256
-MANY, LISTS_SEARCHED = 1024, 32
+MANY, LISTS_SEARCHED = 1024, 256
 KEPT = 16  # blocks after which an unfinished index is kept: a million embeddings
 VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
 INSTALL = 'A gallery on disk needs FAISS: pip install ".[gallery]".'
