@@ -168,7 +168,7 @@ def finished(method: nn.Module, folder: Path) -> pd.DataFrame | None:
     if not is_finished(folder):
         return None
     load_weights(method, folder / _WEIGHTS)
-    return pd.read_csv(folder / _HISTORY, float_precision="round_trip")
+    return pd.read_csv(folder / _HISTORY, engine="python")
 
 
 def write_weights(method: nn.Module, folder: Path) -> None:

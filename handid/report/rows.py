@@ -185,7 +185,7 @@ def _read_one(kind: str, work: Path, notebook: str) -> pd.DataFrame:
         )
     wanted = _WANTED[kind]
     try:
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path, engine="python")
     except (ValueError, pd.errors.ParserError):  # also an empty file, and one of another encoding
         table = pd.DataFrame()
     figures = table.get(_FIGURE[kind])

@@ -67,7 +67,7 @@ class Experiment:
         """A row per epoch, as train.fit returns it; empty for a method that is not trained."""
         path = self.folder / "history.csv"
         known = path.exists()
-        return pd.read_csv(path, float_precision="round_trip") if known else pd.DataFrame()
+        return pd.read_csv(path, engine="python") if known else pd.DataFrame()
 
     @property
     def image_size(self) -> int:

@@ -369,7 +369,7 @@ def test_the_mini_differs_in_its_schedule_scale_and_colours_alone():
     full, mini = (recipes.load(f"clip_reid{end}", "vit").model_dump() for end in ("", "_mini"))
     differing = {key for key in full if full[key] != mini[key]}
     assert differing == {
-        *("name", "full_size", "options", "stages", "mean_std", "augment", "ablations")
+        *("name", "full_size", "options", "stages", "mean_std", "augment", "ablations", "search")
     }
     assert full["augment"] | {"flip": 0.0, "resize": 1.07, "erasing": 0.0} == mini["augment"]
     options = {k for k in full["options"] if full["options"][k] != mini["options"][k]}

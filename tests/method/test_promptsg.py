@@ -371,7 +371,7 @@ def test_the_mini_differs_in_its_pictures_its_schedule_and_the_triplets_on_image
     (stage,), (own_stage,) = full.pop("stages"), mini.pop("stages")
     options, own = full.pop("options"), mini.pop("options")
     changed = {key for key in full if full[key] != mini[key]}
-    assert changed == {"name", "full_size", "mean_std", "augment", "ablations"}
+    assert changed == {"name", "full_size", "mean_std", "augment", "ablations", "search"}
     assert {key for key in options if options[key] != own[key]} == {"image_triplets"}
     assert mini["augment"] == recipes.load("clip_ft_mini", "vit").augment.model_dump()
     schedule = {"epochs", "batch_size", "learning_rate", "warmup_epochs", "milestones"}

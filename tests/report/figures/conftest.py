@@ -180,6 +180,19 @@ def maps(picture, areas):
     )
 
 
+def _trial():
+    """The figures of a fair trial."""
+    tried = {"method": "CLIP-FT", "backbone": "mini-ViT"}
+    trials = pd.DataFrame([tried | {"trials": n, "best": 60.0 + n} for n in (1, 2, 3)])
+    sizes = [{"people": n, "seeds": 5, "points": 100 / n} for n in (10, 100)]
+    shares = [tried | {"moment": "before", "loss": loss, "share": 50.0} for loss in ("id", "text")]
+    return {
+        "expected_best": (figures.expected_best, trials),
+        "smallest_difference": (figures.smallest_difference, pd.DataFrame(sizes)),
+        "pulls": (figures.pulls, pd.DataFrame(shares)),
+    }
+
+
 def _evidence(worth):
     """The figures of what a match is worth, of two systems, one of them not calibrated."""
     names = ("similarities_of_pairs", "det", "open_set", "tippett", "entropy", "pav")
@@ -222,4 +235,5 @@ def cases(request, picture, curves):
             [[(picture(2), "ann", 0.91, True), (picture(3), "bob", 0.5, False)]],
         ),
         **_evidence(given("worth")),
+        **_trial(),
     }
