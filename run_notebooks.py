@@ -153,6 +153,12 @@ if __name__ == "__main__":
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except SyntaxError as error:  # of a file that is just being edited
+        print(
+            f"run_notebooks: {error.filename}:{error.lineno} is no Python: {error.msg}",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except OSError as error:  # a full disk, a folder that may not be written
         print(f"run_notebooks: {error}", file=sys.stderr)
         sys.exit(1)

@@ -121,7 +121,8 @@ def whole_package(without: str, package: Path = PACKAGE) -> str:
         if name.split("/")[0] == without or path.suffix not in (".py", ".yaml", ".csv"):
             continue
         text = path.read_text(encoding="utf-8")
-        sources[name] = ast.unparse(_plain(ast.parse(text))) if path.suffix == ".py" else text
+        is_code = path.suffix == ".py"
+        sources[name] = ast.unparse(_plain(ast.parse(text, str(path)))) if is_code else text
     return digest(sources)
 
 

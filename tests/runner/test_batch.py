@@ -291,3 +291,12 @@ def test_force_sets_only_damaged_trainings_aside(tmp_path):
         batch.set_damaged_aside(tmp_path)
         names = {path.name for path in tmp_path.iterdir()}
         assert names == {"sound", "running", "damaged.damaged", "cut.damaged"}
+
+
+def test_a_source_file_that_is_being_edited_is_named(make_house):
+    house = make_house("edited")
+    house.notebook("00_x", "x = 1")
+    (house.root / "handid" / "half.py").write_text("def unfinished(:\n")
+    done = house.run()
+    assert done.returncode == 1 and "Traceback" not in done.err
+    assert re.search(r"half\.py:1 is no Python: ", done.err)
