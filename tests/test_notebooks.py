@@ -199,7 +199,9 @@ def test_a_row_names_its_system_task_and_image(reports):
     systems = rows.groupby("method")["system"].unique()
     assert systems["CLIP-HandID zero_token"].tolist() == ["clip_handid_mini:zero_token"]
     assert systems["CLIP-FT untrained"].tolist() == ["clip_ft_mini:untrained"]
-    assert set(rows["task"]) == {"papers", "other hand", "other side"}
+    sizes = "gallery of |absent from a gallery of "  # notebook 13
+    tasks = {task for task in rows["task"] if not re.match(sizes, task)}
+    assert tasks == {"papers", "other hand", "other side"}
     assert {"whole", "hand", "background"} <= set(rows["image"])
 
 

@@ -64,10 +64,10 @@ def as_rows(growth: Growth, about: dict[str, Any]) -> pd.DataFrame:
         growth: whose figures.
         about: the other columns of rows.COLUMNS.
     """
-    curves = growth.curves.dropna(subset=["value"])
+    curves = growth.curves.dropna(subset=["value", "low", "high"])
     ends = {"measured": "", "foretold": " foretold"}
     metrics = curves["metric"] + curves["kind"].map(ends)
-    checks = growth.checks.dropna(subset=["difference"])
+    checks = growth.checks.dropna(subset=["difference", "low", "high"])
     parts = [
         curves.assign(metric=metrics),
         checks[["metric", "size", "low", "high", "n_queries", "n_subjects"]].assign(

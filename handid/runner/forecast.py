@@ -19,6 +19,7 @@ from handid.runner.rehearsal import Asked, Experiment
 
 MEASURED = fingerprint.PACKAGE.parent / "benchmarks" / "results.csv"
 GPUS = (1, 4, 16, 64)
+NAMES = ("name", "title", "full_size", "controls", "ablations", "search")  # change no training
 # Training images of the papers' targets (validation left out), as in benchmarks/gpu.py.
 IMAGES = {"11k dorsal right": 890, "11k dorsal left": 735, "11k palmar right": 905}
 IMAGES |= {"11k palmar left": 928, "HD": 2156}
@@ -38,9 +39,9 @@ def lines(plan: Plan, wanted: Mapping[str, Asked]) -> dict[str, str]:
     """By notebook: what it asks for in words; a training that two ask for is the first one's."""
     there, seen, said = found(plan.work), set(), {}
     for stem, own in wanted.items():
-        new = [one for one in own.trainings if one not in seen]
-        seen |= set(new)
-        done = sum(_key(one) in there for one in new)
+        new = {key for key in map(_key, own.trainings) if key not in seen}
+        seen |= new
+        done = len(new & there)
         said[stem] = (
             f"{'' if own.whole else 'at least '}trainings {len(own.trainings)} (new {len(new)}, of "
             f"these done {done}), embeddings {len(own.embeddings)}, evaluations {own.evaluations}"
@@ -55,7 +56,7 @@ def found(work: Path) -> set[str]:
     return {
         _same(content | {"target": " ".join(filter(None, content.get("target", [])))})
         for content in contents
-        if content
+        if "recipe" in content
     }
 
 
@@ -66,7 +67,9 @@ def _key(one: Experiment) -> str:
 
 
 def _same(content: Mapping[str, Any]) -> str:
-    return json.dumps([content.get(n) for n in ("recipe", "backbone", "target", "seed")])
+    """A text that two trainings share where nothing but a name parts them."""
+    recipe = {key: value for key, value in content["recipe"].items() if key not in NAMES}
+    return json.dumps([recipe, *(content.get(name) for name in ("backbone", "target", "seed"))])
 
 
 # --- how long -------------------------------------------------------------------------------------
@@ -139,12 +142,12 @@ def summary(wanted: Mapping[str, Asked], known: Mapping[tuple[str, str], float])
 
 def _new(calls: Iterable[Sequence[Experiment]]) -> Iterable[list[Experiment]]:
     """Of each call the trainings that no call before it asked for."""
-    seen: set[Experiment] = set()
+    seen: set[str] = set()
     for call in calls:
-        new = [one for one in dict.fromkeys(call) if one not in seen]
+        new = {_key(one): one for one in call if _key(one) not in seen}
         seen |= set(new)
         if new:
-            yield new
+            yield list(new.values())
 
 
 def _method(one: Experiment) -> str:
