@@ -16,20 +16,18 @@ if TYPE_CHECKING:
 else:
     from importlib import import_module
 
-    import lazy_loader
+    class _Library:
+        """A module that is imported when something of it is asked for.
 
-    class _AfterOpenClip:
-        """timm, whose import looks into every module there is, and so runs open_clip's half-way.
-
-        open_clip would then take timm for missing: it comes first, and imports timm itself.
+        It stands not in sys.modules: what looks through all modules would run it half-way.
         """
 
-        def __getattr__(self, name):
-            _ = open_clip.CLIP
-            return getattr(import_module("timm"), name)
+        def __init__(self, name):
+            self._name = name
 
-    open_clip = lazy_loader.load("open_clip")
-    timm = _AfterOpenClip()
-    torchvision = lazy_loader.load("torchvision")
+        def __getattr__(self, attribute):
+            return getattr(import_module(self._name), attribute)
+
+    open_clip, timm, torchvision = map(_Library, ("open_clip", "timm", "torchvision"))
 
 __all__ = ["open_clip", "timm", "torchvision"]
