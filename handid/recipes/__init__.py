@@ -11,12 +11,13 @@ from pydantic import ValidationError
 
 from handid.recipes import files
 from handid.recipes.files import names
-from handid.recipes.recipe import TOOLS, Augment, Rates, Recipe, Stage
+from handid.recipes.recipe import NAMES, TOOLS, Augment, Rates, Recipe, Stage
 from handid.recipes.search import Range, Search
 from handid.recipes.system import System
 
 __all__ = [
     "FAMILIES",
+    "NAMES",
     "TOOLS",
     "Augment",
     "Range",

@@ -14,6 +14,8 @@ TOOLS = (
     *("centre_rate", "contrastive_temperature", "unfreeze_blocks"),
     "lora_rank",
 )
+# What a recipe is called, and what else could be made of it, changes no figure.
+NAMES = {"name", "title", "full_size", "controls", "ablations", "search"}
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 Positive = Annotated[float, Field(gt=0)]

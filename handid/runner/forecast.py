@@ -12,14 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from handid import disk, fingerprint
+from handid import disk, fingerprint, recipes
 from handid.runner import rehearsal
 from handid.runner.plan import Plan
 from handid.runner.rehearsal import Asked, Experiment
 
 MEASURED = fingerprint.PACKAGE.parent / "benchmarks" / "results.csv"
 GPUS = (1, 4, 16, 64)
-NAMES = ("name", "title", "full_size", "controls", "ablations", "search")  # change no training
 # Training images of the papers' targets (validation left out), as in benchmarks/gpu.py.
 IMAGES = {"11k dorsal right": 890, "11k dorsal left": 735, "11k palmar right": 905}
 IMAGES |= {"11k palmar left": 928, "HD": 2156}
@@ -68,7 +67,7 @@ def _key(one: Experiment) -> str:
 
 def _same(content: Mapping[str, Any]) -> str:
     """A text that two trainings share where nothing but a name parts them."""
-    recipe = {key: value for key, value in content["recipe"].items() if key not in NAMES}
+    recipe = {key: value for key, value in content["recipe"].items() if key not in recipes.NAMES}
     return json.dumps([recipe, *(content.get(name) for name in ("backbone", "target", "seed"))])
 
 

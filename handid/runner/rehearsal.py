@@ -297,4 +297,4 @@ def family(base: str) -> str:
     """The family of a backbone by its name: "vit", "resnet" or "cnn"."""
     if "ViT" in base:
         return "vit"
-    return "resnet" if base.removeprefix("mini-").startswith("RN") else "cnn"
+    return "resnet" if base.startswith(("mini-", "RN")) else "cnn"

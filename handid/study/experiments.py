@@ -23,9 +23,6 @@ from handid.study.experiment import (
 from handid.study.photographs import Photographs
 from handid.study.settings import Settings
 
-# What a recipe is called, and what else could be made of it, changes no figure.
-_NAMES = {"name", "title", "full_size", "controls", "ablations", "search"}
-
 
 class Experiments:
     """The experiments of a study.
@@ -179,7 +176,7 @@ class Experiments:
         weights = backbone.weights_file(backbone_name, self._weights(plan, backbone_name))
         trains = bool(plan.stages)
         return {
-            "recipe": plan.model_dump(exclude=_NAMES),
+            "recipe": plan.model_dump(exclude=recipes.NAMES),
             "backbone": backbone.label(backbone_name),
             "architecture": architecture_key(backbone_name),
             "weights": weights_key(weights),
