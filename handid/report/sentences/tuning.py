@@ -1,4 +1,4 @@
-"""What a tuning says: whether more trials would change the order, and what diverged."""
+"""What a tuning says: whether all had as many trials, and whether more would change the order."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from handid.report.sentences.verdicts import counted, listed
 
 
 def tuning(trials: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """Whether the order of systems had settled, one line per backbone.
+    """Whether all systems had as many trials, and their order had settled; a line per backbone.
 
     Args:
         trials: one row per trial: system, method, backbone, diverged (a sentence, or "").
@@ -18,12 +18,13 @@ def tuning(trials: pd.DataFrame, curves: pd.DataFrame) -> str:
     changes = {name: _changed(part) for name, part in parts.items()}
     settled = not any(changes.values())
     counts = trials.groupby(["system", "backbone"]).size()
+    least, most = int(counts.min()), int(counts.max())
+    answer = f"Yes: {counted(most, 'trial')} each" if least == most else f"No: {least} to {most}"
     diverged = int(trials["diverged"].ne("").sum())
     lines = [
-        f"**{'No' if settled else 'Yes'}: twice the trials "
-        f"{'did not change' if settled else 'changed'} the order of systems** by expected best "
-        f"validation. Each had {counted(int(counts.max()), 'trial')}, its own values first; "
-        f"{counted(diverged, 'trial')} diverged.",
+        f"**{answer}**, the recipe's own values first; {counted(diverged, 'trial')} diverged. "
+        f"Twice the trials {'did not change' if settled else 'changed'} the order of systems by "
+        "expected best validation.",
         "",
     ]
     for name, part in parts.items():

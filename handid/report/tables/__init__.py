@@ -38,7 +38,7 @@ from handid.report.tables.scores import (
 from handid.report.tables.search import candidates
 from handid.report.tables.sizes import backbones, trained
 from handid.report.tables.survival import survival, survival_grids
-from handid.report.tables.tuning import chosen
+from handid.report.tables.tuning import chosen, verdict
 from handid.report.tables.words import (
     confusions,
     nearest_words,
@@ -90,4 +90,5 @@ __all__ = [
     "where",
     "wide",
     "worths",
+    "verdict",
 ]

@@ -1,4 +1,4 @@
-"""The values that a tuning chose, for readers."""
+"""The values that a tuning chose, and what became of claims, for readers."""
 
 import pandas as pd
 
@@ -19,6 +19,26 @@ def chosen(best: pd.DataFrame) -> pd.DataFrame:
             "values": [
                 ", ".join(f"{k} {_short(v)}" for k, v in c.items()) for c in best["changes"]
             ],
+        }
+    )
+
+
+def verdict(judged: pd.DataFrame) -> pd.DataFrame:
+    """One row per claim, backbone, task and number of people, as claims.judged returns them."""
+    difference = [
+        f"{row.value:+.1f} [{row.low:.1f}, {row.high:.1f}]" for row in judged.itertuples()
+    ]
+    return pd.DataFrame(
+        {
+            "claim": judged["claim"],
+            "held": judged["held"],
+            "difference, points": difference,
+            "p (Holm)": [f"{p:.3f}" for p in judged["p_holm"]],
+            "backbone": judged["backbone"],
+            "test set": judged["test_set"],
+            "task": judged["task"],
+            "people": judged["people"],
+            "seeds": judged["seeds"],
         }
     )
 
