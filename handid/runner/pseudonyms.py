@@ -22,6 +22,7 @@ from handid.runner.privacy import COLOUR, Mask, in_texts
 ENDING = r"\.(?:jpe?g|png|bmp|hei[cf]|tiff?|webp|gif|avif|jp2|dng|cr2)(?!\w)"
 LONGEST = 255  # characters of a file's name
 LIST, PERSON = "hands.csv", "subject"  # a list of hands, and the column that names people
+# As data reads lists and shortens names, which needs pandas: the runner has none.
 SEPARATORS = (",", ";", "\t")
 SHORTENED = 60  # characters of a name that a refusal shows
 
