@@ -117,8 +117,10 @@ class TextTower:
 
 
 # --- tokens on their device, sent there once: a copy in each step makes the CPU wait for a GPU ----
+# torch.compile would look through the caches and read the prompt anew in each step.
 
 
+@torch.compiler.disable
 @lru_cache(maxsize=64)
 def _numbers(
     vocabulary: Vocabulary, texts: tuple[str, ...], whole: bool, device: torch.device
@@ -127,6 +129,7 @@ def _numbers(
         return vocabulary.numbers(list(texts), whole).to(device)
 
 
+@torch.compiler.disable
 @lru_cache(maxsize=64)
 def _prompt(
     vocabulary: Vocabulary, prompt: str, whole: bool, device: torch.device
