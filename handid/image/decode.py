@@ -153,7 +153,7 @@ def _to_rgb(image: Image.Image, bits: int) -> Image.Image:
         _refuse_shallow(image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        if image.getextrema()[3] == (0, 0):
+        if not _reaches(image, "A", 1):
             raise _Misread("is transparent all over: save it without transparency")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
@@ -165,12 +165,16 @@ def _refuse_shallow(image: Image.Image) -> None:
     PNG's specification asks for stretched values (12.4, Sample depth scaling), but cameras' tools
     save them as they are; how many bits they meant cannot be told from one photograph.
     """
-    brightest = max(band[1] for band in image.convert("RGB").getextrema())
-    if brightest <= 64:
+    if not any(_reaches(image, band, 65) for band in image.getbands() if band != "A"):
         raise _Misread(
             "uses only the darkest quarter of its 16 bits, as 10 to 14 bits do that nobody "
             "stretched: stretch them, or save it in 8 bits"
         )
+
+
+def _reaches(image: Image.Image, band: str, value: int) -> bool:
+    """Whether any pixel has so high a value in a band."""
+    return any(image.getchannel(band).histogram()[value:])
 
 
 def fit(image: Image.Image, geometry: Geometry) -> np.ndarray:
