@@ -4,14 +4,17 @@ Where the encoder reads from left to right only a sentence's own tokens are comp
 is run as open_clip runs it. No image is seen here.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from handid.backbone.libraries import open_clip
 from handid.backbone.words import Vocabulary
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class TextTower:
@@ -119,7 +122,12 @@ class TextTower:
 # --- tokens on their device, sent there once: a copy in each step makes the CPU wait for a GPU ----
 
 
-@lru_cache(maxsize=64)
+def _kept(function: _Function) -> _Function:
+    """Cached; torch.compile would look through the cache and read a prompt anew in each step."""
+    return cast("_Function", torch.compiler.disable(lru_cache(maxsize=64)(function)))
+
+
+@_kept
 def _numbers(
     vocabulary: Vocabulary, texts: tuple[str, ...], whole: bool, device: torch.device
 ) -> Tensor:
@@ -127,7 +135,7 @@ def _numbers(
         return vocabulary.numbers(list(texts), whole).to(device)
 
 
-@lru_cache(maxsize=64)
+@_kept
 def _prompt(
     vocabulary: Vocabulary, prompt: str, whole: bool, device: torch.device
 ) -> tuple[Tensor, int]:
