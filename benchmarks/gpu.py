@@ -2,16 +2,22 @@
 
 No network: weights are random, photographs are noise. For each method images/s, the share of the
 card's measured peak, and memory, in fp32 and bf16, step by step, replayed as a graph, and compiled;
-the papers' own way beside it; several trainings at once; the evaluation; whether CPU and GPU, and
-bf16 and fp32, agree; what Table I would take. `--mini` runs every part on a CPU in a minute.
+the papers' own way beside it; several trainings at once, with and without NVIDIA's MPS; a whole
+training; how long the GPU waits; a card of 12 GB; the evaluation; whether CPU and GPU, and bf16 and
+fp32, agree; what Table I would take. `--mini` runs every part on a CPU in a minute.
 """
 
 import argparse
+import os
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from itertools import islice, product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,9 +29,11 @@ import plain
 import results
 import torch
 from PIL import Image
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from handid import backbone, embed, method, recipes, train
+from handid import backbone, embed, method, metric, recipes, train
 from handid.image import augment, sampler
 from handid.study import Study
 from handid.train import loop
@@ -37,7 +45,18 @@ NETWORKS = [
     *(("rga_net", "ResNet50"), ("cnn_baseline", "ResNet50"), ("cnn_baseline", "VGG19-bn")),
 ]
 MINI = [("clip_ft_mini", "mini-ViT"), ("gpa_net_mini", "EfficientNet-Lite0")]
-COMPILED = NETWORKS[:2]
+# Compiling takes a minute or more for each.
+COMPILED = [("clip_ft", "ViT-B/16"), ("clip_ft", "RN50"), ("gpa_net", "ResNet50")]
+GRAPHS = {"graphs": True}
+BOTH = {"compile": True, "graphs": True}
+WAYS: dict[str, tuple[str, dict[str, bool]]] = {
+    "bf16, graph": ("bf16", GRAPHS),
+    "bf16, compiled, graph": ("bf16", BOTH),
+    "bf16": ("bf16", {}),
+    "fp32": ("fp32", {}),
+    "bf16, recomputed": ("bf16", {"recompute": True}),
+}
+ALONE = {"seconds": 600, "methods": [], "ways": [], "epochs": 0}  # what else a bench is told
 N_IDENTITIES = 72  # 11k Hands, dorsal right
 # Training images of dorsal right, dorsal left, palmar right, palmar left, and HD.
 TABLE_I = (890, 735, 905, 928, 2156)
@@ -55,9 +74,13 @@ class Bench:
         self.mini, self.end = options.mini, time.monotonic() + options.seconds
         self.device = "cpu" if options.mini else "cuda"
         networks = MINI if options.mini else NETWORKS
-        wanted = [(name, base) for name, base in networks if name in options.methods]
+        wanted = [
+            pair for given in options.methods for pair in networks
+            if given in (pair[0], "@".join(pair))
+        ]  # fmt: skip
         self.networks = wanted or networks
-        self.steps = 2 if options.mini else 20
+        self.ways, self.epochs = options.ways, options.epochs
+        self.steps, self.short = (2, 1) if options.mini else (20, 5)
         self.peaks: dict[str, float] = {}
         self.speeds: dict[tuple[str, str], float] = {}
         self.failures: list[str] = []
@@ -65,6 +88,12 @@ class Bench:
     def engine(self, precision: str, **how: bool) -> train.Engine:
         """Where and how a part runs."""
         return train.Engine(self.device, precision, progress=False, **how)
+
+    def chosen_ways(self, name: str, base: str) -> Iterator[tuple[str, str, dict[str, bool]]]:
+        """Label, precision and the engine's options, for a method."""
+        for label, (precision, how) in WAYS.items():
+            if label in self.ways and ("compile" not in how or (name, base) in COMPILED):
+                yield label, precision, how
 
     def fails(self, what: str, error: Exception) -> None:
         """Note a failure and go on."""
@@ -97,10 +126,39 @@ def peak(bench: Bench) -> Iterator[Row]:
         yield f"peak {precision}", bench.peaks[precision] / 1e12, "TFLOP/s"
 
 
-def network(name: str, base: str, mini: bool) -> tuple[method.Method, Any, int]:
-    """A method with random weights, the last stage of its recipe, and its images' side."""
-    changes: dict[str, Any] = {"warmup_epochs": 0, "milestones": [], "schedule": "step"}
-    changes |= {"batch_size": 4, "images_per_identity": 2} if mini else {}
+def compiling(bench: Bench) -> Iterator[Row]:
+    """Networks compiled, several at a time, into torch's cache, which later parts read."""
+    chosen = bench.networks if bench.mini else [p for p in bench.networks if p in COMPILED]
+    start = time.perf_counter()
+    workers = 1 if bench.mini else max(1, (os.cpu_count() or 2) // 2)
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        tasks = {pool.submit(_compile, *pair, bench.mini): pair for pair in chosen}
+        for task, pair in tasks.items():
+            try:
+                task.result()
+            except Exception as error:
+                bench.fails(f"compiling {pair}", error)
+    taken = time.perf_counter() - start
+    yield f"{len(chosen)} methods compiled, {workers} at a time", taken, "seconds"
+
+
+def _compile(name: str, base: str, mini: bool) -> None:
+    bench = Bench(argparse.Namespace(mini=mini, **ALONE))
+    net, plan, size = network(name, base, mini)
+    engine = bench.engine("fp32" if mini else "bf16", compile=not mini)
+    engine.place(net)
+    one = loop._Loop(net, plan.stages[-1], engine, {})
+    one.run_epoch(0, batches(plan, size, 1, bench.device), seed=0)
+
+
+STEADY = {"warmup_epochs": 0, "milestones": [], "schedule": "step"}
+
+
+def network(
+    name: str, base: str, mini: bool, changes: dict[str, Any] = STEADY
+) -> tuple[method.Method, Any, int]:
+    """A method with random weights, its recipe, and its images' side."""
+    changes = changes | ({"batch_size": 4, "images_per_identity": 2} if mini else {})
     plan = recipes.load(name, backbone.architecture(base).family, changes)
     shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
     encoder = backbone.build(base, "random", **shape)
@@ -110,18 +168,23 @@ def network(name: str, base: str, mini: bool) -> tuple[method.Method, Any, int]:
 
 def batches(plan: Any, size: int, steps: int, device: str) -> Callable[..., Iterable]:
     """Augmented batches of noise that is on the device, as study.training makes them."""
-    side = round(size * plan.augment.resize)
+    side, extra = round(size * plan.augment.resize), plan.augment
     count = plan.stages[-1].batch_size * steps
-    pixels = torch.randint(0, 256, (count, side, side, 3), dtype=torch.uint8).to(device)
+    pixels = torch.randint(0, 256, (count, side, side, 3), dtype=torch.uint8, device=device)
     codes = torch.arange(count) % max(2, min(N_IDENTITIES, count // 4))
-    labels, extra = codes.to(device), plan.augment
-    change = augment.Augmentation(size, extra.flip, extra.jitter, extra.erasing, plan.mean_std)
+    labels = codes.to(device)
+    change = augment.Augmentation(
+        size, extra.flip, extra.jitter, extra.erasing, plan.mean_std, plan.portrait
+    )
 
     def epoch(stage, generator):
-        rows = list(sampler.order(codes.tolist(), stage, generator))[:steps]
-        chances = [{"chosen": r} | change.draws(len(r), side, side, generator) for r in rows]
-        for chance in augment.sent(chances, device):
-            yield change.apply(pixels[chance["chosen"]], chance), labels[chance["chosen"]]
+        order = islice(sampler.order(codes.tolist(), stage, generator), steps)
+        while coming := [drawn(rows, generator) for rows in islice(order, 8)]:
+            for chance in augment.sent(coming, device):
+                yield change.apply(pixels[chance["chosen"]], chance), labels[chance["chosen"]]
+
+    def drawn(rows: torch.Tensor, generator: torch.Generator) -> augment.Draws:
+        return {"chosen": rows} | change.draws(len(rows), side, side, generator)
 
     return epoch
 
@@ -130,15 +193,14 @@ def methods(bench: Bench) -> Iterator[Row]:
     """Every method at the batch of its recipe."""
     for name, base in bench.networks:
         net, plan, size = network(name, base, bench.mini)
-        source = batches(plan, size, bench.steps, bench.device)
         flops = 0.0
-        for label, precision, how in _ways(name, base):
+        for label, precision, how in bench.chosen_ways(name, base):
             variant = f"{plan.title}, {base}: {label}"
             if time.monotonic() > bench.end:
                 return
             try:
                 engine = bench.engine(precision, **how)
-                speed, memory, counted = measured(net, plan, source, engine, bench, not flops)
+                speed, memory, counted = measured(net, plan, size, engine, bench, not flops)
             except (RuntimeError, ValueError) as error:
                 bench.fails(variant, error)
                 continue
@@ -149,35 +211,108 @@ def methods(bench: Bench) -> Iterator[Row]:
             yield variant, memory, "MiB"
 
 
-def _ways(name: str, base: str) -> Iterator[tuple[str, str, dict[str, bool]]]:
-    yield "fp32", "fp32", {}
-    yield "bf16", "bf16", {}
-    yield "bf16, graph", "bf16", {"graphs": True}
-    yield "bf16, recomputed", "bf16", {"recompute": True}
-    if (name, base) in COMPILED:
-        yield "bf16, compiled, graph", "bf16", {"compile": True, "graphs": True}
-
-
 def measured(
-    net: method.Method, plan: Any, source: Callable, engine: train.Engine, bench: Bench, count: bool
+    net: method.Method, plan: Any, size: int, engine: train.Engine, bench: Bench, count: bool
 ) -> tuple[float, float, float]:
     """Images/s of a second epoch, peak MiB, and operations per image if they are to be counted."""
     if bench.device == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+    torch.compiler.reset()
     engine.place(net)
     stage, flops = plan.stages[-1], 0.0
+    steps = min(bench.steps, max(2, 640 // stage.batch_size))
     with loop.recomputed(net, engine.recompute):
-        one = loop._Loop(net, stage, engine, {})
         if count:
             with FlopCounterMode(display=False) as counter:
-                one.run_epoch(0, source, seed=0)
-            flops = counter.get_total_flops() / (stage.batch_size * bench.steps)
-        else:
-            one.run_epoch(0, source, seed=0)
-        speed = one.run_epoch(0, source, seed=1)["images_per_second"]
+                alone = loop._Loop(net, stage, bench.engine(engine.precision), {})
+                alone.run_epoch(0, batches(plan, size, 1, bench.device), seed=0)
+            flops = counter.get_total_flops() / stage.batch_size
+        one = loop._Loop(net, stage, engine, {})
+        one.run_epoch(0, batches(plan, size, bench.short, bench.device), seed=0)
+        speed = one.run_epoch(0, batches(plan, size, steps, bench.device), seed=1)
     memory = torch.cuda.max_memory_allocated() / 2**20 if bench.device == "cuda" else 0.0
-    return speed, memory, flops
+    return speed["images_per_second"], memory, flops
+
+
+def waiting(bench: Bench) -> Iterator[Row]:
+    """How much of an epoch the device does nothing, and what it does most."""
+    kind = ProfilerActivity.CPU if bench.mini else ProfilerActivity.CUDA
+    for name, base in [pair for pair in bench.networks if pair in COMPILED or bench.mini]:
+        net, plan, size = network(name, base, bench.mini)
+        engine = bench.engine("fp32") if bench.mini else bench.engine("bf16", **BOTH)
+        engine.place(net)
+        one = loop._Loop(net, plan.stages[-1], engine, {})
+        one.run_epoch(0, batches(plan, size, bench.short, bench.device), seed=0)
+        source = batches(plan, size, bench.steps, bench.device)
+        bench.wait()
+        with profile(activities=[kind]) as trace:
+            one.run_epoch(0, source, seed=1)
+        events = [e for e in trace.events() or () if bench.mini or e.device_type.name == "CUDA"]
+        spans = [(e.time_range.start, e.time_range.end) for e in events]
+        yield f"{plan.title}, {base}: the device does nothing", 100 * _idle(spans), "% of an epoch"
+        by = "self_cpu_time_total" if bench.mini else "self_cuda_time_total"
+        print(trace.key_averages().table(sort_by=by, row_limit=14, max_name_column_width=70))
+
+
+def _idle(spans: Iterable[tuple[float, float]]) -> float:
+    """The share of the time from the first span to the last that none covers."""
+    spans = sorted(spans)
+    end, busy = spans[0][0], 0.0
+    for start, stop in spans:
+        busy += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return 1 - busy / (end - spans[0][0])
+
+
+def whole(bench: Bench) -> Iterator[Row]:
+    """A whole training as the study does it: as many photographs as dorsal right has, validated."""
+    name, base = bench.networks[0]
+    for label, precision, how in bench.chosen_ways(name, base):
+        if "graphs" not in how or time.monotonic() > bench.end:
+            continue
+        net, plan, size = network(name, base, bench.mini, {"epochs": bench.epochs})
+        stage = plan.stages[-1]
+        source = batches(plan, size, max(1, TABLE_I[0] // stage.batch_size), bench.device)
+        source = batches(plan, size, 2, bench.device) if bench.mini else source
+        rng = np.random.default_rng(0)
+        held_out = rng.integers(0, 256, (2 * N_IDENTITIES, size, size, 3), dtype=np.uint8)
+        engine = bench.engine(precision, **how)
+        validate = partial(_validated, held_out, engine)
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            history = train.fit(net, plan, source, validate, folder, engine, seed=0)
+        taken = time.perf_counter() - start
+        own = f"{plan.title}, {base}: of these in steps after the first epoch"
+        what = f"{stage.epochs} epochs of dorsal right, {label}"
+        yield f"{plan.title}, {base}: {what}", taken, "seconds"
+        yield own, history["seconds"][1:].sum(), "seconds"
+
+
+def _validated(held_out: np.ndarray, engine: train.Engine, net: method.Method) -> float:
+    prepare = partial(augment.normalise, mean_std="clip")
+    found = embed.embed(net, held_out, prepare, flip_average=False, autocast=engine.autocast)
+    people, half = np.arange(N_IDENTITIES), len(found) // 2
+    return metric.evaluate(found[:half], found[half:], people, people).rank(1)
+
+
+def small_card(bench: Bench) -> Iterator[Row]:
+    """ABD-Net at its batch of 64 and 384 pixels with no more memory than a card of 12 GB gives."""
+    name, base = MINI[1] if bench.mini else ("abd_net", "ResNet50")
+    if bench.device == "cuda":
+        torch.cuda.empty_cache()
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(11.2 * 2**30 / total)  # the rest: the driver's
+        torch.cuda.reset_peak_memory_stats()
+    net, plan, size = network(name, base, bench.mini)
+    engine = bench.engine("fp32" if bench.mini else "bf16", recompute=True)
+    speed, memory, _ = measured(net, plan, size, engine, bench, False)
+    yield f"{plan.title}, {base}: recomputed, in 11.2 GiB", speed, "images/s"
+    yield f"{plan.title}, {base}: recomputed, in 11.2 GiB", memory, "MiB"
+    if bench.device == "cuda":
+        held = torch.cuda.max_memory_reserved() / 2**20
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        yield f"{plan.title}, {base}: recomputed, in 11.2 GiB, held", held, "MiB"
 
 
 def plainly(bench: Bench) -> Iterator[Row]:
@@ -206,16 +341,45 @@ def noise(folder: Path, count: int) -> list[str]:
 
 
 def together(bench: Bench) -> Iterator[Row]:
-    """Several trainings at once, each in a process of its own."""
+    """Several trainings at once, each in a process of its own, alone and under NVIDIA's MPS."""
     name, base = bench.networks[0]
-    for jobs in (1, 2) if bench.mini else (1, 2, 4):
-        context = get_context("spawn")
-        barrier = context.Barrier(jobs)
-        how = {"max_workers": jobs, "mp_context": context}
-        with ProcessPoolExecutor(**how, initializer=_share, initargs=(barrier,)) as pool:
-            task = partial(_alone, name, base, bench.mini)
-            speeds = list(pool.map(task, range(jobs)))
-        yield f"{name}, {base}: {jobs} at once", sum(speeds), "images/s"
+    for jobs in (1, 2):
+        yield f"{name}, {base}: {jobs} at once", _at_once(bench, jobs), "images/s"
+    for jobs in (2, 3):
+        yield f"{name}, {base}: {jobs} streams of one process", _streams(bench, jobs), "images/s"
+    if bench.mini or shutil.which("nvidia-cuda-mps-control") is None:
+        return
+    with mps():
+        for jobs in (2, 3):
+            yield f"{name}, {base}: {jobs} at once, MPS", _at_once(bench, jobs), "images/s"
+
+
+def _at_once(bench: Bench, jobs: int) -> float:
+    name, base = bench.networks[0]
+    context = get_context("spawn")
+    barrier = context.Barrier(jobs)
+    how = {"max_workers": jobs, "mp_context": context}
+    with ProcessPoolExecutor(**how, initializer=_share, initargs=(barrier,)) as pool:
+        return sum(pool.map(partial(_alone, name, base, bench.mini), range(jobs)))
+
+
+@contextmanager
+def mps() -> Iterator[None]:
+    """While it is entered, processes that are started share the GPU through NVIDIA's MPS.
+
+    It changes no setting of the card.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
+        os.environ.update(own)
+        control = ["nvidia-cuda-mps-control"]
+        try:
+            subprocess.run([*control, "-d"], check=True, timeout=20)
+            yield
+        finally:
+            subprocess.run(control, input="quit\n", text=True, check=False, timeout=60)
+            for key in own:
+                del os.environ[key]
 
 
 _shared: dict[str, Any] = {}
@@ -228,41 +392,66 @@ def _share(barrier: Any) -> None:
 def _alone(name: str, base: str, mini: bool, _: int) -> float:
     """Images/s of one of several trainings, which start their measured epochs together."""
     torch.set_num_threads(1)
-    bench = Bench(argparse.Namespace(mini=mini, seconds=600, methods=[]))
-    net, plan, size = network(name, base, mini)
-    engine = bench.engine("fp32" if mini else "bf16", graphs=not mini, compile=not mini)
-    engine.place(net)
-    one = loop._Loop(net, plan.stages[-1], engine, {})
-    one.run_epoch(0, batches(plan, size, bench.steps, bench.device), seed=0)
-    many = batches(plan, size, bench.steps * (1 if mini else 5), bench.device)
-    _shared["barrier"].wait(timeout=240)
+    bench = Bench(argparse.Namespace(mini=mini, **ALONE))
+    one, many = _warm(bench, name, base)
+    _shared["barrier"].wait(timeout=90)
     return one.run_epoch(0, many, seed=1)["images_per_second"]
 
 
+def _warm(bench: Bench, name: str, base: str) -> tuple[loop._Loop, Callable[..., Iterable]]:
+    """A training that has begun, and the batches of a long epoch."""
+    net, plan, size = network(name, base, bench.mini)
+    engine = bench.engine("fp32") if bench.mini else bench.engine("bf16", **BOTH)
+    engine.place(net)
+    one = loop._Loop(net, plan.stages[-1], engine, {})
+    one.run_epoch(0, batches(plan, size, bench.short, bench.device), seed=0)
+    return one, batches(plan, size, bench.steps * (1 if bench.mini else 5), bench.device)
+
+
+def _streams(bench: Bench, jobs: int) -> float:
+    """Images/s of several trainings in threads of this process, each with a stream of its own."""
+    trainings = [_warm(bench, *bench.networks[0]) for _ in range(jobs)]
+
+    def run(training: tuple[loop._Loop, Callable[..., Iterable]]) -> float:
+        one, many = training
+        with torch.cuda.stream(torch.cuda.Stream() if bench.device == "cuda" else None):
+            return one.run_epoch(0, many, seed=1)["images_per_second"]
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return sum(pool.map(run, trainings))
+
+
 def agreement(bench: Bench) -> Iterator[Row]:
-    """Losses of ten steps and embeddings on CPU and GPU; rank-1 of a mini study in bf16."""
-    totals, vectors = {}, {}
-    for device, precision in (("cpu", "fp32"), (bench.device, "fp32"), (bench.device, "bf16")):
-        net, plan, size = network("clip_ft_mini", "mini-ViT", True)
-        engine = train.Engine(device, precision, progress=False)
-        engine.place(net)
-        torch.manual_seed(0)
-        one, source = loop._Loop(net, plan.stages[-1], engine, {}), []
-        torch.manual_seed(1)
-        source += list(batches(plan, size, 10, "cpu")(plan.stages[-1], torch.Generator()))
-        moved = [tuple(x.to(device) for x in batch) for batch in source]
-        net.train()
-        totals[device, precision] = [one._step(*batch, 0)["total"].item() for batch in moved]
-        pixels = np.random.default_rng(0).integers(0, 256, (8, size, size, 3), dtype=np.uint8)
-        prepare = partial(augment.normalise, mean_std="imagenet")
-        how = {"flip_average": True, "autocast": engine.autocast}
-        vectors[device, precision] = embed.embed(net, pixels, prepare, **how)
-    reference = ("cpu", "fp32")
-    for key in list(totals)[1:]:
-        apart = np.abs(np.array(totals[key]) / np.array(totals[reference]) - 1).max()
-        yield f"losses of ten steps, {key[1]} on the device and fp32 on a CPU", 100 * apart, "%"
-        cosine = _cosines(vectors[key], vectors[reference]).min()
-        yield f"embeddings after them, {key[1]} and fp32 on a CPU", 1 - cosine, "1 - cosine"
+    """Losses of ten steps and embeddings after them; without dropout, whose draws differ."""
+    expected, wanted = _ten_steps(train.Engine("cpu"))
+    replays = (False,) if bench.mini else (False, True)
+    for precision, graphs in product(("fp32", "bf16"), replays):
+        losses, found = _ten_steps(bench.engine(precision, graphs=graphs))
+        how = f"{precision}{', graph' if graphs else ''} on the device and fp32 on a CPU"
+        yield f"losses of ten steps, {how}", 100 * np.abs(losses / expected - 1).max(), "%"
+        yield f"embeddings after them, {how}", 1 - _cosines(found, wanted).min(), "1 - cosine"
+
+
+def _ten_steps(engine: train.Engine) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of ten steps, and embeddings of eight images after them."""
+    torch.manual_seed(0)
+    net, plan, size = network("clip_ft_mini", "mini-ViT", True)
+    for layer in net.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    engine.place(net)
+    one, stage = loop._Loop(net, plan.stages[-1], engine, {}), plan.stages[-1]
+    torch.manual_seed(1)
+    made = list(batches(plan, size, 10, "cpu")(stage, torch.Generator()))
+    net.train()
+    losses = []
+    for images, labels in made:
+        batch = images.to(engine.device), labels.to(engine.device)
+        losses.append(one.replay(partial(one._step, epoch=0), *batch, 0)["total"].item())
+    pixels = np.random.default_rng(0).integers(0, 256, (8, size, size, 3), dtype=np.uint8)
+    prepare = partial(augment.normalise, mean_std="imagenet")
+    how = {"flip_average": True, "autocast": engine.autocast}
+    return np.array(losses), embed.embed(net, pixels, prepare, **how)
 
 
 def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -303,7 +492,10 @@ def table_one(bench: Bench) -> Iterator[Row]:
     yield "Table I and GPA-Net's Table 1, all trainings", hours, "hours"
 
 
-PARTS = (peak, agreement, methods, plainly, together, embedding, study, table_one)
+PARTS = (
+    *(peak, compiling, methods, waiting, small_card, whole, together, agreement),
+    *(plainly, embedding, study, table_one),
+)
 
 
 def main() -> None:
@@ -311,10 +503,13 @@ def main() -> None:
     parser.add_argument("--mini", action="store_true", help="small networks on a CPU")
     parser.add_argument("--seconds", type=float, default=460, help="begin nothing after so long")
     parser.add_argument("--out", help="folder that gets results.csv instead of benchmarks/")
-    parser.add_argument("--methods", nargs="*", default=[], help="recipes; all if none is named")
+    parser.add_argument("--methods", nargs="*", default=[], help="recipes or RECIPE@BACKBONE")
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--epochs", type=int, help="of the whole training; 70, and 2 of --mini")
     names = [part.__name__ for part in PARTS]
     parser.add_argument("--parts", nargs="*", default=names, choices=names, help="in this order")
     options = parser.parse_args()
+    options.epochs = options.epochs or (2 if options.mini else 70)
     if not options.mini and not torch.cuda.is_available():
         parser.error("there is no GPU here: run it with --mini")
     if options.out:

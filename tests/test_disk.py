@@ -2,9 +2,9 @@
 
 import errno
 import json
-import multiprocessing
 import os
-import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -114,9 +114,8 @@ def test_what_is_set_aside_leaves_its_name_free_more_than_once(tmp_path):
 
 
 def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path):
-    dead = multiprocessing.get_context("fork").Process(target=int)
-    dead.start()
-    dead.join()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
     names = {"dead": f".part-{dead.pid}-1-a.csv", "own": f".part-{os.getpid()}-1-a.csv"}
     for name in (*names.values(), ".part-of-speech", "a.csv"):
         (tmp_path / name).touch()
@@ -127,16 +126,22 @@ def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path):
 # --- locks --------------------------------------------------------------------------------------
 
 
-def hold(path, seconds):
-    with disk.locked(path):
-        path.with_suffix(".held").touch()
-        time.sleep(seconds)
+HOLD = """
+import sys, time
+from pathlib import Path
+from handid import disk
+path, held = Path(sys.argv[1]), Path(sys.argv[1]).with_suffix(".held")
+with disk.locked(path):
+    held.touch()
+    time.sleep(float(sys.argv[2]))
+    held.unlink()
+"""
 
 
 def start_holder(path, seconds):
-    holder = multiprocessing.get_context("fork").Process(target=hold, args=(path, seconds))
-    holder.start()
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, path, str(seconds)])
     while not path.with_suffix(".held").exists():
+        assert holder.poll() is None
         time.sleep(0.01)
     return holder
 
@@ -147,8 +152,8 @@ def test_one_at_a_time_and_no_lock_is_left(tmp_path):
     with pytest.raises(disk.Locked), disk.locked(path, wait=False):
         pass
     with disk.locked(path):
-        assert not holder.is_alive() or holder.exitcode is None
-    holder.join()
+        assert not path.with_suffix(".held").exists()
+    assert holder.wait() == 0
     assert not path.exists()
     with disk.locked(path, wait=False):
         assert path.exists()
@@ -158,8 +163,8 @@ def test_one_at_a_time_and_no_lock_is_left(tmp_path):
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
     path = tmp_path / "a.lock"
     holder = start_holder(path, 60)
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.join()
+    holder.kill()
+    holder.wait()
     with disk.locked(path, wait=False):
         pass
     assert not path.exists()

@@ -194,6 +194,15 @@ def test_what_is_only_shown_retrains_nothing(package):
     assert not changed(package, ("report/display.py", "\n\n\ndef ", "\n\n\nX = 1\n\n\ndef "))
 
 
+def test_a_text_with_values_is_the_same_code_on_every_python(tmp_path):
+    text = """f"{', '.join(names):>{width}} of {width!r}\\n\""""
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "room.py").write_text(f"def say(names, width):\n    return {text}\n")
+    ((say,),) = fingerprint._reached(["room.say"], frozenset(), tmp_path).values()
+    pieces = "(', '.join(names), -1, 'f'('>', (width, -1, ''))), ' of ', (width, 114, ''), '\\n'"
+    assert say == f"def say(names, width):\n    return 'f'({pieces})"
+
+
 def test_an_entry_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="There is no 'train.fitt' in this package"):
         fingerprint.code("train.fitt")

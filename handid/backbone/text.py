@@ -30,6 +30,10 @@ class TextTower:
     def __init__(self, clip: nn.Module, vocabulary: Vocabulary, name: str):
         self.clip, self.vocabulary, self.name = cast(Any, clip), vocabulary, name
         self.part = self.clip if isinstance(clip, open_clip.CLIP) else self.clip.text
+        # torch.compile would look through the caches and read the prompt anew in each step. Not at
+        # the import of this file: it loads the compiler, as the libraries of networks do.
+        self._numbers = cast(Any, torch.compiler.disable(_numbers))
+        self._prompt = cast(Any, torch.compiler.disable(_prompt))
         own = hasattr(self.part, "token_embedding")
         self.token_width = self.part.token_embedding.embedding_dim if own else 0
         pooling = getattr(self.part, "text_pool_type", getattr(self.part, "pool_type", ""))
@@ -70,7 +74,7 @@ class TextTower:
     def sentences(self, texts: list[str]) -> Tensor:
         """[N, D] features of plain sentences, not normalised."""
         device = self.clip.logit_scale.device
-        return self.words(_numbers(self.vocabulary, tuple(texts), not self.reads_on, device))
+        return self.words(self._numbers(self.vocabulary, tuple(texts), not self.reads_on, device))
 
     def words(self, numbers: Tensor) -> Tensor:
         """[N, L] token numbers, ended and padded as the vocabulary does -> [N, D]."""
@@ -85,7 +89,7 @@ class TextTower:
             ValueError: if the prompt has no {} or several, or does not fit with the vectors.
         """
         table, count = self.table(), vectors.shape[1]
-        numbers, place = _prompt(self.vocabulary, prompt, not self.reads_on, table.device)
+        numbers, place = self._prompt(self.vocabulary, prompt, not self.reads_on, table.device)
         embedded = self.part.token_embedding(numbers).expand(len(vectors), -1, -1)
         before, after = embedded[:, :place], embedded[:, place + 1 :]
         x = torch.cat([before, vectors.to(before.dtype), after], dim=1)

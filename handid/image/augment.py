@@ -68,11 +68,17 @@ def _constant(values: tuple[float, float, float], device: torch.device) -> Tenso
         return torch.tensor(values, device=device)
 
 
-def sent(epoch: Sequence[Draws], device: str | torch.device) -> list[Draws]:
-    """The draws of an epoch's batches, all of one size, on a device: one copy for each name."""
-    columns = {name: torch.stack([draws[name] for draws in epoch]) for name in epoch[0]}
-    moved = {name: x if name == _ORDER else x.to(device) for name, x in columns.items()}
-    return [{name: x[batch] for name, x in moved.items()} for batch in range(len(epoch))]
+def sent(batches: Sequence[Draws], device: str | torch.device) -> list[Draws]:
+    """The draws of some batches, all of one size, on a device: one copy for each name."""
+    columns = {name: torch.stack([draws[name] for draws in batches]) for name in batches[0]}
+    moved = {name: x if name == _ORDER else _moved(x, device) for name, x in columns.items()}
+    return [{name: x[batch] for name, x in moved.items()} for batch in range(len(batches))]
+
+
+def _moved(x: Tensor, device: str | torch.device) -> Tensor:
+    """On the device, without a wait for what it does: from pinned memory, where it is NVIDIA's."""
+    pinned = x.pin_memory() if torch.device(device).type == "cuda" else x
+    return pinned.to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Settings(BaseModel):
     seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    steps: list[Literal["compile", "graphs", "recompute"]] = []
+    steps: list[Literal["compile", "graphs", "recompute"]] = ["graphs"]
     cluster: str = ""
 
 

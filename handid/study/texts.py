@@ -23,9 +23,10 @@ from handid.train import Engine
 
 @runtime_checkable
 class SpeakingMethod(Protocol):
-    """A method with a text branch, whose words can be looked at."""
+    """A method with a text branch, whose words can be looked at.
 
-    backbone: Backbone
+    It names methods alone: from Python 3.12 on isinstance does not find the parts of a module.
+    """
 
     def spoken(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Words [B, T, token_width] and texts [B, D] of images [B, 3, H, W] and identities [B]."""
@@ -101,7 +102,8 @@ def texts_of(
         ValueError: if the method has no text branch.
     """
     network = networks.load(experiment, engine)
-    if not isinstance(network, SpeakingMethod):
+    encoder = network.backbone
+    if not (isinstance(network, SpeakingMethod) and isinstance(encoder, Backbone)):
         raise ValueError(
             f"{experiment.title} says nothing in words: ask a method with a text branch."
         )
@@ -127,12 +129,12 @@ def texts_of(
             for part in (first, held_out if findable else first)
         )
         words, texts = network.spoken(images, torch.from_numpy(labels).to(engine.device))
-        features = network.backbone(answers)["proj"]
+        features = encoder(answers)["proj"]
     identities = first["identity"].tolist()
     nearest = [
         {"method": experiment.title, "identity": identity, "word": place, "nearest": _listed(near)}
         for identity, own in zip(identities[:shown], words[:shown], strict=True)
-        for place, near in enumerate(network.backbone.nearest_words(own, top), start=1)
+        for place, near in enumerate(encoder.nearest_words(own, top), start=1)
     ]
     text, image = (part.float().cpu().numpy() for part in (texts, features))
     people, found = first["subject"].tolist(), image if findable else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -112,22 +113,23 @@ class _Batches:
     def __call__(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """An epoch's (images, labels), or (features, labels) where the encoder stands still.
 
-        All that chance decides is drawn and sent to the device before the first batch, so that the
-        CPU never waits for a GPU between two batches.
+        What chance decides is drawn and sent to the device a few batches ahead of it: the CPU never
+        waits for a GPU between two batches, nor a GPU for the draws of a whole epoch.
         """
-        epoch = []
-        for chosen in sampler.order(self.codes.tolist(), stage, generator):
-            draws = {} if stage.encode_once else self._draws(len(chosen), generator)
-            epoch.append({"chosen": chosen} | draws)
-        for draws in augment.sent(epoch, self.device):
-            chosen = draws["chosen"]
-            images = self.features(stage.name)[chosen] if stage.encode_once else self._images(draws)
-            yield images, self.labels[chosen]
+        order = sampler.order(self.codes.tolist(), stage, generator)
+        while coming := [self._draws(stage, chosen, generator) for chosen in islice(order, 8)]:
+            for draws in augment.sent(coming, self.device):
+                chosen = draws["chosen"]
+                known = stage.encode_once
+                images = self.features(stage.name)[chosen] if known else self._images(draws)
+                yield images, self.labels[chosen]
 
-    def _draws(self, count: int, generator: torch.Generator) -> augment.Draws:
-        draws = {}
+    def _draws(self, stage: Stage, chosen: Tensor, generator: torch.Generator) -> augment.Draws:
+        draws, count = {"chosen": chosen}, len(chosen)
+        if stage.encode_once:
+            return draws
         if self.other_grounds:
-            draws = augment.ground_draws(count, len(self.grounds), self.other_grounds, generator)
+            draws |= augment.ground_draws(count, len(self.grounds), self.other_grounds, generator)
         height, width = self.images.shape[1:3]
         return draws | self.augment.draws(count, height, width, generator)
 

@@ -25,6 +25,7 @@ class Replay:
 
     def __init__(self, wanted: bool):
         self.wanted, self.steps = wanted, 0
+        self.stream: Any = None  # one for all: gradients are added up where they were first
         self.known: Hashable = None
         self.graph: Any = None
         self.inputs: tuple[Tensor, Tensor] | None = None
@@ -45,7 +46,7 @@ class Replay:
             return step(images, labels)
         self.steps += 1
         if self.steps <= WARM_UP:
-            return _aside(step, images, labels)
+            return self._aside(step, images, labels)
         key = numbers, images.shape, images.dtype, labels.shape
         if key != self.known and not self._record(step, images, labels):
             return step(images, labels)
@@ -61,7 +62,7 @@ class Replay:
         self.graph, self.inputs = None, (images.clone(), labels.clone())  # the old one's memory
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
                 self.parts = step(*self.inputs)
         except RuntimeError as error:
             self.wanted = False
@@ -71,12 +72,11 @@ class Replay:
         self.graph = graph
         return True
 
-
-def _aside(step: Step, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """A step on a stream of its own, as torch wants it before a recording."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        parts = step(images, labels)
-    torch.cuda.current_stream().wait_stream(stream)
-    return parts
+    def _aside(self, step: Step, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """A step on a stream of its own, as torch wants it before a recording."""
+        self.stream = self.stream or torch.cuda.Stream()
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            parts = step(images, labels)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return parts

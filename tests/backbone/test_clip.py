@@ -7,6 +7,7 @@ from open_clip.transformer import QuickGELU
 
 from handid import backbone
 from handid.backbone import positions
+from handid.backbone.words import Vocabulary
 
 MINIS = ("mini-ViT", "mini-RN")
 
@@ -198,3 +199,16 @@ def test_an_upright_image_gives_fewer_patches_and_its_positions_are_stretched_in
     assert torch.equal(grid[0], table[0])
     rows = grid[1:, 0].reshape(8, 4)  # each the mean of two neighbours in its own row
     assert torch.allclose(rows, torch.arange(64.0).reshape(8, 4, 2).mean(2))
+
+
+def test_torch_compile_reads_a_prompt_once_and_gives_the_same_text(monkeypatch):
+    encoder, asked = backbone.build("mini-ViT"), []
+    read = Vocabulary.prompt
+    monkeypatch.setattr(Vocabulary, "prompt", lambda *given: asked.append(given) or read(*given))
+    vectors = torch.randn(2, 1, encoder.token_width, generator=torch.Generator().manual_seed(0))
+    prompt = "A {} hand that nobody has asked about"
+    compiled = torch.compile(encoder.encode_prompt, backend="eager")
+    with torch.no_grad():
+        texts = [compiled(vectors, prompt) for _ in range(3)]
+        assert len(asked) == 1
+        assert torch.equal(texts[-1], encoder.encode_prompt(vectors, prompt))

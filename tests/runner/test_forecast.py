@@ -59,12 +59,12 @@ def test_without_measured_speeds_only_the_number_is_said(tmp_path):
 def test_the_best_way_that_was_measured_counts(tmp_path):
     file = tmp_path / "results.csv"
     file.write_text(
-        "benchmark,variant,value,unit\n"
-        'gpu,"CLIP-FT, ViT-B/16: fp32",300,images/s\n'
-        'gpu,"CLIP-FT, ViT-B/16: bf16, graph",900,images/s\n'
-        'gpu,"CLIP-FT, ViT-B/16: bf16, graph",5000,MiB\n'
-        'gpu,"CLIP-FT, ViT-B/16: plain recipe, fp32",2000,images/s\n'
-        'gpu,"clip_ft, ViT-B/16: 1 at once",3000,images/s\n'
-        'peer,"CLIP-FT, ViT-B/16: fp32",9000,images/s\n'
+        "benchmark,variant,value,unit,note\n"
+        'gpu,"CLIP-FT, ViT-B/16: fp32",300,images/s,"methods, cuda"\n'
+        'gpu,"CLIP-FT, ViT-B/16: bf16, graph",900,images/s,"methods, cuda"\n'
+        'gpu,"CLIP-FT, ViT-B/16: bf16, graph",5000,MiB,"methods, cuda"\n'
+        'gpu,"CLIP-FT, ViT-B/16: plain recipe, fp32",2000,images/s,"plainly, cuda"\n'
+        'gpu,"clip_ft, ViT-B/16: 1 at once",3000,images/s,"together, cuda"\n'
+        'peer,"CLIP-FT, ViT-B/16: fp32",9000,images/s,"methods, cuda"\n'
     )
     assert forecast.speeds(file) == {("CLIP-FT", "ViT-B/16"): 900.0}

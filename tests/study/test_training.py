@@ -143,12 +143,13 @@ def test_a_training_on_hands_sees_and_validates_on_hands_alone(given, lab, monke
 
 
 def test_other_backgrounds_keep_the_hands_of_half_the_batch(given):
-    _, _, batches, _ = given("clip_ft_mini", control="other_backgrounds")
+    _, plan, batches, _ = given("clip_ft_mini", control="other_backgrounds")
     assert len(batches.covers) == len(batches.images)
     assert 0.05 < float((batches.covers == 255).float().mean()) < 0.6
-    draws = batches._draws(len(batches.images), torch.Generator().manual_seed(0))
+    every = torch.arange(len(batches.images))
+    draws = batches._draws(plan.stages[-1], every, torch.Generator().manual_seed(0))
     plain = batches.augment.apply(batches.images, draws)
-    mixed = batches._images(draws | {"chosen": torch.arange(len(batches.images))})
+    mixed = batches._images(draws)
     assert mixed.shape == plain.shape and not torch.equal(mixed, plain)
 
 

@@ -18,12 +18,16 @@ class Graph:
 
 @pytest.fixture
 def cuda(monkeypatch):
-    """A stand-in for torch.cuda; `recorded` counts recordings, `fails` makes them impossible."""
-    stand_in = SimpleNamespace(recorded=0, fails=False, step=None)
+    """A stand-in for torch.cuda; `recorded` counts recordings, `fails` makes them impossible.
+
+    `used` has the streams of warming up and of recordings.
+    """
+    stand_in = SimpleNamespace(recorded=0, fails=False, step=None, used=[])
     stream = SimpleNamespace(wait_stream=lambda other: None)
 
     @contextmanager
-    def record(graph, capture_error_mode):
+    def record(graph, stream, capture_error_mode):
+        stand_in.used.append(stream)
         if stand_in.fails:
             raise RuntimeError("operation not permitted when stream is capturing\nmore")
         stand_in.recorded += 1
@@ -34,9 +38,9 @@ def cuda(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", record)
-    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: SimpleNamespace(**vars(stream)))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
-    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "stream", lambda s: stand_in.used.append(s) or nullcontext())
     stand_in.idle = False
     return stand_in
 
@@ -71,11 +75,12 @@ def test_every_batch_is_stepped_on_once_and_recorded_once(cuda, step):
     assert cuda.recorded == 1
 
 
-def test_another_rate_is_recorded_anew(cuda, step):
+def test_another_rate_is_recorded_anew_on_the_stream_of_the_first_steps(cuda, step):
     replay = Replay(True)
     for number, batch in enumerate(batches(WARM_UP + 6)):
         replay(step, *batch, (number // 3,))
     assert cuda.recorded == 2 and len(step.seen) == WARM_UP + 6
+    assert len(cuda.used) == WARM_UP + 2 and len({id(stream) for stream in cuda.used}) == 1
 
 
 def test_another_shape_is_recorded_anew(cuda, step):
