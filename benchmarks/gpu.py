@@ -45,7 +45,8 @@ NETWORKS = [
     *(("rga_net", "ResNet50"), ("cnn_baseline", "ResNet50"), ("cnn_baseline", "VGG19-bn")),
 ]
 MINI = [("clip_ft_mini", "mini-ViT"), ("gpa_net_mini", "EfficientNet-Lite0")]
-UNCOMPILED = ("abd_net", "rga_net")  # minutes of compiling each
+# Compiling takes a minute or more for each.
+COMPILED = [("clip_ft", "ViT-B/16"), ("clip_ft", "RN50"), ("gpa_net", "ResNet50")]
 GRAPHS = {"graphs": True}
 BOTH = {"compile": True, "graphs": True}
 WAYS: dict[str, tuple[str, dict[str, bool]]] = {
@@ -88,11 +89,10 @@ class Bench:
         """Where and how a part runs."""
         return train.Engine(self.device, precision, progress=False, **how)
 
-    def chosen_ways(self, name: str) -> Iterator[tuple[str, str, dict[str, bool]]]:
+    def chosen_ways(self, name: str, base: str) -> Iterator[tuple[str, str, dict[str, bool]]]:
         """Label, precision and the engine's options, for a method."""
         for label, (precision, how) in WAYS.items():
-            is_hard = "compile" in how and (self.mini or name in UNCOMPILED)
-            if label in self.ways and not is_hard:
+            if label in self.ways and ("compile" not in how or (name, base) in COMPILED):
                 yield label, precision, how
 
     def fails(self, what: str, error: Exception) -> None:
@@ -127,8 +127,8 @@ def peak(bench: Bench) -> Iterator[Row]:
 
 
 def compiling(bench: Bench) -> Iterator[Row]:
-    """All networks compiled, several at a time, into torch's cache, which later parts read."""
-    chosen = [pair for pair in bench.networks if pair[0] not in UNCOMPILED]
+    """Networks compiled, several at a time, into torch's cache, which later parts read."""
+    chosen = bench.networks if bench.mini else [p for p in bench.networks if p in COMPILED]
     start = time.perf_counter()
     workers = 1 if bench.mini else max(1, (os.cpu_count() or 2) // 2)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -194,7 +194,7 @@ def methods(bench: Bench) -> Iterator[Row]:
     for name, base in bench.networks:
         net, plan, size = network(name, base, bench.mini)
         flops = 0.0
-        for label, precision, how in bench.chosen_ways(name):
+        for label, precision, how in bench.chosen_ways(name, base):
             variant = f"{plan.title}, {base}: {label}"
             if time.monotonic() > bench.end:
                 return
@@ -238,10 +238,9 @@ def measured(
 def waiting(bench: Bench) -> Iterator[Row]:
     """How much of an epoch the device does nothing, and what it does most."""
     kind = ProfilerActivity.CPU if bench.mini else ProfilerActivity.CUDA
-    for name, base in [pair for pair in bench.networks if pair[0] in BUSY]:
+    for name, base in [pair for pair in bench.networks if pair in COMPILED or bench.mini]:
         net, plan, size = network(name, base, bench.mini)
-        how = GRAPHS if name in UNCOMPILED else BOTH
-        engine = bench.engine("fp32") if bench.mini else bench.engine("bf16", **how)
+        engine = bench.engine("fp32") if bench.mini else bench.engine("bf16", **BOTH)
         engine.place(net)
         one = loop._Loop(net, plan.stages[-1], engine, {})
         one.run_epoch(0, batches(plan, size, bench.short, bench.device), seed=0)
@@ -254,9 +253,6 @@ def waiting(bench: Bench) -> Iterator[Row]:
         yield f"{plan.title}, {base}: the device does nothing", 100 * _idle(spans), "% of an epoch"
         by = "self_cpu_time_total" if bench.mini else "self_cuda_time_total"
         print(trace.key_averages().table(sort_by=by, row_limit=14, max_name_column_width=70))
-
-
-BUSY = ("clip_ft_mini", "clip_ft", "gpa_net")
 
 
 def _idle(spans: Iterable[tuple[float, float]]) -> float:
@@ -272,7 +268,7 @@ def _idle(spans: Iterable[tuple[float, float]]) -> float:
 def whole(bench: Bench) -> Iterator[Row]:
     """A whole training as the study does it: as many photographs as dorsal right has, validated."""
     name, base = bench.networks[0]
-    for label, precision, how in bench.chosen_ways(name):
+    for label, precision, how in bench.chosen_ways(name, base):
         if "graphs" not in how or time.monotonic() > bench.end:
             continue
         net, plan, size = network(name, base, bench.mini, {"epochs": bench.epochs})
@@ -507,7 +503,7 @@ def main() -> None:
     parser.add_argument("--mini", action="store_true", help="small networks on a CPU")
     parser.add_argument("--seconds", type=float, default=460, help="begin nothing after so long")
     parser.add_argument("--out", help="folder that gets results.csv instead of benchmarks/")
-    parser.add_argument("--methods", nargs="*", default=[], help="recipes or RECIPE@BACKBONE; all")
+    parser.add_argument("--methods", nargs="*", default=[], help="recipes or RECIPE@BACKBONE")
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--epochs", type=int, help="of the whole training; 70, and 2 of --mini")
     names = [part.__name__ for part in PARTS]

@@ -4,17 +4,14 @@ Where the encoder reads from left to right only a sentence's own tokens are comp
 is run as open_clip runs it. No image is seen here.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from handid.backbone.libraries import open_clip
 from handid.backbone.words import Vocabulary
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class TextTower:
@@ -33,6 +30,10 @@ class TextTower:
     def __init__(self, clip: nn.Module, vocabulary: Vocabulary, name: str):
         self.clip, self.vocabulary, self.name = cast(Any, clip), vocabulary, name
         self.part = self.clip if isinstance(clip, open_clip.CLIP) else self.clip.text
+        # torch.compile would look through the caches and read the prompt anew in each step. Not at
+        # the import of this file: it loads the compiler, as the libraries of networks do.
+        self._numbers = cast(Any, torch.compiler.disable(_numbers))
+        self._prompt = cast(Any, torch.compiler.disable(_prompt))
         own = hasattr(self.part, "token_embedding")
         self.token_width = self.part.token_embedding.embedding_dim if own else 0
         pooling = getattr(self.part, "text_pool_type", getattr(self.part, "pool_type", ""))
@@ -73,7 +74,7 @@ class TextTower:
     def sentences(self, texts: list[str]) -> Tensor:
         """[N, D] features of plain sentences, not normalised."""
         device = self.clip.logit_scale.device
-        return self.words(_numbers(self.vocabulary, tuple(texts), not self.reads_on, device))
+        return self.words(self._numbers(self.vocabulary, tuple(texts), not self.reads_on, device))
 
     def words(self, numbers: Tensor) -> Tensor:
         """[N, L] token numbers, ended and padded as the vocabulary does -> [N, D]."""
@@ -88,7 +89,7 @@ class TextTower:
             ValueError: if the prompt has no {} or several, or does not fit with the vectors.
         """
         table, count = self.table(), vectors.shape[1]
-        numbers, place = _prompt(self.vocabulary, prompt, not self.reads_on, table.device)
+        numbers, place = self._prompt(self.vocabulary, prompt, not self.reads_on, table.device)
         embedded = self.part.token_embedding(numbers).expand(len(vectors), -1, -1)
         before, after = embedded[:, :place], embedded[:, place + 1 :]
         x = torch.cat([before, vectors.to(before.dtype), after], dim=1)
@@ -122,12 +123,7 @@ class TextTower:
 # --- tokens on their device, sent there once: a copy in each step makes the CPU wait for a GPU ----
 
 
-def _kept(function: _Function) -> _Function:
-    """Cached; torch.compile would look through the cache and read a prompt anew in each step."""
-    return cast("_Function", torch.compiler.disable(lru_cache(maxsize=64)(function)))
-
-
-@_kept
+@lru_cache(maxsize=64)
 def _numbers(
     vocabulary: Vocabulary, texts: tuple[str, ...], whole: bool, device: torch.device
 ) -> Tensor:
@@ -135,7 +131,7 @@ def _numbers(
         return vocabulary.numbers(list(texts), whole).to(device)
 
 
-@_kept
+@lru_cache(maxsize=64)
 def _prompt(
     vocabulary: Vocabulary, prompt: str, whole: bool, device: torch.device
 ) -> tuple[Tensor, int]:

@@ -24,8 +24,8 @@ def problems(table: pd.DataFrame, workers: int = 8) -> pd.DataFrame:
     Returns:
         A row per bad file, sorted by path, index 0 to n - 1, columns `path` and `problem`: one of
         image.decode's phrases (missing; empty; cannot be opened; not a JPEG, PNG or BMP image; has
-        more than 110 megapixels; truncated or damaged; ...), or same bytes as (the name of another
-        file, the first in order). No rows: nothing is wrong.
+        more than 110 megapixels; truncated, damaged or of a rare kind; ...), or same bytes as (the
+        name of another file, the first in order). No rows: nothing is wrong.
 
     Raises:
         ValueError: if the table has no column `path`.

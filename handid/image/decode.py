@@ -32,6 +32,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_UNREADABLE = "is truncated, damaged or of a rare kind"  # such as a JPEG of 12 bits
 _LIMITS = Path("/sys/fs/cgroup")
 
 Geometry = tuple[str, int]  # ("squash" | "crop", side in pixels)
@@ -41,9 +42,10 @@ _one_large = threading.Lock()
 def decode(path: str | Path) -> Image.Image:
     """One photograph as 8-bit RGB, upright.
 
-    Grey, palette, CMYK, transparent (on white) and 16-bit files are converted; the orientation is
-    applied where it can be read, so that the hand stands as in the photographer's view. No other
-    metadata is read, so that none can cost a photograph. The data audit judges by this reader too.
+    Grey, palette, CMYK, transparent (on white) and 16-bit files are converted, or refused where
+    they would come out as something else; the orientation is applied where it can be read, so that
+    the hand stands as in the photographer's view. No other metadata is read, so that none can cost
+    a photograph. The data audit judges by this reader too.
 
     Raises:
         ValueError: one phrase that says what is wrong with the file.
@@ -57,17 +59,18 @@ def decode(path: str | Path) -> Image.Image:
     try:
         image = opener(io.BytesIO(content))
     except Exception:  # what damage raises has no common type
-        raise ValueError("is truncated or damaged") from None
+        raise ValueError(_UNREADABLE) from None
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"has more than {MAX_PIXELS / 1e6:.0f} megapixels: shrink it")
     if max(width, height) > MAX_RATIO * min(width, height):
         raise ValueError(f"is no photograph of a hand ({width} x {height} pixels)")
+    bits = content[24] if opener is PngImageFile else 8  # the others have no more
     if width * height <= LARGE:
-        return _upright(image, orientation)
+        return _upright(image, orientation, bits)
     with _one_large:
         _require_memory(path, width * height)
-        return _upright(image, orientation)
+        return _upright(image, orientation, bits)
 
 
 def _bytes(path: str | Path) -> bytes:
@@ -92,14 +95,14 @@ def _bytes(path: str | Path) -> bytes:
     return content
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def _upright(image: Image.Image, orientation: int, bits: int) -> Image.Image:
     try:
         image.load()
-        rgb = _to_rgb(image)
-    except MemoryError:
+        rgb = _to_rgb(image, bits)
+    except (MemoryError, _Misread):
         raise
     except Exception:  # OSError, SyntaxError, struct.error, zlib.error, ...
-        raise ValueError("is truncated or damaged") from None
+        raise ValueError(_UNREADABLE) from None
     return rgb.transpose(UPRIGHT[orientation]) if orientation > 1 else rgb
 
 
@@ -127,14 +130,51 @@ def free_memory() -> int:
         return free
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+class _Misread(ValueError):
+    """A sound file whose pixels would come out as something else, without a word."""
+
+
+def _to_rgb(image: Image.Image, bits: int) -> Image.Image:
+    """Any mode as RGB.
+
+    Args:
+        image: loaded.
+        bits: of each value in its file.
+
+    Raises:
+        _Misread: one phrase.
+    """
+    if "transparency" in image.info and bits != 8 and image.mode != "P":
+        raise _Misread(f"has one transparent colour of {bits} bits: save it in 8 bits")
     if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it to white
         grey = np.asarray(image, dtype=np.float64) / 65535 * 255
         image = Image.fromarray(grey.round().clip(0, 255).astype(np.uint8))
+    if bits == 16:
+        _refuse_shallow(image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
+        if not _reaches(image, "A", 1):
+            raise _Misread("is transparent all over: save it without transparency")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+
+
+def _refuse_shallow(image: Image.Image) -> None:
+    """Refuse 10, 12 or 14 bits that nobody stretched to 16; `image` has the upper 8 of each value.
+
+    PNG's specification asks for stretched values (12.4, Sample depth scaling), but cameras' tools
+    save them as they are; how many bits they meant cannot be told from one photograph.
+    """
+    if not any(_reaches(image, band, 65) for band in image.getbands() if band != "A"):
+        raise _Misread(
+            "uses only the darkest quarter of its 16 bits, as 10 to 14 bits do that nobody "
+            "stretched: stretch them, or save it in 8 bits"
+        )
+
+
+def _reaches(image: Image.Image, band: str, value: int) -> bool:
+    """Whether any pixel has so high a value in a band."""
+    return any(image.getchannel(band).histogram()[value:])
 
 
 def fit(image: Image.Image, geometry: Geometry) -> np.ndarray:

@@ -40,6 +40,8 @@ class ClipPretrain(Method):
         teacher: a frozen backbone of the same image size to learn from, or None.
         locked: the image encoder stays as it is, and `losses` takes its projected features instead
             of images (Zhai et al. 2022, LiT). Then nothing is asked without words, and no teacher.
+        choice_scale: the logit scale of a stage named "choices"; 0 for the learned one, which ends
+            at 100. Features that lie close together are told apart by long weights only.
     """
 
     needs = "clip"
@@ -53,6 +55,7 @@ class ClipPretrain(Method):
         choices: Sequence[Tensor] = (),
         teacher: ImageEncoder | None = None,
         locked: bool = False,
+        choice_scale: float = 0.0,
     ):
         super().__init__()
         self.backbone = backbone
@@ -64,6 +67,7 @@ class ClipPretrain(Method):
         words = torch.cat(padded) if padded else torch.empty(0, 0, dtype=torch.long)
         self.register_buffer("words", words, persistent=False)
         self.reads, self.captions, self.locked = True, True, locked
+        self.choice_scale = choice_scale
         width, asks = backbone.dims["proj"], self.sizes and not locked
         self.head = nn.Linear(width, sum(self.sizes)) if asks else nn.Identity()
         for parameter in backbone.parameters():
@@ -103,7 +107,9 @@ class ClipPretrain(Method):
         losses = self._captions(features, words, temperature) if self.captions else {}
         if self.sizes:
             asked = functional.normalize(self.backbone.encode_words(self.words).float(), dim=1)
-            scores = functional.normalize(features.float(), dim=1) @ asked.T / temperature
+            own = self.choice_scale if not self.captions else 0.0
+            scores = functional.normalize(features.float(), dim=1) @ asked.T
+            scores = scores * own if own else scores / temperature
             losses["choice"] = self._answers(scores, true)
         return losses
 

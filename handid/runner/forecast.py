@@ -124,7 +124,8 @@ def summary(wanted: Mapping[str, Asked], known: Mapping[tuple[str, str], float])
     each = {one: hours(one, known) for call in calls for one in call} if known else {}
     lengths = {one: length for one, length in each.items() if length is not None}
     total = sum(len(call) for call in calls)
-    said = [f"{total} different trainings"]
+    at_least = "" if all(own.whole for own in wanted.values()) else "at least "
+    said = [f"{at_least}{total} different trainings"]
     if not lengths:
         return said
     busy = sum(length for length, _ in lengths.values())

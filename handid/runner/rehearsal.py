@@ -7,6 +7,7 @@ imported, read, drawn or trained; what a stand-in does not know gives back somet
 import ast
 import builtins
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
@@ -16,9 +17,11 @@ from typing import Any, NamedTuple
 from handid import recipes
 from handid.runner import notebook
 from handid.runner.notebook import Notebook
+from handid.runner.unknown import Unknown
 
 CALLS = "dict enumerate len list max min range set sorted str sum tuple zip"
 ASKING = "experiment experiments untrained score scores across survey worth growth"
+UNFOLLOWED = "trials pretrain told panel"  # these train or embed in ways of their own
 WHOLE = "whole"
 
 
@@ -93,11 +96,12 @@ def rehearse(book: Notebook, parameters: Mapping[str, Any]) -> Asked:
 def _follow(statement: ast.stmt, scope: dict[str, Any], asked: Asked) -> None:
     """Execute a statement with nothing but stand-ins; what fails is noted where it asks."""
     code = compile(ast.Module([statement], type_ignores=[]), "a notebook", "exec")
+    names = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
+    asked.whole &= names.isdisjoint(UNFOLLOWED.split())
     try:
         exec(code, scope)
     except Exception:  # whatever the things of which nothing is known could not do
-        names = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
-        asked.whole = asked.whole and names.isdisjoint(ASKING.split())
+        asked.whole &= names.isdisjoint(ASKING.split())
 
 
 def known(experiments: Iterable[Any]) -> list[Experiment]:
@@ -113,41 +117,10 @@ def _allowed(asked: Asked) -> dict[str, Any]:
     study = _Study(asked)
 
     def imported(name: str, *_: Any) -> Any:
-        return SimpleNamespace(study=study) if name == "handid" else Unknown()
+        return {"handid": SimpleNamespace(study=study), "handid.study": study}.get(name, Unknown())
 
     names = {name: getattr(builtins, name) for name in CALLS.split()}
     return names | {"__import__": imported}
-
-
-class Unknown:
-    """It has every attribute, takes every call, and can be taken apart into two of its kind."""
-
-    def __getattr__(self, name: str) -> "Unknown":
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Unknown()
-
-    def __call__(self, *_: Any, **__: Any) -> "Unknown":
-        """Return something unknown."""
-        return Unknown()
-
-    def __getitem__(self, _: Any) -> "Unknown":
-        return Unknown()
-
-    def __iter__(self) -> Any:
-        return iter((Unknown(), Unknown()))
-
-    def __len__(self) -> int:
-        return 2
-
-    def _and(self, _: Any) -> "Unknown":
-        return self
-
-    __add__ = __radd__ = __sub__ = __mul__ = __truediv__ = _and
-    __lt__ = __gt__ = __le__ = __ge__ = _and  # as a table's comparisons
-
-    def __format__(self, _: str) -> str:
-        return "?"
 
 
 class _Found(Experiment):
@@ -218,10 +191,12 @@ class _Lab:
         trained: bool = True,
     ) -> list[Experiment]:
         """As Study.experiments."""
-        made = []
+        made, values = [], json.dumps(changes or {}, sort_keys=True)
         backbones = self._settings.get("backbones", ["mini-ViT"])
         for recipe, control in product(names, controls):
-            stages = loaded(recipe, backbones[0], changes, control) is not None
+            found = _loaded(recipe, family(backbones[0]), values, control)
+            self._asked.whole &= found is not None or os.sep in recipe  # a model's folder
+            stages = found is not None and bool(found.stages)
             seeds: list[int] = self._settings.get("seeds", [0])[: None if stages else 1]
             for (target, base), seed in product(product(self.targets, backbones), seeds):
                 made.append(
@@ -232,7 +207,7 @@ class _Lab:
                         backbone=base,
                         target=target,
                         seed=seed,
-                        changes=json.dumps(changes or {}, sort_keys=True),
+                        changes=values,
                         drawn=self._drawn(target),
                     )
                 )
@@ -281,16 +256,16 @@ def loaded(
     recipe: str, base: str, changes: dict | None = None, control: str = ""
 ) -> recipes.Recipe | None:
     """The recipe of a method that trains; None for one that does not, or is no recipe."""
-    return _loaded(recipe, family(base), json.dumps(changes or {}), control)
+    found = _loaded(recipe, family(base), json.dumps(changes or {}), control)
+    return found if found and found.stages else None
 
 
 @cache
 def _loaded(recipe: str, family: str, changes: str, control: str) -> recipes.Recipe | None:
     try:
-        found = recipes.load(recipe, family, json.loads(changes), control)
+        return recipes.load(recipe, family, json.loads(changes), control)
     except ValueError:
         return None
-    return found if found.stages else None
 
 
 def family(base: str) -> str:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from handid import backbone, disk, fingerprint, recipes, statistics
 from handid.recipes import System
+from handid.study import network as networks
 from handid.study.experiment import training_code
 from handid.study.strangers import strangers
 from handid.study.study import Study
@@ -207,8 +208,10 @@ class _Tuning:
         how = {"seed": self.seed, "changes": changes, "control": self.system.control}
         experiment = self.lab.experiment(self.system.recipe, self.name, target, **how)
         rows = self.lab.score(experiment).rows
+        model = networks.Embedder(experiment, self.lab.photographs, self.lab.engine).model
         shutil.rmtree(experiment.folder)
-        shutil.rmtree(Path(self.lab.settings.work) / "cache" / "embeddings", ignore_errors=True)
+        kept = Path(self.lab.settings.work) / "cache" / "embeddings" / f"{model}.safetensors"
+        kept.unlink(missing_ok=True)
         return float(rows.loc[rows["metric"] == "mAP", "value"].iloc[0])
 
     def _table(self, done: list["optuna.trial.FrozenTrial"]) -> pd.DataFrame:

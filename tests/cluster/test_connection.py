@@ -2,16 +2,22 @@
 
 import os
 import re
+import resource
 import shlex
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
-pytest.importorskip("distributed")
+from handid.cluster import connection, places
+
+Client = pytest.importorskip("distributed").Client
+dask_jobqueue = pytest.importorskip("dask_jobqueue")
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "cluster.md").read_text()
@@ -111,3 +117,34 @@ def test_a_batch_system_that_is_not_there_is_told_in_one_sentence(tmp_path):
     assert code == 2, shown
     assert len(shown.strip().splitlines()) == 1
     assert "sbatch" in shown
+
+
+def test_workers_keep_the_memory_that_they_freed(monkeypatch):
+    given = {}
+
+    class SLURMCluster:
+        job_cls = SimpleNamespace(submit_command="sbatch --parsable")
+
+        def __init__(self, **options):
+            given.update(options)
+
+    monkeypatch.setattr(dask_jobqueue, "SLURMCluster", SLURMCluster)
+    monkeypatch.setattr(connection.shutil, "which", lambda command: command)
+    connection.opened(places.Queue(queue="slurm", jobs=1, options={"job_script_prologue": ["own"]}))
+    kept, own = given["job_script_prologue"]
+    assert own == "own" and kept in COMMANDS  # as docs/cluster.md says it for one's own workers
+    with connection.opened(places.Local(workers=1)) as cluster, Client(cluster) as client:
+        seen = client.submit(dict, os.environ).result()
+        faults = client.submit(faults_of_tensors).result()
+    assert "MALLOC_TRIM_THRESHOLD_" not in seen and seen["OMP_NUM_THREADS"] == "1"
+    assert faults < 2_000  # 51,200 where each tensor's pages are given back
+
+
+def faults_of_tensors():
+    """Faults of 200 tensors of a megabyte, one after the other, of 256 pages each."""
+    for _ in range(20):
+        torch.ones(2**18)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(200):
+        torch.ones(2**18)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before

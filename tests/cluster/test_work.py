@@ -51,6 +51,21 @@ def test_a_job_that_kills_every_worker_is_given_up_in_one_sentence(where, tmp_pa
         work.run(where, dies, [()], "jobs", str(tmp_path))
 
 
+def test_a_job_that_wants_more_memory_than_a_worker_has_is_told_in_one_sentence(tmp_path):
+    def grows():
+        kept = []
+        for _ in range(40):
+            kept.append(bytearray(os.urandom(2**20)) * 128)
+            time.sleep(0.1)
+
+    small = {"threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": "1200MB"}
+    with distributed.LocalCluster(1, **small) as cluster:
+        with pytest.raises(ValueError, match="perhaps for want of memory: give the cluster fewer"):
+            work.run(cluster.scheduler_address, grows, [()], "jobs", str(tmp_path))
+        connection.connected(cluster.scheduler_address).close()
+    connection.connected.cache_clear()
+
+
 def test_a_jobs_own_refusal_arrives_as_it_is(where, tmp_path):
     def refuses():
         raise ValueError("This photograph shows no hand.")

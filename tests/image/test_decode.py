@@ -1,6 +1,8 @@
 """Any photograph becomes upright RGB or is refused in one phrase, and then a square."""
 
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,101 @@ def test_a_palette_image_becomes_rgb(photograph):
 
 def test_transparency_is_laid_on_white(photograph):
     clear = Image.new("RGBA", (16, 16), (10, 20, 30, 0))
-    assert (np.asarray(decode.decode(photograph(picture=clear))) == 255).all()
+    clear.putpixel((0, 0), (10, 20, 30, 255))
+    pixels = np.asarray(decode.decode(photograph(picture=clear)))
+    assert np.array_equal(pixels[0, 0], [10, 20, 30]) and (pixels[1:] == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_all_over_is_refused_and_not_white(photograph, mode):
+    with pytest.raises(ValueError, match="is transparent all over: save it without"):
+        decode.decode(photograph(picture=Image.new(mode, (16, 16), 0)))
+
+
+def test_a_bmp_whose_alpha_nobody_filled_is_refused_and_not_white(tmp_path):
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", 108, 4, 4, 1, 32, 3, 64, 0, 0, 0, 0) + masks
+    for alpha, refused in ((0, True), (255, False)):
+        content = head.ljust(108, b"\0") + bytes([70, 80, 90, alpha]) * 16
+        (tmp_path / "a.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 186, 0, 0, 122) + content)
+        if refused:
+            with pytest.raises(ValueError, match="is transparent all over"):
+                decode.decode(tmp_path / "a.bmp")
+        else:
+            assert (np.asarray(decode.decode(tmp_path / "a.bmp")) == [90, 80, 70]).all()
+
+
+def png(samples, bits, colour, *chunks):
+    """A PNG of one line, by its specification: samples [width, channels] of so many bits."""
+    width = len(samples)
+    line = "".join(format(value, f"0{bits}b") for value in np.ravel(samples))
+    data = int(line, 2).to_bytes(len(line) // 8, "big")
+    head = struct.pack(">IIBBBBB", width, 1, bits, colour, 0, 0, 0)
+    parts = [(b"IHDR", head), *chunks, (b"IDAT", zlib.compress(b"\0" + data)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+
+
+GREY, RGB, GREY_ALPHA, RGB_ALPHA = 0, 2, 4, 6  # PNG's colour types
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("colour", [GREY, RGB, GREY_ALPHA, RGB_ALPHA])
+def test_every_depth_of_png_keeps_its_shades(tmp_path, bits, colour):
+    if bits < 8 and colour != GREY:
+        pytest.skip("no such PNG")
+    shades, top = np.arange(8) % 2 if bits == 1 else np.arange(8) * (2**bits - 1) // 7, 2**bits - 1
+    channels = np.stack([shades] * {GREY: 1, RGB: 3, GREY_ALPHA: 1, RGB_ALPHA: 3}[colour], 1)
+    if colour in (GREY_ALPHA, RGB_ALPHA):
+        channels = np.column_stack([channels, np.full(8, top)])
+    (tmp_path / "a.png").write_bytes(png(channels, bits, colour))
+    pixels = np.asarray(decode.decode(tmp_path / "a.png"))
+    assert np.abs(pixels[0] - (shades * 255 / top)[:, None]).max() <= 1  # Pillow cuts 16 bits to 8
+
+
+@pytest.mark.parametrize("colour", [GREY, RGB, GREY_ALPHA, RGB_ALPHA])
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_fewer_bits_in_16_are_refused_and_not_black(tmp_path, bits, colour):
+    channels = {GREY: 1, RGB: 3, GREY_ALPHA: 2, RGB_ALPHA: 4}[colour]
+    samples = np.full((8, channels), 2**bits - 1)
+    if channels % 2 == 0:
+        samples[:, -1] = 65535
+    (tmp_path / "a.png").write_bytes(png(samples, 16, colour))
+    with pytest.raises(ValueError, match="only the darkest quarter of its 16 bits"):
+        decode.decode(tmp_path / "a.png")
+    samples[0, 0] = 65535  # one bright value in one colour is enough
+    (tmp_path / "a.png").write_bytes(png(samples, 16, colour))
+    assert np.asarray(decode.decode(tmp_path / "a.png"))[0, 0, 0] == 255
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_one_transparent_grey_is_white_or_refused(tmp_path, bits):
+    value = 2**bits - 2  # as white as it gets, but not quite; black of one bit
+    samples = np.asarray([value] * 4 + [2**bits - 1] * 4)
+    chunk = (b"tRNS", struct.pack(">H", value))
+    (tmp_path / "a.png").write_bytes(png(samples, bits, GREY, chunk))
+    if bits == 8:
+        assert (np.asarray(decode.decode(tmp_path / "a.png")) == 255).all()
+    else:
+        with pytest.raises(ValueError, match=f"has one transparent colour of {bits} bits"):
+            decode.decode(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"])
+def test_a_tiff_of_any_mode_is_named_whatever_its_ending(tmp_path, mode):
+    Image.new(mode, (8, 8)).save(tmp_path / "a.jpg", "TIFF")
+    with pytest.raises(ValueError, match="is not a JPEG, PNG or BMP image"):
+        decode.decode(tmp_path / "a.jpg")
+
+
+def test_a_jpeg_of_12_bits_is_not_called_damaged_alone(photograph, tmp_path):
+    content = bytearray(Path(photograph("a.jpg")).read_bytes())
+    content[content.index(b"\xff\xc0") + 4] = 12
+    (tmp_path / "b.jpg").write_bytes(content)
+    with pytest.raises(ValueError, match="or of a rare kind"):
+        decode.decode(tmp_path / "b.jpg")
 
 
 def test_an_exif_rotated_photograph_stands_upright(photograph, rng):
@@ -59,7 +155,7 @@ def test_an_exif_rotated_photograph_stands_upright(photograph, rng):
         (None, "is missing"),
         (b"", "is empty"),
         (b"no image at all", "is not a JPEG, PNG or BMP image"),
-        (b"\xff\xd8\xff\xe0\0\x04JF", "is truncated or damaged"),
+        (b"\xff\xd8\xff\xe0\0\x04JF", "is truncated, damaged or of a rare kind"),
     ],
     ids=["missing", "zero bytes", "text", "only a header"],
 )
@@ -73,7 +169,7 @@ def test_a_file_that_is_no_image_is_named_as_such(tmp_path, content, sentence):
 def test_a_truncated_image_is_refused(photograph, tmp_path):
     whole = Path(photograph("a.jpg", quality=90)).read_bytes()
     (tmp_path / "b.jpg").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="is truncated or damaged"):
+    with pytest.raises(ValueError, match="is truncated, damaged or of a rare kind"):
         decode.decode(tmp_path / "b.jpg")
 
 

@@ -5,6 +5,7 @@ from functools import partial
 import open_clip
 import pytest
 import torch
+from torch.nn import functional
 
 from handid import backbone, recipes
 
@@ -69,6 +70,27 @@ def test_behind_a_locked_image_encoder_features_are_read_and_only_text_learns(ba
     assert moved == {id(p) for p in net.backbone._text_parameters()}
     net.parameter_groups(last)
     assert [*net.losses(features, labels)] == ["choice"]
+
+
+def test_a_stage_of_choices_alone_has_a_scale_of_its_own(batch, on_clip):
+    choices = [backbone.tokenise(one) for one in (["a left hand", "a palm"], ["a ring", "none"])]
+    how = {"choices": choices, "locked": True}
+    plain, own = (on_clip("clip_pretrain", **how, choice_scale=scale) for scale in (0.0, 400.0))
+    labels = torch.cat([torch.tensor([[0, 1], [1, 0]]), backbone.tokenise(["one", "two"])], dim=1)
+    features = torch.randn(2, own.backbone.dims["proj"], generator=torch.Generator().manual_seed(0))
+    *_, last = recipes.load("clip_lit", "resnet").stages
+    both = plain.losses(features, labels)["choice"], own.losses(features, labels)["choice"]
+    assert both[0] == both[1]  # beside captions it is the learned one
+    own.parameter_groups(last)
+    with torch.no_grad():
+        texts = functional.normalize(own.backbone.encode_words(own.words).double(), dim=1)
+        scores = 400 * functional.normalize(features.double(), dim=1) @ texts.T
+    wanted = -(
+        scores[:, :2].log_softmax(1)[[0, 1], [0, 1]] + scores[:, 2:].log_softmax(1)[[0, 1], [1, 0]]
+    )
+    assert own.losses(features, labels)["choice"].item() == pytest.approx(
+        wanted.mean().item(), 1e-4
+    )
 
 
 def test_only_matrices_inside_transformer_blocks_are_marked(on_clip):

@@ -52,6 +52,8 @@ def test_without_measured_speeds_only_the_number_is_said(tmp_path):
     assert forecast.summary({"02": own}, forecast.speeds(tmp_path / "none.csv")) == [
         "1 different trainings"
     ]
+    own.whole = False
+    assert forecast.summary({"02": own}, {}) == ["at least 1 different trainings"]
 
 
 def test_the_best_way_that_was_measured_counts(tmp_path):

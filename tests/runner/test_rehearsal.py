@@ -91,6 +91,32 @@ def test_a_statement_that_cannot_be_followed_is_told_where_it_asks(asked):
     assert not asked("a = lab.scores({}['x'])").whole
 
 
+def test_the_study_is_found_however_it_is_imported(asked):
+    again = OPEN.replace("from handid import study", "from handid.study import Study")
+    found = asked(again.replace("study.Study", "Study"), "lab.experiments('clip_ft_mini')")
+    assert len(found.trainings) == 4 and found.whole
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "lab.experiments('clip_ft_minni')",
+        "lab.experiments('clip_ft_mini', controls=['no_such'])",
+        "lab.experiments('clip_ft_mini', changes={'epochs': 'many'})",
+        "tuning.trials(lab, {}, 3)",
+        "study.pretrain.pretrain('mini-ViT', work='x')",
+    ],
+)
+def test_what_is_not_counted_is_said(asked, line):
+    assert asked("a = lab.experiments('clip_ft_mini')").whole
+    assert not asked("from handid.study import tuning", line).whole
+
+
+def test_a_model_in_the_place_of_a_recipe_trains_nothing(asked):
+    found = asked("lab.experiments('/some/where/model')")
+    assert found.trainings == [] and found.whole
+
+
 @pytest.mark.parametrize(
     ("base", "family"),
     [("ViT-B/16", "vit"), ("mini-RN", "resnet"), ("RN50", "resnet"), ("ResNet50", "cnn")],

@@ -57,5 +57,5 @@ def test_broken_files_are_named_without_their_folder(open_study, make_11k, tmp_p
     study = open_study(tmp_path / "work", data={"11k": str(root)})
     problems = study.problems("11k")
     assert problems["path"].tolist() == [first.name, third.name]
-    assert problems["problem"][0] == "truncated or damaged"
+    assert problems["problem"][0] == "truncated, damaged or of a rare kind"
     assert problems["problem"][1] == f"same bytes as {second.name}"

@@ -51,7 +51,7 @@ def test_what_is_no_photograph_is_said_and_the_others_are_asked(study, places, z
     asked = study.panel(zero_shot).ask({"a": b"no picture", "cut": content[:500], "who": content})
     assert [bool(question.candidates) for question in asked] == [False, False, True]
     assert asked[0].problem == "a is not a JPEG, PNG or BMP image: it is left out."
-    assert asked[1].problem == "cut is truncated or damaged: it is left out."
+    assert asked[1].problem == "cut is truncated, damaged or of a rare kind: it is left out."
     assert study.panel(zero_shot).ask({}) == []
 
 

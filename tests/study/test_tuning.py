@@ -138,10 +138,15 @@ def test_expected_best_leaves_out_the_values_that_were_not_drawn():
 def test_a_trial_is_the_map_of_a_training_that_leaves_nothing(lab, monkeypatch):
     monkeypatch.setattr(tuning, "strangers", lambda study: lab)
     before = {path.name for path in lab.photographs.work.glob("experiments/*")}
+    others = lab.photographs.work / "cache" / "embeddings"
+    others.mkdir(parents=True, exist_ok=True)
+    (others / "of another.safetensors").touch()
+    embedded = set(others.iterdir())
     own = tuning._Tuning(
         lab, recipes.System("clip_ft_mini"), "mini-ViT", lab.photographs.work / "tuning", 0, {}
     )
     value = own._validation({"epochs": 1, "learning_rate.backbone": 1e-4})
+    assert set(others.iterdir()) == embedded
     changes = {"epochs": 1, "learning_rate.backbone": 1e-4}
     again = lab.experiment("clip_ft_mini", "mini-ViT", lab.targets[0], changes=changes)
     rows = Study.score(lab, again).rows
