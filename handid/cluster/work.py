@@ -1,6 +1,7 @@
 """Doing jobs on a cluster, and what becomes of them when something ends before they do."""
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -10,9 +11,13 @@ from tqdm import tqdm
 
 from handid import fingerprint
 from handid.cluster.connection import connected
+from handid.cluster.places import Queue, place
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+LOOKS = 5  # seconds between two looks for workers
+ALONE = 120  # seconds that a call waits for workers when there are none
 
 
 def run(
@@ -39,7 +44,6 @@ def run(
     if not jobs:
         return []
     client = connected(where)  # which says so where there is no Dask
-    from distributed import as_completed
     from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
@@ -50,9 +54,7 @@ def run(
         for i, job in enumerate(jobs)
     ]
     try:
-        done = as_completed(sent)
-        for future in tqdm(done, total=len(sent), desc=f"{label}, {client.dashboard_link}"):
-            future.result()
+        _await(client, where, sent, f"{label}, {client.dashboard_link}")
         return [future.result() for future in sent]
     except KilledWorker:
         raise ValueError(
@@ -66,6 +68,36 @@ def run(
         ) from None
     finally:
         _end(client, [future for future in sent if not future.done()])
+
+
+def _await(client: "Client", where: str, sent: Sequence["Future"], label: str) -> None:
+    """Wait for jobs, under a bar of progress; the first that failed raises what it raised.
+
+    Raises:
+        ValueError: one sentence, where no worker has been there for ALONE seconds. A batch system
+            may let them wait as long as it likes.
+    """
+    from distributed import wait
+
+    left, seen = set(sent), time.monotonic()
+    patient = isinstance(place(where), Queue)
+    with tqdm(total=len(sent), desc=label) as bar:
+        while left:
+            try:
+                how = {"timeout": LOOKS, "return_when": "FIRST_COMPLETED"}
+                done, left = cast(Any, wait(list(left), **how))
+            except TimeoutError:
+                done = set()
+            for future in done:
+                future.result()
+            bar.update(len(done))
+            if done or patient or client.scheduler_info(n_workers=-1)["workers"]:
+                seen = time.monotonic()
+            elif time.monotonic() > seen + ALONE:
+                raise ValueError(
+                    f"No worker has been at the cluster {where} for {ALONE} seconds: start some, "
+                    "and run again; what is done is kept."
+                )
 
 
 def _check_workers(client: "Client") -> None:

@@ -66,6 +66,23 @@ def test_a_job_that_wants_more_memory_than_a_worker_has_is_told_in_one_sentence(
     connection.connected.cache_clear()
 
 
+def test_where_no_worker_is_left_one_sentence_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "LOOKS", 0.2)
+    monkeypatch.setattr(work, "ALONE", 1)
+    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster:
+        where = cluster.scheduler_address
+        assert work.run(where, abs, [(-1,)], "jobs", str(tmp_path)) == [1]
+        leaving = threading.Timer(0.5, cluster.scale, [0])
+        leaving.start()
+        with pytest.raises(
+            ValueError, match=r"^No worker has been at the cluster tcp://.* for 1 s"
+        ):
+            work.run(where, time.sleep, [(60,)], "jobs", str(tmp_path))
+        leaving.join()
+        connection.connected(where).close()
+    connection.connected.cache_clear()
+
+
 def test_a_jobs_own_refusal_arrives_as_it_is(where, tmp_path):
     def refuses():
         raise ValueError("This photograph shows no hand.")
