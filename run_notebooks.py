@@ -7,6 +7,7 @@ science lives here: handid/runner/plan.py decides what to run, batch.py runs it,
 import argparse
 import io
 import os
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -63,6 +64,8 @@ def read_options(words: list[str]) -> Options:
     add("--work", default=REPOSITORY / "runs", type=Path, metavar="DIR")
     if any("\0" in word or not word.isascii() and _is_no_text(word) for word in words):
         raise Refused("the command line holds what is no text in UTF-8; write it anew")
+    if any(re.fullmatch(r"(--\w+=)?\s*", word) for word in words):  # a shell's unset variable
+        raise Refused("the command line holds an empty value; give it one, or leave the option out")
     values = vars(parser.parse_args(words))
     options = Options(words=words, settings=values.pop("set"), show=values.pop("list"), **values)
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):

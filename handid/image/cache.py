@@ -98,7 +98,7 @@ def fill(
 def describe(problems: dict[str, str], total: int) -> str:
     """One sentence about photographs that cannot be used, as `fill` returns them."""
     shown = "; ".join(f"{path} {problem}" for path, problem in [*problems.items()][:3])
-    more = "; ..." if len(problems) > 3 else ""
+    more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
     return f"{len(problems)} of {total} photographs cannot be used: {shown}{more}"
 
 

@@ -6,6 +6,7 @@ Only output: what is shown is computed elsewhere and comes in as arguments.
 import base64
 import html
 import io
+import warnings
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -34,8 +35,15 @@ def figure(drawing: Drawing, *, name: str, caption: str) -> None:
         caption: what the reader should see in it, one or two sentences.
     """
     width = round(drawing.figure.get_figwidth() * _SHOWN_PER_INCH)
-    png = base64.b64encode(as_png(drawing.figure)).decode()
-    pdf = base64.b64encode(_as_pdf(drawing.figure)).decode()
+    with warnings.catch_warnings(record=True) as heard:
+        png = base64.b64encode(as_png(drawing.figure)).decode()
+        pdf = base64.b64encode(_as_pdf(drawing.figure)).decode()
+    told = {str(one.message): one.message for one in heard}
+    kept = [message for text, message in told.items() if "missing from font" not in text]
+    for message in kept:
+        warnings.warn(message, stacklevel=2)
+    if len(kept) < len(told):  # of a name in letters that no font here has
+        caption += " Letters that the figure's font lacks are boxes."
     display(
         {"image/png": png, "text/plain": drawing.words, PDF: pdf},
         raw=True,

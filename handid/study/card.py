@@ -1,6 +1,9 @@
 """The card of a model that is handed on: what it is, what it reached, and what it is not for."""
 
-from handid import backbone
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from handid import backbone, disk
 from handid.report.rows import METRIC_NAMES, Score
 from handid.study.experiment import Experiment
 
@@ -33,7 +36,7 @@ On the test people of *{target}*, none of whom it was trained on: {n_queries} qu
 The folder is used by its path, in the place of a recipe's name:
 
 ```console
-python run_notebooks.py --only 14 --data enrolled=PATH --data questions=PATH --set recipe=MODEL
+python run_notebooks.py --only 14 --data enrolled=PATH --data questions=PATH --set model=MODEL
 ```
 
 `experiment.json` holds every value of the recipe and the preprocessing, `products.json` the SHA-256
@@ -65,7 +68,7 @@ def card(experiment: Experiment, score: Score) -> str:
         f"| {METRIC_NAMES[str(row.metric)]} | {row.value:.1f} | {row.low:.1f} | {row.high:.1f} |"
         for row in rows.itertuples()
     ]
-    has_calibration = any(experiment.folder.glob("calibration-*.json"))
+    records = [disk.read_json(file) for file in experiment.folder.glob("calibration-*.json")]
     return _CARD.format(
         licence="mit" if ours else "other",
         title=experiment.title,
@@ -80,9 +83,17 @@ def card(experiment: Experiment, score: Score) -> str:
         n_gallery=first["n_gallery"],
         n_subjects=first["n_subjects"],
         figures="\n".join(figures),
-        calibrated=_CALIBRATED if has_calibration else _NOT_CALIBRATED,
+        calibrated=_of_records(records),
         terms="" if ours else _TERMS.format(start=backbone.label(experiment.backbone)),
     )
+
+
+def _of_records(records: Sequence[Mapping[str, Any]]) -> str:
+    """What the files beside the weights say of similarities; a record may hold no calibration."""
+    if any(record.get("calibration") for record in records):
+        return _CALIBRATED
+    why = next((record["refusal"] for record in records if record.get("refusal")), "")
+    return _THRESHOLDS.format(refusal=why) if why else _NOT_CALIBRATED
 
 
 _CALIBRATED = (
@@ -91,6 +102,10 @@ _CALIBRATED = (
 )
 _NOT_CALIBRATED = (
     "Its similarities are not calibrated: notebook 12 makes likelihood ratios and thresholds."
+)
+_THRESHOLDS = (
+    "Its similarities are not calibrated: {refusal} The files `calibration-*.json` hold "
+    "thresholds, and the error rates with their intervals."
 )
 _TERMS = (
     " The weights started from {start} and saw a data set: the terms of both hold for them too; "

@@ -228,6 +228,6 @@ def _tell_of_copies(questions: pd.DataFrame, enrolled: list[bytes], asked: list[
     if copies:
         warnings.warn(
             f"{len(copies)} of {len(asked)} questions are photographs that are enrolled "
-            f"themselves, the first is {copies[0]}: that they are found says nothing.",
+            f"themselves, the first is {copies[0]}: finding them says nothing.",
             stacklevel=4,
         )

@@ -4,6 +4,7 @@ What the scores say of the claims is judged in handid.report.claims.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -57,6 +58,23 @@ def scores(
             "trials in 91_tuning, or leave out the claims that name it."
         )
     return [s for size in sizes for s in _scores(lab.having(people=size), plans, tasks)]
+
+
+def as_chosen(scores: Iterable[Score]) -> list[Score]:
+    """The same scores under names of their own, as results.csv needs them.
+
+    Other notebooks record the same systems with their recipes' values; and the same system may be
+    asked of several numbers of people.
+    """
+    return [
+        replace(
+            score,
+            rows=score.rows.assign(
+                system=score.rows["system"] + ":chosen, " + score.rows["n_subjects"].astype(str)
+            ),
+        )
+        for score in scores
+    ]
 
 
 def _tuned(key: str) -> str:

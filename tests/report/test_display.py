@@ -53,6 +53,14 @@ def test_showing_a_figure_leaves_nothing_open(shown):
     assert plt.get_fignums() == []
 
 
+def test_letters_that_the_font_lacks_are_told_once_and_in_the_caption(shown, recwarn):
+    figure = Figure()
+    figure.suptitle("李雷 and 韩梅梅")
+    display.figure(Drawing(figure, "李雷 and 韩梅梅"), name="a", caption="Two people.")
+    lacking = "*Two people. Letters that the figure's font lacks are boxes.*"
+    assert texts(shown) == [lacking] and not recwarn.list
+
+
 def test_a_sentence_is_markdown(shown):
     display.say("**95.7 %** of queries")
     assert texts(shown) == ["**95.7 %** of queries"]

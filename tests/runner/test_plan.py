@@ -100,6 +100,14 @@ def test_what_cannot_be_run_is_refused_in_one_sentence(plain, capsys, words, mes
     assert capsys.readouterr() == ("", "") and not (plain.root / "reports").exists()
 
 
+@pytest.mark.parametrize("option", ["--purge", "--work", "--reports", "--weights", "--only"])
+@pytest.mark.parametrize("join", [lambda name: [name, ""], lambda name: [f"{name}="]])
+def test_an_empty_value_is_refused_for_it_may_be_a_variable_that_is_not_set(plain, option, join):
+    with pytest.raises(Refused, match="holds an empty value; give it one"):
+        plain.main(*join(option))
+    assert not (plain.root / "reports").exists()
+
+
 # --- parameters ---------------------------------------------------------------------------------
 
 

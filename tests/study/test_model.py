@@ -1,12 +1,15 @@
 """A model that is handed on: the same embeddings from its folder alone, and no changed file."""
 
+import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
 
 from handid.study import model, network
+from handid.study.card import card
 
 TARGET = "11k dorsal right"
 
@@ -67,6 +70,18 @@ def test_the_card_says_what_it_is_in_the_hubs_format(handed, tuned_score):
     rank1 = tuned_score.rows.set_index("metric").loc["rank1"]
     assert f"| rank-1 | {rank1.value:.1f} | {rank1.low:.1f} | {rank1.high:.1f} |" in text
     assert "(synthetic hands)" in text and str(handed) not in text
+
+
+def test_the_card_calls_calibrated_only_what_is(tuned, tuned_score, tmp_path):
+    here = replace(tuned, folder=tmp_path)
+    assert "not calibrated: notebook 12 makes" in card(here, tuned_score)
+    file = tmp_path / "calibration-papers.json"
+    file.write_text(json.dumps({"calibration": None, "refusal": "4 people are too few."}))
+    assert "not calibrated: 4 people are too few. The files" in card(here, tuned_score)
+    file.write_text(json.dumps({"calibration": {"least": 0.1}, "refusal": ""}))
+    assert "are calibrated: the files `calibration-*.json` hold likelihood" in card(
+        here, tuned_score
+    )
 
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "experiment.json", "README.md"])

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from handid.report import rows
 from handid.report.claims import Claim
 from handid.study import tuning, verdict
 
@@ -39,6 +40,9 @@ def test_systems_are_trained_with_their_chosen_values_wherever_they_were_tuned(l
     changes = done["changes"][1]
     own = lab.experiment("clip_ft_mini", "mini-ViT", lab.targets[0], changes=changes)
     assert lab.score(own).rows["value"].tolist() == scores[0].rows["value"].tolist()
+    named, plain = rows.of(verdict.as_chosen(scores)), rows.of(scores)
+    assert set(named["system"]) == {"clip_ft_mini:chosen, 2", "clip_ft_mini:untrained:chosen, 2"}
+    assert named.drop(columns="system").equals(plain.drop(columns="system"))
 
 
 def test_a_system_without_trials_and_a_verdict_without_people_are_refused(lab):

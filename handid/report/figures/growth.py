@@ -1,6 +1,7 @@
 """A growing gallery as curves: what was measured, and what is foretold beyond it."""
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter
 
 from handid.report.figures.style import Drawing, canvas, dash, drawing, styled, titled
 from handid.report.growth import METRICS, Growth
@@ -48,6 +49,7 @@ def _panel(axis: Axes, found: Growth, name: str) -> None:
         label=f"foretold from {found.n_fitted:,}",
     )
     axis.set(xscale="log", xlabel="people enrolled", ylim=(-2, 102))
+    axis.xaxis.set_major_formatter(EngFormatter(sep=" "))  # 1 k, 1 M
 
 
 def _words(found: Growth, name: str) -> str:

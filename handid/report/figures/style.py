@@ -28,6 +28,7 @@ _STYLE = {
     "font.size": 9.5,
     "legend.frameon": False,
     "patch.edgecolor": "white",
+    "text.parse_math": False,  # a file may be called a$b$c, which is no formula
 }
 _Arguments = ParamSpec("_Arguments")
 

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from handid.report import figures
 from handid.report.figures import Drawing, style
@@ -38,6 +39,23 @@ def test_a_figure_carries_its_title_and_its_words_and_leaves_pyplot_alone(cases,
 
 def test_the_words_follow_a_question_without_another_full_stop(cases):
     assert draw(cases["confusion"], "Which view is it?").words.startswith("Which view is it? back")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_is_read_as_a_formula(cases, read, name):
+    drawing = draw(cases[name], r"of a$\frac$b")  # which is none, and would end the drawing
+    assert read.png(drawing.figure).startswith(b"\x89PNG")
+    texts = drawing.figure.findobj(Text)
+    assert not [t for t in texts if "mathdefault" in t.get_text() and not t.get_parse_math()]
+
+
+@pytest.mark.parametrize("n_signs", [1, 2, 3])
+def test_a_file_may_have_the_signs_of_a_formula_in_its_name(read, n_signs):
+    picture, name = np.zeros((8, 8, 3), np.uint8), r"_$\x{" * n_signs + ".jpg"
+    sheet = figures.contact_sheet([picture], [name], "t")
+    asked = figures.candidates([(picture, name)], [[(picture, name, 0.5, True)]], "t")
+    for drawing in (sheet, asked):
+        assert read.png(drawing.figure).startswith(b"\x89PNG") and name in drawing.words
 
 
 @pytest.mark.parametrize(
