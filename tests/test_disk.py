@@ -130,11 +130,11 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from handid import disk
-path, held = Path(sys.argv[1]), Path(sys.argv[1]).with_suffix(".held")
+path = Path(sys.argv[1])
 with disk.locked(path):
-    held.touch()
+    path.with_suffix(".held").touch()
     time.sleep(float(sys.argv[2]))
-    held.unlink()
+    path.with_suffix(".done").touch()
 """
 
 
@@ -152,7 +152,7 @@ def test_one_at_a_time_and_no_lock_is_left(tmp_path):
     with pytest.raises(disk.Locked), disk.locked(path, wait=False):
         pass
     with disk.locked(path):
-        assert not path.with_suffix(".held").exists()
+        assert path.with_suffix(".done").exists()
     assert holder.wait() == 0
     assert not path.exists()
     with disk.locked(path, wait=False):

@@ -230,7 +230,8 @@ def _results(tasks: list[Task], workers: int) -> Iterator[dict[str, dict]]:
     if workers == 1:
         yield from (_write_person(task) for task in tasks)
         return
-    # Forked workers need no importable __main__: notebooks and piped scripts work too.
+    # Forked workers need no importable __main__: notebooks and piped scripts work too. They run
+    # NumPy and Pillow alone, which stand a fork beside threads, of which Python 3.12 warns.
     context = get_context("fork" if sys.platform == "linux" else None)
     how = {"initializer": _end_with, "initargs": (os.getpid(),)}
     with ProcessPoolExecutor(workers, mp_context=context, **how) as pool:
