@@ -1,5 +1,6 @@
 """The one data structure, the table of photographs, and what every layout needs to fill it."""
 
+import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -38,7 +39,9 @@ def build(
     table["role"] = role
     _check_names(table)
     table["burst"] = np.asarray(burst)
-    return table.assign(**metadata).sort_values("path", ignore_index=True)
+    for name, values in metadata.items():  # a column may be called as an argument is
+        table[name] = values
+    return table.sort_values("path", ignore_index=True)
 
 
 def by_name(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,6 +114,8 @@ def without_missing(table: pd.DataFrame, missing: str) -> pd.DataFrame:
 def located(folder: Path, names: Sequence[str]) -> list[str]:
     """Paths of listed images below a folder, endings in any case (1.jpg also finds 1.JPG).
 
+    A Mac writes é as two signs, other systems as one: either finds the other.
+
     Raises:
         FileNotFoundError: if none is there, but all lie one folder deeper.
     """
@@ -142,7 +147,8 @@ def _by_ending(folder: Path) -> dict[str, Path]:
 
 
 def _lower_ending(name: str) -> str:
-    """A file name with its ending in small letters."""
+    """A file name in composed letters, with its ending in small ones."""
+    name = unicodedata.normalize("NFC", name)
     return f"{Path(name).stem}{Path(name).suffix.lower()}"
 
 

@@ -88,7 +88,7 @@ def only_run(reports: Path) -> Iterator[None]:
         with disk.locked(reports / "run.lock", wait=False):  # freed by the system if this dies
             yield
     except disk.Locked:
-        where = f"reports/{reports.name}"
+        where = f"{reports.parent.name}/{reports.name}"
         raise Refused(f"another run is writing {where}; wait until it ends") from None
 
 

@@ -196,3 +196,19 @@ def test_one_name_in_two_spellings_is_refused_and_in_two_encodings_is_one(write)
 def test_excels_line_that_tells_the_separator_is_read(write):
     text = "sep=;\n" + as_list().replace(",", ";")
     assert len(manifest.read(write(text))) == len(LINES)
+
+
+@pytest.mark.parametrize("name", ["self", "by", "index", "name", "cls", "metadata"])
+def test_a_column_may_have_any_name(write, name):
+    header, lines = f"{START.strip()},{name}\n", [f"{line},x{n}" for n, line in enumerate(LINES)]
+    table = manifest.read(write(as_list(lines=lines, header=header)))
+    assert sorted(table[name]) == ["x0", "x1", "x2", "x3"]
+
+
+@pytest.mark.parametrize(
+    "listed, there", [("e\u0301.jpg", "\u00e9.jpg"), ("\u00e9.jpg", "e\u0301.jpg")]
+)
+def test_a_file_is_found_in_either_spelling_of_an_accent(write, save_image, listed, there):
+    root = write(as_list(f"b/{listed},bob 2,left"))
+    save_image(root / "b" / there)
+    assert str(root / "b" / there) in manifest.read(root)["path"].tolist()

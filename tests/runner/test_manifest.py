@@ -7,6 +7,7 @@ import os
 import pytest
 
 from handid.runner import manifest
+from handid.runner.refusal import Refused
 
 
 def record(state, **more):
@@ -73,3 +74,13 @@ def test_results_are_joined_with_the_union_of_their_columns(tmp_path):
 
 def test_a_folder_without_git_has_no_commit(tmp_path):
     assert manifest.git_state(tmp_path) == {}
+
+
+def test_a_second_run_is_told_the_folder_that_the_first_writes(tmp_path):
+    reports = tmp_path / "elsewhere" / "demo"
+    with (
+        manifest.only_run(reports),
+        pytest.raises(Refused, match="run is writing elsewhere/demo; wait until it ends"),
+        manifest.only_run(reports),
+    ):
+        pass
