@@ -192,7 +192,7 @@ def test_the_pixels_are_those_that_pillow_reads(rng, tmp_path, kind, mode, optio
     (tmp_path / "a").write_bytes(saved(image, kind, **options) + b"trailing bytes")
     with Image.open(tmp_path / "a") as opened:
         opened.load()
-        expected = np.asarray(decode._to_rgb(opened))
+        expected = np.asarray(decode._to_rgb(opened, 8))
     assert np.array_equal(np.asarray(decode.decode(tmp_path / "a")), expected)
 
 
