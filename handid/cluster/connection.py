@@ -127,9 +127,16 @@ def _queued(found: Queue) -> Any:
     command = kind.job_cls.submit_command.split()[0]
     if shutil.which(command) is None:
         raise ValueError(f"There is no {command} here: run this where {found.queue} takes jobs.")
-    before = [KEEPS, *found.options.get("job_script_prologue", [])]
     how = {"processes": 1, "cores": 1, **found.options, "n_workers": found.jobs}
-    how |= {"job_script_prologue": before}
+    if how["cores"] != how["processes"]:
+        raise ValueError(
+            f"{how['cores']} cores and {how['processes']} processes would do several jobs in one "
+            "process: write as many processes as cores (job_cpu asks for more processors)."
+        )
+    own_lines = how.get("job_script_prologue", [])
+    if not isinstance(own_lines, list):
+        raise ValueError("job_script_prologue is a list of lines: write it with brackets.")
+    how |= {"job_script_prologue": [KEEPS, *own_lines]}
     own = {"security": Security.temporary(), "shared_temp_directory": str(Path.home())}
     try:
         return kind(**own | how)

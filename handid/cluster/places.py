@@ -36,6 +36,12 @@ class Address(BaseModel):
     key: str = ""
     plain: bool = False
 
+    def beside(self, folder: Path) -> "Address":
+        """The same, with the names of files counted from a folder: that of the YAML file."""
+        files = {name: getattr(self, name) for name in ("ca", "cert", "key")}
+        found = {n: str(folder.absolute() / Path(f).expanduser()) for n, f in files.items() if f}
+        return self.model_copy(update=found)
+
 
 class Queue(BaseModel):
     """Workers that a batch system starts.
@@ -75,6 +81,8 @@ def place(where: str) -> Place:
             raise ValueError("it must name an address or a queue")
         kinds = Queue if "queue" in content else Address
         found = kinds.model_validate(content)
+        if isinstance(found, Address):
+            found = found.beside(file.parent)
     except ValidationError as error:
         first = error.errors()[0]
         name, known = ".".join(map(str, first["loc"])), ", ".join(kinds.model_fields)

@@ -48,12 +48,13 @@ def run(
     from distributed.scheduler import KilledWorker
 
     own = f"{function.__name__}-{uuid.uuid4().hex}"
-    _check_workers(client)
-    sent = [
-        client.submit(_do, versions(), workplace, function, job, key=f"{own}-{i}", pure=False)
-        for i, job in enumerate(jobs)
-    ]
+    sent = []
     try:
+        _check_workers(client)
+        sent += [
+            client.submit(_do, versions(), workplace, function, job, key=f"{own}-{i}", pure=False)
+            for i, job in enumerate(jobs)
+        ]
         _await(client, where, sent, f"{label}, {client.dashboard_link}")
         return [future.result() for future in sent]
     except KilledWorker:
@@ -91,7 +92,7 @@ def _await(client: "Client", where: str, sent: Sequence["Future"], label: str) -
             for future in done:
                 future.result()
             bar.update(len(done))
-            if done or patient or client.scheduler_info(n_workers=-1)["workers"]:
+            if done or patient or _workers(client):
                 seen = time.monotonic()
             elif time.monotonic() > seen + ALONE:
                 raise ValueError(
@@ -102,12 +103,24 @@ def _await(client: "Client", where: str, sent: Sequence["Future"], label: str) -
 
 def _check_workers(client: "Client") -> None:
     """Refuse workers that would do several jobs in one process, whose random numbers would mix."""
-    for worker in client.scheduler_info(n_workers=-1)["workers"].values():
-        if worker["nthreads"] != 1:
-            raise ValueError(
-                f"Worker {worker['name']} does {worker['nthreads']} jobs at a time in one process: "
-                "start it with --nthreads 1 (and --nworkers for several)."
-            )
+    for worker in _workers(client).values():
+        _check_threads(worker["name"], worker["nthreads"])
+
+
+def _workers(client: "Client") -> dict[str, Any]:
+    """What the scheduler says of its workers; CancelledError where it is gone."""
+    info = client.scheduler_info(n_workers=-1)
+    if client.status != "running" or "workers" not in info:
+        raise CancelledError
+    return info["workers"]
+
+
+def _check_threads(worker: Any, threads: int) -> None:
+    if threads != 1:
+        raise ValueError(
+            f"Worker {worker} does {threads} jobs at a time in one process: start it with "
+            "--nthreads 1 (and --nworkers for several)."
+        )
 
 
 def _end(client: "Client", left: Sequence["Future"]) -> None:
@@ -137,7 +150,9 @@ def _do(wanted: Mapping[str, str], workplace: str, function: Callable[..., Any],
     """On a worker: look whether it is fit for the job, and do it."""
     from distributed import get_worker
 
-    worker, own = get_worker().name, versions()
+    worker = get_worker().name
+    _check_threads(worker, get_worker().state.nthreads)  # it may have come after the first look
+    own = versions()
     for name, version in wanted.items():
         if own.get(name) != version:
             raise ValueError(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from handid import cluster, disk
 from handid.cluster.places import Address, Local
 from handid.runner import process
+from handid.runner.places import located
 from handid.runner.refusal import Refused
 
 SECONDS = 120  # for a cluster to open; workers may come later
@@ -57,7 +58,7 @@ def hosted(where: str, log: Path) -> Iterator[str]:
         Refused: one sentence, if it does not open.
     """
     if not where or isinstance(cluster.place(where), Address):
-        yield where
+        yield located(where)  # a notebook works in a folder of its own
         return
     scratch = process.scratch_folder()
     file = scratch / "cluster.yaml"

@@ -129,8 +129,12 @@ def test_workers_with_several_threads_are_refused():
     settings = {"n_workers": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(threads_per_worker=2, **settings) as cluster:
         sentence = "does 2 jobs at a time in one process: start it"
-        with distributed.Client(cluster) as client, pytest.raises(ValueError, match=sentence):
-            work._check_workers(client)
+        with distributed.Client(cluster) as client:
+            with pytest.raises(ValueError, match=sentence):
+                work._check_workers(client)
+            job = client.submit(work._do, {}, ".", abs, (-1,))  # the worker came after that look
+            with pytest.raises(ValueError, match=sentence):
+                job.result()
 
 
 def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
@@ -142,8 +146,14 @@ def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
         time.sleep(60)
 
     threading.Timer(2, cluster.close).start()
-    with pytest.raises(ValueError, match="is gone: start it again and run again; what is done"):
+    gone = "is gone: start it again and run again; what is done"
+    with pytest.raises(ValueError, match=gone):
         work.run(address, waits, [()], "jobs", str(tmp_path))
+    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        assert work.run(address, abs, [(-1,)], "jobs", str(tmp_path)) == [1]
+    with pytest.raises(ValueError, match=gone):  # between two calls
+        work.run(address, abs, [(-1,)], "jobs", str(tmp_path))
 
 
 def test_where_nobody_listens_one_sentence_says_so():
