@@ -29,9 +29,8 @@ def lab(work: Path, where: str, seeds: list[int]) -> study.Study:
     return opened
 
 
-def weights(work: Path, where: str, seeds: list[int]) -> tuple[list[bytes], float]:
+def weights(ready: study.Study) -> tuple[list[bytes], float]:
     """What the trainings wrote, and the seconds that they took."""
-    ready = lab(work, where, seeds)
     began = time.perf_counter()
     made = ready.experiments("clip_ft_mini", changes=CHANGES)
     seconds = time.perf_counter() - began
@@ -56,22 +55,21 @@ def main() -> None:
     seeds = list(range(options.trainings))
     with tempfile.TemporaryDirectory() as folder:
         warm = [(0.0,)] * 4  # workers import what they need
-        weights(Path(folder) / "warm", options.where, seeds[:2])
+        weights(lab(Path(folder) / "warm", options.where, seeds[:2]))
         began = time.perf_counter()
         cluster.run(options.where, abs, warm, "empty jobs", folder)
         empty = (time.perf_counter() - began) / len(warm)
-        alone, alone_seconds = weights(Path(folder) / "alone", "", seeds)
-        together, seconds = weights(Path(folder) / "together", options.where, seeds)
+        alone, alone_seconds = weights(lab(Path(folder) / "alone", "", seeds))
+        together, seconds = weights(lab(Path(folder) / "together", options.where, seeds))
         if alone != together:
             raise SystemExit("cluster: the weights differ from those of one process")
         differ = 0
         for kill in range(options.kills):
-            moment = random.Random(kill).uniform(0, seconds / 2)
+            ready = lab(Path(folder) / f"killed{kill}", options.where, seeds[:4])
+            moment = random.Random(kill).uniform(0, seconds / 2)  # of half as many trainings
             killer = threading.Thread(target=kill_one, args=[moment])
             killer.start()
-            differ += (
-                weights(Path(folder) / f"killed{kill}", options.where, seeds[:4])[0] != alone[:4]
-            )
+            differ += weights(ready)[0] != alone[:4]
             killer.join()
         print(f"{options.kills} runs with a killed worker: {differ} differ")
     note = f"{options.trainings} trainings, {CHANGES['epochs']} epochs of CLIP-FT, {options.where}"
