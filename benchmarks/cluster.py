@@ -46,7 +46,7 @@ def kill_one(after: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--where", default="local:2")
     parser.add_argument("--trainings", type=int, default=8)
     parser.add_argument("--kills", type=int, default=0)
