@@ -11,7 +11,7 @@ import yaml
 
 from handid import disk
 from handid.cluster.connection import opened
-from handid.cluster.places import Address, place
+from handid.cluster.places import Address, Queue, place
 
 if TYPE_CHECKING:
     from distributed.security import Security
@@ -23,7 +23,8 @@ def main(where: str, file: str) -> None:
         found = place(where)
         assert not isinstance(found, Address)  # such a one is open
         with opened(found) as cluster:
-            content = {"address": cluster.scheduler_address}
+            patient = isinstance(found, Queue)
+            content = {"address": cluster.scheduler_address, "patient": patient}
             content |= _certificates(cluster.security, Path(file).parent)
             with disk.whole(file) as part:
                 part.write_text(yaml.safe_dump(content), encoding="utf-8")

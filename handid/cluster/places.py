@@ -27,6 +27,7 @@ class Address(BaseModel):
         address: tcp://HOST:PORT or tls://HOST:PORT.
         ca, cert, key: files of TLS; Dask's own configuration where they are left out.
         plain: True for a network whose every user may run code as you.
+        patient: True where a batch system brings the workers, however long that takes.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -35,6 +36,7 @@ class Address(BaseModel):
     cert: str = ""
     key: str = ""
     plain: bool = False
+    patient: bool = False
 
     def beside(self, folder: Path) -> "Address":
         """The same, with the names of files counted from a folder: that of the YAML file."""

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from handid import fingerprint
 from handid.cluster.connection import connected
-from handid.cluster.places import Queue, place
+from handid.cluster.places import Address, Queue, place
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -81,7 +81,8 @@ def _await(client: "Client", where: str, sent: Sequence["Future"], label: str) -
     from distributed import wait
 
     left, seen = set(sent), time.monotonic()
-    patient = isinstance(place(where), Queue)
+    found = place(where)
+    patient = isinstance(found, Queue) or (isinstance(found, Address) and found.patient)
     with tqdm(total=len(sent), desc=label) as bar:
         while left:
             try:

@@ -83,6 +83,20 @@ def test_where_no_worker_is_left_one_sentence_says_so(tmp_path, monkeypatch):
     connection.connected.cache_clear()
 
 
+def test_workers_that_a_batch_system_brings_are_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "LOOKS", 0.2)
+    monkeypatch.setattr(work, "ALONE", 0.5)
+    with distributed.LocalCluster(0, threads_per_worker=1, dashboard_address=":0") as cluster:
+        where = tmp_path / "queue.yaml"
+        where.write_text(f"address: {cluster.scheduler_address}\npatient: true\n")
+        coming = threading.Timer(2, cluster.scale, [1])
+        coming.start()
+        assert work.run(str(where), abs, [(-1,)], "jobs", str(tmp_path)) == [1]
+        coming.join()
+        connection.connected(str(where)).close()
+    connection.connected.cache_clear()
+
+
 def test_a_jobs_own_refusal_arrives_as_it_is(where, tmp_path):
     def refuses():
         raise ValueError("This photograph shows no hand.")
