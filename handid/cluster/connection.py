@@ -20,7 +20,7 @@ SECONDS = 8  # to answer a first call
 # its pages anew then, and a step takes 1.7 times as long. Left alone the C library finds thresholds
 # by itself; where Dask's own cannot be taken away, these are the largest that it would find.
 _TRIMS = "MALLOC_TRIM_THRESHOLD_"
-KEEPS = f"export {_TRIMS}=67108864 MALLOC_MMAP_THRESHOLD_=33554432"
+_KEEPS = f"export {_TRIMS}=67108864 MALLOC_MMAP_THRESHOLD_=33554432"
 
 
 @cache
@@ -136,7 +136,7 @@ def _queued(found: Queue) -> Any:
     own_lines = how.get("job_script_prologue", [])
     if not isinstance(own_lines, list):
         raise ValueError("job_script_prologue is a list of lines: write it with brackets.")
-    how |= {"job_script_prologue": [KEEPS, *own_lines]}
+    how |= {"job_script_prologue": [_KEEPS, *own_lines]}
     own = {"security": Security.temporary(), "shared_temp_directory": str(Path.home())}
     try:
         return kind(**own | how)

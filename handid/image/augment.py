@@ -3,9 +3,10 @@
 It reads no file and knows no label.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ MEAN_STD = {
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 _GREY = (0.2989, 0.587, 0.114)  # luma of red, green and blue, as torchvision weighs them
 Draws = dict[str, Tensor]  # what chance decides about a batch, a row per image; see `sent`
+_AHEAD = 8  # batches: one copy for each name, and little to draw before the first step
 _ORDER = "order"  # of three colour changes: read by the CPU, which does them one after another
 
 
@@ -66,6 +68,16 @@ def _constant(values: tuple[float, float, float], device: torch.device) -> Tenso
     """[3] on a device, sent there once: each copy to a GPU makes the CPU wait for it."""
     with torch.inference_mode(False):
         return torch.tensor(values, device=device)
+
+
+def ahead(epoch: Iterable[Draws], device: str | torch.device) -> Iterator[Draws]:
+    """An epoch's draws, on a device a few batches before they are needed.
+
+    So the CPU draws while a GPU works, and neither waits for the other.
+    """
+    coming = iter(epoch)
+    while batches := list(islice(coming, _AHEAD)):
+        yield from sent(batches, device)
 
 
 def sent(batches: Sequence[Draws], device: str | torch.device) -> list[Draws]:

@@ -102,8 +102,8 @@ class Batch:
         """Start a notebook's process."""
         stem, options = task.notebook.stem, self.plan.options
         log = self.plan.reports / f"{stem}.log"
-        opened = self.cluster if options.cluster else ""  # else a notebook's own stays
-        where = {name: opened for name in task.injected if name == CLUSTER and opened}
+        is_ours = self.cluster and CLUSTER in task.injected  # else a notebook's own stays
+        where = {CLUSTER: self.cluster} if is_ours else {}
         share = crew.sharing(options.cluster, options.jobs)
         live = process.launch(task.notebook.path, task.injected | where, log, share)
         if options.timeout:

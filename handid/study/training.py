@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -113,16 +112,14 @@ class _Batches:
     def __call__(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """An epoch's (images, labels), or (features, labels) where the encoder stands still.
 
-        What chance decides is drawn and sent to the device a few batches ahead of it: the CPU never
-        waits for a GPU between two batches, nor a GPU for the draws of a whole epoch.
+        See augment.ahead: the CPU never waits for a GPU between two batches.
         """
         order = sampler.order(self.codes.tolist(), stage, generator)
-        while coming := [self._draws(stage, chosen, generator) for chosen in islice(order, 8)]:
-            for draws in augment.sent(coming, self.device):
-                chosen = draws["chosen"]
-                known = stage.encode_once
-                images = self.features(stage.name)[chosen] if known else self._images(draws)
-                yield images, self.labels[chosen]
+        epoch = (self._draws(stage, chosen, generator) for chosen in order)
+        for draws in augment.ahead(epoch, self.device):
+            chosen = draws["chosen"]
+            images = self.features(stage.name)[chosen] if stage.encode_once else self._images(draws)
+            yield images, self.labels[chosen]
 
     def _draws(self, stage: Stage, chosen: Tensor, generator: torch.Generator) -> augment.Draws:
         draws, count = {"chosen": chosen}, len(chosen)
