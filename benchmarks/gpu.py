@@ -8,103 +8,34 @@ fp32, agree; what Table I would take. `--mini` runs every part on a CPU in three
 """
 
 import argparse
-import os
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from itertools import islice, product
-from multiprocessing import get_context
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import evaluation
+import gpu_at_once
 import numpy as np
 import pandas as pd
 import plain
 import results
 import torch
+from gpu_bench import BOTH, COMPILED, MINI, N_IDENTITIES, WAYS, Bench, Row, batches, network
 from PIL import Image
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from handid import backbone, embed, method, metric, recipes, train
-from handid.image import augment, sampler
+from handid.image import augment
 from handid.study import Study
 from handid.train import loop
 
-NETWORKS = [
-    *((name, base) for name in ("clip_ft", "clip_handid") for base in ("ViT-B/16", "RN50")),
-    *((name, base) for name in ("clip_reid", "promptsg") for base in ("ViT-B/16", "RN50")),
-    *(("gpa_net", "ResNet50"), ("mba_net", "ResNet50"), ("abd_net", "ResNet50")),
-    *(("rga_net", "ResNet50"), ("cnn_baseline", "ResNet50"), ("cnn_baseline", "VGG19-bn")),
-]
-MINI = [("clip_ft_mini", "mini-ViT"), ("gpa_net_mini", "EfficientNet-Lite0")]
-# Compiling takes a minute or more for each.
-COMPILED = [("clip_ft", "ViT-B/16"), ("clip_ft", "RN50"), ("gpa_net", "ResNet50")]
-GRAPHS = {"graphs": True}
-BOTH = {"compile": True, "graphs": True}
-WAYS: dict[str, tuple[str, dict[str, bool]]] = {
-    "bf16, graph": ("bf16", GRAPHS),
-    "bf16, compiled, graph": ("bf16", BOTH),
-    "bf16": ("bf16", {}),
-    "fp32": ("fp32", {}),
-    "bf16, recomputed": ("bf16", {"recompute": True}),
-}
-ALONE = {"seconds": 600, "methods": [], "ways": [], "epochs": 0}  # what else a bench is told
-N_IDENTITIES = 72  # 11k Hands, dorsal right
 # Training images of dorsal right, dorsal left, palmar right, palmar left, and HD.
 TABLE_I = (890, 735, 905, 928, 2156)
-Row = tuple[str, float, str]  # variant, value, unit
-
-
-class Bench:
-    """What all parts share.
-
-    Args:
-        options: of the command line.
-    """
-
-    def __init__(self, options: argparse.Namespace):
-        self.mini, self.end = options.mini, time.monotonic() + options.seconds
-        self.device = "cpu" if options.mini else "cuda"
-        networks = MINI if options.mini else NETWORKS
-        wanted = [
-            pair for given in options.methods for pair in networks
-            if given in (pair[0], "@".join(pair))
-        ]  # fmt: skip
-        self.networks = wanted or networks
-        self.ways, self.epochs = options.ways, options.epochs
-        self.steps, self.short = (2, 1) if options.mini else (20, 5)
-        self.peaks: dict[str, float] = {}
-        self.speeds: dict[tuple[str, str], float] = {}
-        self.failures: list[str] = []
-
-    def engine(self, precision: str, **how: bool) -> train.Engine:
-        """Where and how a part runs."""
-        return train.Engine(self.device, precision, progress=False, **how)
-
-    def chosen_ways(self, name: str, base: str) -> Iterator[tuple[str, str, dict[str, bool]]]:
-        """Label, precision and the engine's options, for a method."""
-        for label, (precision, how) in WAYS.items():
-            if label in self.ways and ("compile" not in how or (name, base) in COMPILED):
-                yield label, precision, how
-
-    def fails(self, what: str, error: Exception) -> None:
-        """Note a failure and go on."""
-        self.failures.append(what)
-        reason = str(error).partition("\n")[0]
-        print(f"{what} failed: {type(error).__name__}: {reason}", flush=True)
-
-    def wait(self) -> None:
-        """Until the GPU has done what it was given."""
-        if self.device == "cuda":
-            torch.cuda.synchronize()
 
 
 # --- parts ------------------------------------------------------------------------------------
@@ -124,66 +55,6 @@ def peak(bench: Bench) -> Iterator[Row]:
             bench.wait()
         bench.peaks[precision] = 2 * side**3 * bench.steps / (time.perf_counter() - start)
         yield f"peak {precision}", bench.peaks[precision] / 1e12, "TFLOP/s"
-
-
-def compiling(bench: Bench) -> Iterator[Row]:
-    """Networks compiled, several at a time, into torch's cache, which later parts read."""
-    chosen = bench.networks if bench.mini else [p for p in bench.networks if p in COMPILED]
-    start = time.perf_counter()
-    workers = 1 if bench.mini else max(1, (os.cpu_count() or 2) // 2)
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        tasks = {pool.submit(_compile, *pair, bench.mini): pair for pair in chosen}
-        for task, pair in tasks.items():
-            try:
-                task.result()
-            except Exception as error:
-                bench.fails(f"compiling {pair}", error)
-    taken = time.perf_counter() - start
-    yield f"{len(chosen)} methods compiled, {workers} at a time", taken, "seconds"
-
-
-def _compile(name: str, base: str, mini: bool) -> None:
-    bench = Bench(argparse.Namespace(mini=mini, **ALONE))
-    net, plan, size = network(name, base, mini)
-    engine = bench.engine("fp32" if mini else "bf16", compile=not mini)
-    engine.place(net)
-    one = loop._Loop(net, plan.stages[-1], engine, {})
-    one.run_epoch(0, batches(plan, size, 1, bench.device), seed=0)
-
-
-STEADY = {"warmup_epochs": 0, "milestones": [], "schedule": "step"}
-
-
-def network(
-    name: str, base: str, mini: bool, changes: dict[str, Any] = STEADY
-) -> tuple[method.Method, Any, int]:
-    """A method with random weights, its recipe, and its images' side."""
-    changes = changes | ({"batch_size": 4, "images_per_identity": 2} if mini else {})
-    plan = recipes.load(name, backbone.architecture(base).family, changes)
-    shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
-    encoder = backbone.build(base, "random", **shape)
-    net = method.build(plan.method, encoder, N_IDENTITIES, **plan.options)
-    return net, plan, encoder.image_size
-
-
-def batches(plan: Any, size: int, steps: int, device: str) -> Callable[..., Iterable]:
-    """Augmented batches of noise that is on the device, as study.training makes them."""
-    side, extra = round(size * plan.augment.resize), plan.augment
-    count = plan.stages[-1].batch_size * steps
-    pixels = torch.randint(0, 256, (count, side, side, 3), dtype=torch.uint8, device=device)
-    codes = torch.arange(count) % max(2, min(N_IDENTITIES, count // 4))
-    labels = codes.to(device)
-    change = augment.Augmentation(
-        size, extra.flip, extra.jitter, extra.erasing, plan.mean_std, plan.portrait
-    )
-
-    def epoch(stage, generator):
-        order = islice(sampler.order(codes.tolist(), stage, generator), steps)
-        drawn = ({"chosen": r} | change.draws(len(r), side, side, generator) for r in order)
-        for chance in augment.ahead(drawn, device):
-            yield change.apply(pixels[chance["chosen"]], chance), labels[chance["chosen"]]
-
-    return epoch
 
 
 def methods(bench: Bench) -> Iterator[Row]:
@@ -337,87 +208,6 @@ def noise(folder: Path, count: int) -> list[str]:
     return files
 
 
-def together(bench: Bench) -> Iterator[Row]:
-    """Several trainings at once, each in a process of its own, alone and under NVIDIA's MPS."""
-    name, base = bench.networks[0]
-    for jobs in (1, 2):
-        yield f"{name}, {base}: {jobs} at once", _at_once(bench, jobs), "images/s"
-    for jobs in (2, 3):
-        yield f"{name}, {base}: {jobs} streams of one process", _streams(bench, jobs), "images/s"
-    if bench.mini or shutil.which("nvidia-cuda-mps-control") is None:
-        return
-    with mps():
-        for jobs in (2, 3):
-            yield f"{name}, {base}: {jobs} at once, MPS", _at_once(bench, jobs), "images/s"
-
-
-def _at_once(bench: Bench, jobs: int) -> float:
-    name, base = bench.networks[0]
-    context = get_context("spawn")
-    barrier = context.Barrier(jobs)
-    how = {"max_workers": jobs, "mp_context": context}
-    with ProcessPoolExecutor(**how, initializer=_share, initargs=(barrier,)) as pool:
-        return sum(pool.map(partial(_alone, name, base, bench.mini), range(jobs)))
-
-
-@contextmanager
-def mps() -> Iterator[None]:
-    """While it is entered, processes that are started share the GPU through NVIDIA's MPS.
-
-    It changes no setting of the card.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        own = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
-        os.environ.update(own)
-        control = ["nvidia-cuda-mps-control"]
-        try:
-            subprocess.run([*control, "-d"], check=True, timeout=20)
-            yield
-        finally:
-            subprocess.run(control, input="quit\n", text=True, check=False, timeout=60)
-            for key in own:
-                del os.environ[key]
-
-
-_shared: dict[str, Any] = {}
-
-
-def _share(barrier: Any) -> None:
-    _shared["barrier"] = barrier
-
-
-def _alone(name: str, base: str, mini: bool, _: int) -> float:
-    """Images/s of one of several trainings, which start their measured epochs together."""
-    torch.set_num_threads(1)
-    bench = Bench(argparse.Namespace(mini=mini, **ALONE))
-    one, many = _warm(bench, name, base)
-    _shared["barrier"].wait(timeout=90)
-    return one.run_epoch(0, many, seed=1)["images_per_second"]
-
-
-def _warm(bench: Bench, name: str, base: str) -> tuple[loop._Loop, Callable[..., Iterable]]:
-    """A training that has begun, and the batches of a long epoch."""
-    net, plan, size = network(name, base, bench.mini)
-    engine = bench.engine("fp32") if bench.mini else bench.engine("bf16", **BOTH)
-    engine.place(net)
-    one = loop._Loop(net, plan.stages[-1], engine, {})
-    one.run_epoch(0, batches(plan, size, bench.short, bench.device), seed=0)
-    return one, batches(plan, size, bench.steps * (1 if bench.mini else 5), bench.device)
-
-
-def _streams(bench: Bench, jobs: int) -> float:
-    """Images/s of several trainings in threads of this process, each with a stream of its own."""
-    trainings = [_warm(bench, *bench.networks[0]) for _ in range(jobs)]
-
-    def run(training: tuple[loop._Loop, Callable[..., Iterable]]) -> float:
-        one, many = training
-        with torch.cuda.stream(torch.cuda.Stream() if bench.device == "cuda" else None):
-            return one.run_epoch(0, many, seed=1)["images_per_second"]
-
-    with ThreadPoolExecutor(jobs) as pool:
-        return sum(pool.map(run, trainings))
-
-
 def agreement(bench: Bench) -> Iterator[Row]:
     """Losses of ten steps and embeddings after them; without dropout, whose draws differ."""
     expected, wanted = _ten_steps(train.Engine("cpu"))
@@ -490,7 +280,8 @@ def table_one(bench: Bench) -> Iterator[Row]:
 
 
 PARTS = (
-    *(peak, compiling, methods, waiting, small_card, whole, together, agreement),
+    *(peak, gpu_at_once.compiling, methods, waiting, small_card, whole),
+    *(gpu_at_once.together, agreement),
     *(plainly, embedding, study, table_one),
 )
 
