@@ -11,3 +11,5 @@ if Path("START_HERE.ipynb").is_file():
     c.LabApp.app_settings_dir = str(Path("notebooks/lab").resolve())
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+# Photographs that are chosen in notebook 15 come as one message; Tornado's own limit is 10 MiB.
+c.ServerApp.tornado_settings = {"websocket_max_message_size": 2**30}

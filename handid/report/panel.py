@@ -7,6 +7,7 @@ import base64
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -105,9 +106,19 @@ class Panel:
         self.refresh()
 
     def ask(self, files: Mapping[str, bytes]) -> None:
-        """Ask about photographs in the place of those that were asked about before."""
+        """Ask about photographs in the place of those that were asked about before.
+
+        What cannot be answered is said in the place of an answer, and the page goes on.
+        """
         self.said.value = "<p>Looking …</p>"
-        self.questions = self._ask(files)
+        try:
+            self.questions = self._ask(files)
+        except (MemoryError, OSError, RuntimeError, ValueError) as error:
+            self.questions = []
+            self.refresh()
+            why = str(error) or "the memory is full"
+            self.said.value = f"<p>Nobody was looked for: {html.escape(why)}</p>"
+            return
         self.refresh()
 
     def refresh(self) -> None:
@@ -122,7 +133,9 @@ class Panel:
             self.figure.value = _image(picture, words, "max-width: 100%; height: auto")
 
     def _uploaded(self) -> None:
-        files = {str(one["name"]): bytes(one["content"]) for one in self.upload.value}
+        files: dict[str, bytes] = {}
+        for one in self.upload.value:  # two folders may have a photograph of one name
+            files[_other_name(str(one["name"]), files)] = bytes(one["content"])
         if files:
             self.ask(files)
 
@@ -153,6 +166,12 @@ def show(enrolled: _Enrolled) -> None:
     made = Panel(enrolled.ask, *about)
     made.ask(enrolled.example())
     into_page(made.box)
+
+
+def _other_name(name: str, taken: Mapping[str, bytes]) -> str:
+    """A name; with a number where it is taken."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return next(new for new in chain([name], numbered) if new not in taken)
 
 
 def _shown(question: Question, at: float) -> str:

@@ -5,11 +5,14 @@ Voila runs the notebook with the parameters of the plan; nothing is written into
 
 import copy
 import importlib.util
+import os
+import runpy
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +28,8 @@ POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'self'; form-action 'none'"
 )
+LARGEST = 2**30  # bytes of all photographs that are dropped at once; Tornado's own is 10 MiB
+ONE_LINE = "--InteractiveShell.xmode=Minimal"  # of an error: its sentence, and no traceback
 
 
 def serve(plan: Plan, template: Path) -> int:
@@ -38,14 +43,14 @@ def serve(plan: Plan, template: Path) -> int:
         Exit code of the server.
 
     Raises:
-        Refused: if Voila is not installed, or the plan has no such notebook.
+        Refused: if Voila is not installed or ends at once, or the plan has no such notebook.
     """
     if importlib.util.find_spec("voila") is None:
         raise Refused("the page needs Voila: pip install '.[app]', or make app")
     if STEM not in plan.tasks:
         raise Refused(f"--app shows {STEM}, which this profile does not have; choose another one")
     process.sweep()
-    scratch = process.scratch_folder()
+    scratch = process.scratch_folder(ONE_LINE)
     try:
         prepare(plan.tasks[STEM], scratch, template)
         folder = plan.tasks[STEM].notebook.path.parent
@@ -56,20 +61,41 @@ def serve(plan: Plan, template: Path) -> int:
 
 
 def _wait(scratch: Path, notebooks: Path, port: int, token: str) -> int:
-    """Start Voila and wait until it or the person ends it."""
-    command = [sys.executable, "-m", "voila", str(scratch / f"{STEM}.ipynb"), "--no-browser"]
+    """Start the server and wait until it or the person ends it."""
+    command = [sys.executable, "-m", __name__, str(scratch / f"{STEM}.ipynb"), "--no-browser"]
     command += [f"--port={port}", f"--token={token}", "--Voila.port_retries=0"]
     command += ["--VoilaConfiguration.template=handid"]
-    server = subprocess.Popen(command, env=environment(scratch, notebooks), cwd=scratch)
+    server = subprocess.Popen(
+        command,
+        env=environment(scratch, notebooks),
+        cwd=scratch,
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C reaches the runner only
+    )
     try:
-        while server.poll() is None and not listens(port):
+        while not listens(port):
+            if server.poll() is not None:
+                raise Refused("the page's server ended at once; what it printed above says why")
             time.sleep(0.1)
         print(f"Open http://{HOST}:{port}/?token={token}  (Ctrl-C ends it)", flush=True)
         return server.wait()
     except KeyboardInterrupt:
-        server.terminate()
-        server.wait()
         return 0
+    finally:
+        server.kill()  # it has nothing to save
+        server.wait()
+
+
+def end_with_runner(scratch: str) -> None:
+    """End the server's process, its kernels and its files once the runner's end of a pipe closes.
+
+    However a runner ends, nobody's photographs stay behind a page that nobody knows of.
+    """
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    process.kill_marked(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(1)
 
 
 def environment(scratch: Path, notebooks: Path) -> dict[str, str]:
@@ -92,10 +118,14 @@ def prepare(task: Task, scratch: Path, template: Path) -> Path:
     place.mkdir(parents=True)
     (place / "handid").symlink_to(template.resolve())
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-    settings = {"ip": HOST, "open_browser": False, "tornado_settings": {"headers": headers}}
+    tornado = {"headers": headers, "websocket_max_message_size": LARGEST}
+    settings = {"ip": HOST, "open_browser": False, "log_level": "CRITICAL"}
+    settings["tornado_settings"] = tornado
     # Sockets in a private folder: no open port but the page's own.
     kernel = {"transport": "ipc"}
-    disk.write_json(scratch / "voila.json", {"Voila": settings, "KernelManager": kernel})
+    errors = {"show_tracebacks": True}  # which are ONE_LINE
+    configured = {"Voila": settings, "VoilaConfiguration": errors, "KernelManager": kernel}
+    disk.write_json(scratch / "voila.json", configured)
     return scratch / f"{STEM}.ipynb"
 
 
@@ -126,3 +156,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    threading.Thread(
+        target=end_with_runner, args=(os.environ[process.MARKER],), daemon=True
+    ).start()
+    runpy.run_module("voila", run_name="__main__", alter_sys=True)

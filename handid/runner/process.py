@@ -237,13 +237,13 @@ class Running:
             self.process.stdin.close()
 
 
-def scratch_folder() -> Path:
-    """A new folder of temporary files, with a kernel, `handid`, that is this interpreter."""
+def scratch_folder(*options: str) -> Path:
+    """A new folder of temporary files, with a kernel, `handid`: this interpreter, with options."""
     try:
         scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=temporary()))
     except OSError as error:
         raise disk.full(temporary()) if disk.is_full(error) else error from None
-    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *options]
     specification = {"argv": kernel, "display_name": "handid", "language": "python"}
     disk.write_json(scratch / "kernels" / "handid" / "kernel.json", specification)
     return scratch

@@ -69,6 +69,8 @@ class Panel:
                 squares[name] = self._squares(content)
             except ValueError as error:
                 problems[name] = f"{name} {error}: it is left out."
+            except MemoryError:
+                problems[name] = f"{name} takes more memory than is free, and is left out."
         found = self._candidates(squares) if squares else {}
         return [
             found.get(name) or Question(name, None, [], False, problems[name]) for name in files

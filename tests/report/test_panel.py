@@ -1,5 +1,7 @@
 """The panel: who is named at the slider's threshold, in words that a screen reader reads."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +54,37 @@ def test_every_picture_has_words_and_no_name_is_markup(panel):
     assert 'alt="candidate 2: ben, similarity 0.40, not named"' in text
     assert "0.70; likelihood ratio at least 30" in text and "0.40</figcaption>" in text
     assert "at a threshold of 0.50, 10 % and 50 %" in panel.figure.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(28, "No space left on device"),
+        RuntimeError("CUDA: out of memory <b>"),
+    ],
+)
+def test_what_cannot_be_answered_is_said_and_the_page_goes_on(error):
+    def ask(files):
+        if "bad" in files:
+            raise error
+        return answer(files)
+
+    panel = Panel(ask, CURVE, 0.5, "synthetic: x", 22)
+    panel.ask({"bad": b""})
+    assert panel.said.value.startswith("<p>Nobody was looked for: ")
+    assert (
+        "<b>" not in panel.said.value and "figure" not in panel.results.value.split("</style>")[1]
+    )
+    panel.ask({"a.jpg": b""})
+    assert "1 of 1 photograph would" in panel.said.value
+
+
+def test_two_photographs_of_one_name_are_both_asked_about(panel):
+    one = {"name": "a.jpg", "type": "image/jpeg", "size": 1, "content": memoryview(b"x")}
+    one["last_modified"] = datetime(2026, 1, 1, tzinfo=UTC)
+    panel.upload.value = (one, one, one | {"name": "b.jpg"})
+    assert [question.name for question in panel.questions] == ["a.jpg", "a.jpg (2)", "b.jpg"]
 
 
 def test_what_is_no_photograph_or_far_from_everybody_is_said_in_one_sentence(panel):

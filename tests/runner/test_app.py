@@ -3,16 +3,19 @@
 import base64
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from handid.runner import app, notebook, process
-from handid.runner.refusal import Refused
+from handid.runner.refusal import COLOUR, Refused
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = REPOSITORY / "notebooks" / "template" / "app"
@@ -49,6 +52,39 @@ def test_the_server_listens_to_this_machine_alone_and_its_page_asks_nobody_else(
     own = app.environment(tmp_path, REPOSITORY / "notebooks")
     assert own["JUPYTER_CONFIG_DIR"] == own["JUPYTER_DATA_DIR"] == str(tmp_path)
     assert own[process.NOTEBOOKS] == str(REPOSITORY / "notebooks")
+
+
+def test_an_error_is_one_line_of_the_page_and_large_photographs_arrive(plan, tmp_path):
+    app.prepare(plan.tasks[app.STEM], tmp_path, TEMPLATE)
+    settings = json.loads((tmp_path / "voila.json").read_text())
+    assert settings["VoilaConfiguration"]["show_tracebacks"]
+    limit = settings["Voila"]["tornado_settings"]["websocket_max_message_size"]
+    assert limit > 10 * 2**20  # Tornado's own, which a few photographs exceed: the page went dumb
+    scratch = process.scratch_folder(app.ONE_LINE)
+    kernel = json.loads((scratch / "kernels/handid/kernel.json").read_text())
+    shutil.rmtree(scratch)
+    shown = subprocess.run(
+        [sys.executable, "-m", "IPython", *kernel["argv"][5:], "-c", "raise ValueError('no hand')"],
+        env=process.environment(tmp_path, 1),
+        capture_output=True,
+        text=True,
+    )
+    assert COLOUR.sub("", shown.stdout).strip() == "ValueError: no hand"
+
+
+def test_the_server_ends_with_its_runner_however_that_ended_and_leaves_no_file(tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    waits = f"from handid.runner import app; app.end_with_runner({str(scratch)!r})"
+    server = subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, cwd=REPOSITORY)
+    server.stdin.close()  # as the system does when a runner is killed
+    assert server.wait(60) == 1 and not scratch.exists()
+
+
+def test_a_server_that_ends_at_once_is_said(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "__name__", "handid.nowhere")
+    with pytest.raises(Refused, match="the page's server ended at once; what it printed"):
+        app.serve(plan, TEMPLATE)
 
 
 def test_without_voila_or_the_notebook_one_sentence_says_so(plan, toys, monkeypatch):
@@ -100,6 +136,14 @@ def said(page, words):
     return page.locator(".handid-status").inner_text()
 
 
+def large(path):
+    """A picture of 12 MB, as many phones make."""
+    noise = np.random.default_rng(0).integers(0, 255, (2000, 2000, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    assert path.stat().st_size > 12e6
+    return path
+
+
 @pytest.mark.slow
 def test_photographs_are_dropped_chosen_and_named_by_keyboard_and_nothing_leaves(
     address, chromium, faults, tmp_path
@@ -110,6 +154,14 @@ def test_photographs_are_dropped_chosen_and_named_by_keyboard_and_nothing_leaves
     page.get_by_role("heading", name="Answer").wait_for()  # the page is whole
     assert "example" in said(page, "1 of 1 photograph would name somebody")
     hands = sorted((tmp_path / "work/smoke/synthetic").glob("11k*/Hands/*.jpg"))
+    with page.expect_file_chooser() as chooser:
+        button.press("Enter")
+    chooser.value.set_files(hands[:2])
+    said(page, "of 2 photographs")
+    with page.expect_file_chooser() as chooser:
+        button.press("Enter")
+    chooser.value.set_files(large(tmp_path / "large.png"))
+    assert "“large.png”: " in said(page, "of 1 photograph would")
     with page.expect_file_chooser() as chooser:
         button.press("Enter")
     chooser.value.set_files(hands[:2])

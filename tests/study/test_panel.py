@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from handid.image import decode
+
 PEOPLE = {"a": 0, "b": 1}
 
 
@@ -53,6 +55,16 @@ def test_what_is_no_photograph_is_said_and_the_others_are_asked(study, places, z
     assert asked[0].problem == "a is not a JPEG, PNG or BMP image: it is left out."
     assert asked[1].problem == "cut is truncated, damaged or of a rare kind: it is left out."
     assert study.panel(zero_shot).ask({}) == []
+
+
+def test_a_photograph_that_takes_too_much_memory_is_left_out_by_its_own_name(
+    lab, zero_shot, monkeypatch
+):
+    panel, example = lab.panel(zero_shot), next(iter(lab.panel(zero_shot).example().values()))
+    monkeypatch.setattr(decode, "LARGE", 1)
+    monkeypatch.setattr(decode, "free_memory", lambda: 0)
+    (question,) = panel.ask({"large.jpg": example})
+    assert question.problem == "large.jpg takes more memory than is free, and is left out."
 
 
 def test_without_a_folder_test_people_are_enrolled_and_names_can_be_hidden(lab, zero_shot):
