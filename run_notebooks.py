@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from handid.runner import app, crew
-from handid.runner.batch import Batch
+from handid.runner.batch import Batch, say
 from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
 from handid.runner.options import Options
 from handid.runner.page import PDF, Pages, forget_whole
 from handid.runner.plan import Plan
 from handid.runner.purge import purge
-from handid.runner.refusal import Refused, short
+from handid.runner.refusal import Refused, printable, short
 
 REPOSITORY = Path(__file__).resolve().parent
 
@@ -68,11 +68,23 @@ def read_options(words: list[str]) -> Options:
         raise Refused("the command line holds an empty value; give it one, or leave the option out")
     values = vars(parser.parse_args(words))
     options = Options(words=words, settings=values.pop("set"), show=values.pop("list"), **values)
+    _refuse_idle(options)
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
         raise Refused("--jobs and --timeout must be positive; give a number above 0")
     if options.cluster:
         crew.check(options.cluster)
     return options
+
+
+def _refuse_idle(options: Options) -> None:
+    """Refuse what an option would pass over in silence."""
+    others = {"--only": options.only, "--bundle": options.bundle, "--app": options.app}
+    alone = {"--purge removes everything of a data set": options.purge}
+    alone |= {f"--app shows {app.STEM} and nothing else": options.app}
+    for sentence, asked in alone.items():
+        given = [name for name, value in others.items() if value and name not in sentence]
+        if asked and given:
+            raise Refused(f"{sentence}; leave {' and '.join(given)} out")
 
 
 def _is_no_text(word: str) -> bool:
@@ -134,7 +146,7 @@ def main(words: list[str]) -> int:
 def bundle(pages: Pages, manifest: dict) -> None:
     """Write the whole report as one page, and as PDF where a browser prints."""
     page = pages.whole(manifest)
-    print(f"the whole report: {page}")
+    say(f"the whole report: {page}")
     try:
         print_page(page, page.with_name(PDF))
     except Refused as refusal:
@@ -149,6 +161,8 @@ if __name__ == "__main__":
             stream.reconfigure(errors="replace")
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
         signal.signal(number, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a closed terminal, without nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))
     except Refused as refusal:
@@ -162,6 +176,10 @@ if __name__ == "__main__":
             file=sys.stderr,
         )
         sys.exit(1)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"run_notebooks: {error}", file=sys.stderr)
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"run_notebooks: {printable(told)}", file=sys.stderr)
         sys.exit(1)

@@ -3,6 +3,7 @@
 It decides neither what should run (plan.py) nor how pages look (page.py).
 """
 
+import os
 import shutil
 import signal
 import sys
@@ -22,6 +23,7 @@ from handid.runner.refusal import Refused, lines
 
 ENDINGS = {"killed": "was killed", "blocked": "was blocked", "interrupted": "was interrupted"}
 MARK = "papermill-error-cell-tag"
+STOPPED = "stopped by Ctrl-C or a signal"
 
 
 class Batch:
@@ -52,8 +54,8 @@ class Batch:
             states = {self.manifest.state_of(stem) for stem in self.plan.tasks}
             self.manifest.state = "succeeded" if states <= {"succeeded"} else "failed"
         except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
             self._interrupt()
             self.manifest.state = "interrupted"
         finally:
@@ -129,14 +131,14 @@ class Batch:
     def _interrupt(self) -> None:
         """Stop everything that runs."""
         for live in self.running.values():
-            live.stop("interrupted", "stopped by Ctrl-C")
+            live.stop("interrupted", STOPPED)
         while self.running:
             for stem in list(self.running):
                 self._watch(stem)
             time.sleep(0.05)
         for record in self.manifest.records.values():  # ended in the moment of Ctrl-C, unjudged
             if record["state"] == "running":
-                record |= {"state": "interrupted", "cause": "stopped by Ctrl-C"}
+                record |= {"state": "interrupted", "cause": STOPPED}
 
     # --- after ----------------------------------------------------------------------------------
 
@@ -261,8 +263,14 @@ def without_papermill(document: notebook.Document) -> notebook.Document:
 
 
 def say(line: str) -> None:
-    """Print a line of progress, over the live line if there is one."""
-    print(("\r\033[K" if sys.stderr.isatty() else "") + lines(line), flush=True)
+    """Print a line of progress, over the live line if there is one.
+
+    A run goes on when nobody reads it any more: `| head`, a closed terminal, a full disk.
+    """
+    try:
+        print(("\r\033[K" if sys.stderr.isatty() else "") + lines(line), flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
 
 
 def summary(plan: Plan, run: Manifest) -> list[str]:

@@ -96,7 +96,7 @@ def hours(one: Experiment, known: Mapping[tuple[str, str], float]) -> tuple[floa
     recipe = rehearsal.loaded(one.recipe, one.backbone, json.loads(one.changes), one.control)
     people, images = one.drawn
     n_images = people // 2 * images or IMAGES.get(one.target, 0)
-    if recipe is None or not n_images:
+    if recipe is None or n_images <= 0:
         return None
     family = rehearsal.family(one.backbone)
     published = rehearsal.loaded(recipe.full_size or one.recipe, one.backbone)

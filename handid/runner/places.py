@@ -3,6 +3,7 @@
 It reads no notebook and no photograph.
 """
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,21 +22,28 @@ def path_of(text: str) -> Path | None:
     try:
         path = Path(text).expanduser()
         path.exists()
-    except (OSError, RuntimeError, ValueError):  # too long, a user who does not exist, a NUL
+    except (OSError, RuntimeError, ValueError):  # too long, a user who does not exist
         return None
-    return path
+    return None if "\0" in text else path
 
 
 def real(path: Path) -> Path:
-    """A path as it really is, all links followed.
+    """The path of a folder as it really is, all links followed; it may yet have to be made.
 
     Raises:
-        Refused: if they lead round in a circle.
+        Refused: if they lead round in a circle, or no folder can be there.
     """
     try:
-        return path.resolve()
-    except (OSError, RuntimeError):
+        found = path.resolve()
+        there = next(place for place in (found, *found.parents) if place.exists())
+    except (OSError, RuntimeError) as error:
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+            raise Refused(f"{path} is longer than a name may be; name another folder") from None
         raise Refused(f"{path} is a link that leads round in a circle; name a folder") from None
+    if not there.is_dir():
+        what = "it" if there == found else there
+        raise Refused(f"{path} can be no folder, for {what} is a file; name another folder")
+    return found
 
 
 def existing_weights(name: str) -> str:

@@ -199,6 +199,9 @@ class _Lab:
             stages = found is not None and bool(found.stages)
             seeds: list[int] = self._settings.get("seeds", [0])[: None if stages else 1]
             for (target, base), seed in product(product(self.targets, backbones), seeds):
+                if (type(target), type(base), type(seed)) != (str, str, int):
+                    self._asked.whole = False  # the notebook refuses it
+                    continue
                 made.append(
                     _Found(
                         recipe=recipe,

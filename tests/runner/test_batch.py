@@ -275,8 +275,33 @@ def test_ctrl_c_stops_everything(stopped, alive):
     assert [alive(pid) for pid in stopped.sleeping] == [False, False]
     assert stopped.house.states() == {"00_quick": "succeeded", "01_sleeper": "interrupted"}
     assert stopped.house.manifest()["state"] == "interrupted"
-    assert stopped.house.cause("01_sleeper") == "cell 2: stopped by Ctrl-C"
+    assert stopped.house.cause("01_sleeper") == "cell 2: stopped by Ctrl-C or a signal"
     assert stopped.house.listed()["01_sleeper"] == "stale (interrupted)"
+
+
+def test_a_closed_terminal_stops_a_run_as_ctrl_c_does(make_house, wait_until, alive):
+    house = make_house("closed")
+    house.notebook("00_sleeper", SLEEPER)
+    runner = house.start()
+    wait_until(lambda: pids(house))
+    sleeping = pids(house)
+    runner.stdout.close()
+    runner.send_signal(signal.SIGHUP)
+    assert runner.wait(30) == 130 and runner.stderr.read() == ""
+    assert not any(alive(pid) for pid in sleeping)
+    assert house.states() == {"00_sleeper": "interrupted"}
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_says(make_house):
+    house = make_house("unread")
+    house.notebook("00_x", "x = 1")
+    runner = house.start()
+    runner.stdout.close()  # as `| head -1` does
+    assert runner.wait(60) == 0 and runner.stderr.read() == ""
+    assert house.states() == {"00_x": "succeeded"}
+    listed = house.start("--list")
+    listed.stdout.close()
+    assert listed.wait(60) == 1 and listed.stderr.read() == ""
 
 
 def test_force_sets_only_damaged_trainings_aside(tmp_path):

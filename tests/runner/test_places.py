@@ -37,6 +37,15 @@ def test_links_in_a_circle_are_refused(tmp_path):
     assert places.real(tmp_path / "new") == (tmp_path / "new").resolve()
 
 
+@pytest.mark.parametrize("below", ["", "/x", "/x/y"])
+def test_what_can_be_no_folder_is_refused_with_the_file_that_is_in_the_way(tmp_path, below):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refused, match="can be no folder, for .* is a file; name another folder"):
+        places.real(tmp_path / f"file{below}")
+    with pytest.raises(Refused, match="is longer than a name may be; name another folder"):
+        places.real(tmp_path / ("a" * 300 + below))
+
+
 def test_a_models_folder_is_found_from_where_the_command_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()

@@ -111,6 +111,25 @@ def test_an_empty_value_is_refused_for_it_may_be_a_variable_that_is_not_set(plai
 # --- parameters ---------------------------------------------------------------------------------
 
 
+def test_a_text_with_a_nul_is_no_path_and_left_to_the_notebook(toys):
+    toys.notebook("00_x", "x = weights", parameters="weights = ''")
+    (task,) = toys.plan("--set", 'weights="\\0"').tasks.values()
+    assert task.injected["weights"] == "\0"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--app --only 00", "--app shows 15_panel and nothing else; leave --only out"),
+        ("--app --bundle", "leave --bundle out"),
+        ("--purge HD --only 00 --app", "--purge removes everything .*; leave --only and --app out"),
+    ],
+)
+def test_what_an_option_would_pass_over_is_refused(toys, words, sentence):
+    with pytest.raises(Refused, match=sentence):
+        toys.plan(*words.split())
+
+
 def test_data_sets_are_merged_name_by_name(toys, work_line):
     toys.notebook(
         "00_x", "x = 1", parameters=f'{work_line}\ndata = {{"11k": "synthetic", "HD": ""}}'

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from handid.runner import notebook, rehearsal
+from handid.runner import forecast, notebook, rehearsal
 from handid.runner.rehearsal import rehearse
 
 PARAMETERS = {
@@ -89,6 +89,22 @@ def test_nothing_is_imported_opened_or_run(asked, tmp_path):
 def test_a_statement_that_cannot_be_followed_is_told_where_it_asks(asked):
     assert asked("a, b, c = lab.sizes([])").whole
     assert not asked("a = lab.scores({}['x'])").whole
+
+
+@pytest.mark.parametrize("name", ["targets", "backbones", "seeds"])
+@pytest.mark.parametrize("value", [[None], [True], [1.5], [[]], [{"a": 1}], [[[1]]]])
+def test_values_that_a_notebook_refuses_are_not_counted_and_can_be_told(asked, name, value):
+    found = asked("a = lab.scores(lab.experiments('clip_ft_mini'))", **{name: value})
+    assert found.trainings == [] and not found.whole
+    assert forecast.summary({"00_x": found}, forecast.speeds()) == [
+        "at least 0 different trainings"
+    ]
+
+
+def test_a_negative_number_of_people_has_no_length(asked):
+    made = "lab.having(people=-1).experiments('clip_ft_mini')"
+    told = forecast.summary({"00_x": asked(made)}, {("CLIP-HandID", "ViT-B/16"): 1.0})
+    assert told == ["4 different trainings"]
 
 
 def test_the_study_is_found_however_it_is_imported(asked):
