@@ -5,6 +5,7 @@ Vectors come in, with the name of the model that made them; it decodes and embed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -30,10 +31,10 @@ class Embedded:
     model: str
 
     def __post_init__(self) -> None:
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.names):
+        if np.ndim(self.vectors) != 2 or len(self.vectors) != len(self.names):
             raise ValueError(
-                f"{len(self.names)} names for embeddings of shape {self.vectors.shape}: give one "
-                "row per name."
+                f"{len(self.names)} names for embeddings of shape {np.shape(self.vectors)}: give "
+                "one row per name."
             )
 
     @property
@@ -112,9 +113,11 @@ def _people(questions: Embedded, enrolled: Embedded, top: int) -> tuple[np.ndarr
         )
     if not len(questions.names):
         raise ValueError("There is no question: give at least one photograph to ask about.")
-    if top < 1:
-        raise ValueError(f"top={top} shows nobody: use 1 or more.")
+    if not isinstance(top, Integral) or top < 1:
+        raise ValueError(f"top={top!r} shows nobody: use a whole number from 1.")
     codes, people = pd.factorize(np.asarray(enrolled.names, dtype=object))
+    if (codes < 0).any():
+        raise ValueError("An enrolled photograph has no name: say whose hand it shows.")
     if len(people) < 2:
         raise ValueError(
             f"{len(people)} enrolled {'person' if len(people) == 1 else 'people'}: a search needs "

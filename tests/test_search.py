@@ -90,3 +90,18 @@ def test_vectors_that_do_not_fit_are_refused(world):
     broken = Embedded(np.full_like(enrolled.vectors, np.nan), enrolled.names, "model")
     with pytest.raises(ValueError, match="NaN or infinite"):
         search.candidates(questions, broken)
+
+
+@pytest.mark.parametrize("top", [None, "5", 1.5, 0, -1])
+def test_a_number_of_candidates_that_is_none_is_refused(world, top):
+    with pytest.raises(ValueError, match=r"top=.* shows nobody: use a whole number from 1"):
+        search.candidates(*world, top)
+
+
+@pytest.mark.parametrize("name", [None, float("nan")])
+def test_a_photograph_of_nobody_is_refused(name):
+    enrolled = Embedded(np.eye(3), ["a", "b", name], "m")
+    with pytest.raises(ValueError, match="An enrolled photograph has no name: say whose hand"):
+        search.candidates(enrolled, enrolled)
+    with pytest.raises(ValueError, match=r"1 names for embeddings of shape \(\)"):
+        Embedded(None, ["a"], "m")

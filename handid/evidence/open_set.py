@@ -4,11 +4,12 @@ Source: ISO/IEC 19795-1. Both depend on the size of the gallery, which belongs b
 """
 
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 
-from handid.evidence.scores import as_never, checked
+from handid.evidence.scores import as_never, checked, numbers
 
 
 def fnir(
@@ -27,14 +28,16 @@ def fnir(
         Share of searches whose mate is not among the first `rank` or is below the threshold.
 
     Raises:
-        ValueError: if lengths differ, there is no search, or rank is below 1.
+        ValueError: if lengths differ, there is no search, rank is below 1, or the threshold is NaN
+            or no number.
     """
     scores = as_never(checked(mated_score, "mated search's", failures=True))
-    ranks = np.asarray(mated_rank, dtype=np.float64)
+    ranks = numbers(mated_rank, "ranks")
     if ranks.shape != scores.shape:
-        raise ValueError(f"{len(ranks)} ranks for {len(scores)} scores: give one of each.")
-    if rank < 1:
-        raise ValueError(f"rank={rank} does not exist: use 1 or more.")
+        raise ValueError(f"{ranks.size} ranks for {len(scores)} scores: give one of each.")
+    if not isinstance(rank, Integral) or rank < 1:
+        raise ValueError(f"rank={rank!r} does not exist: use a whole number from 1.")
+    _check(threshold)
     failed = np.isneginf(scores)
     return float((~(ranks <= rank) | (scores < threshold) | failed).mean())
 
@@ -48,10 +51,17 @@ def fpir(nonmated_best: Iterable[float], threshold: float) -> float:
         threshold: candidates below it are not returned.
 
     Raises:
-        ValueError: if there is no search.
+        ValueError: if there is no search, or the threshold is NaN or no number.
     """
     best = checked(nonmated_best, "non-mated search's", failures=True)
+    _check(threshold)
     return float((best >= threshold).mean())
+
+
+def _check(threshold: float) -> None:
+    """Refuse what nothing can be compared with; with NaN, nobody would be found in silence."""
+    if not isinstance(threshold, Real) or np.isnan(threshold):
+        raise ValueError(f"threshold={threshold!r} is no number: give one similarity.")
 
 
 def curve(
@@ -71,7 +81,7 @@ def curve(
     Returns:
         Columns threshold, ascending and ending in infinity, fpir, fnir.
     """
-    ranks = np.asarray(mated_rank, dtype=np.float64)
+    ranks = numbers(mated_rank, "ranks")
     scores = as_never(checked(mated_score, "mated search's", failures=True))
     fnir(ranks, scores, np.inf, rank)  # refuses what it cannot use
     best = np.sort(as_never(checked(nonmated_best, "non-mated search's", failures=True)))

@@ -67,9 +67,14 @@ def holm(p_values: Iterable[float]) -> np.ndarray:
         [C] adjusted p values.
 
     Raises:
-        ValueError: if a p value lies outside 0 and 1.
+        ValueError: if they are no list of numbers, or one lies outside 0 and 1.
     """
-    given = np.asarray(list(p_values), dtype=np.float64)
+    try:
+        given = np.asarray(list(p_values), dtype=np.float64)
+    except (TypeError, ValueError):
+        given = np.empty((0, 0))
+    if given.ndim != 1:
+        raise ValueError("p values must be a list of numbers")
     known = np.flatnonzero(~np.isnan(given))
     if ((given[known] < 0) | (given[known] > 1)).any():
         raise ValueError("p values must lie between 0 and 1")

@@ -82,3 +82,20 @@ def test_what_cannot_be_searched_is_refused():
         fnir([1], [0.5], 0.1, rank=0)
     with pytest.raises(ValueError, match="no non-mated search's score"):
         fpir([], 0.1)
+
+
+@pytest.mark.parametrize("threshold", [np.nan, None, "0.5", [0.5, 0.6], {}])
+def test_a_threshold_with_which_nothing_can_be_compared_is_refused(threshold):
+    with pytest.raises(ValueError, match="is no number: give one similarity"):
+        fnir([1], [0.5], threshold)
+    with pytest.raises(ValueError, match="is no number: give one similarity"):
+        fpir([0.5], threshold)
+    assert fpir([0.5], np.float32(0.4)) == 1.0
+
+
+@pytest.mark.parametrize("rank", [None, "1", 1.5, [1], np.nan, 0])
+def test_a_rank_that_is_no_whole_number_is_refused(rank):
+    with pytest.raises(ValueError, match=r"rank=.* does not exist: use a whole number from 1"):
+        fnir([1], [0.5], 0.1, rank)
+    with pytest.raises(ValueError, match="2 ranks for 1 scores"):
+        fnir([1, 2], [0.5], 0.1)

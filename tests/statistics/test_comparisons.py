@@ -93,3 +93,9 @@ def test_what_is_unknown_is_no_comparison():
     assert len(statistics.holm([])) == 0
     with pytest.raises(ValueError, match="between 0 and 1"):
         statistics.holm([1.5])
+
+
+@pytest.mark.parametrize("values", [None, 0.5, ["x"], [[0.1, 0.2], [0.3, 0.4]], [1j], {}.get])
+def test_what_is_no_list_of_p_values_is_refused(values):
+    with pytest.raises(ValueError, match="p values must be a list of numbers"):
+        statistics.holm(values)
