@@ -118,6 +118,7 @@ def located(folder: Path, names: Sequence[str]) -> list[str]:
 
     Raises:
         FileNotFoundError: if none is there, but all lie one folder deeper.
+        ValueError: if two names are of one file.
     """
     listings: dict[Path, dict[str, Path]] = {}
     paths = []
@@ -128,6 +129,10 @@ def located(folder: Path, names: Sequence[str]) -> list[str]:
         listing = listings[path.parent]
         exact = listing.get(path.name)
         paths.append(str(exact or listing.get(_lower_ending(path.name)) or path))
+    first: dict[str, str] = {}
+    for name, path in zip(names, paths, strict=True):
+        if (twin := first.setdefault(path, name)) != name:
+            raise ValueError(f"{twin} and {name} are one file in {folder}: remove one row")
     if paths and not any(Path(path).is_file() for path in paths):
         deeper = [one for one in folders(folder) if (one / names[0]).is_file()]
         if deeper:

@@ -94,6 +94,11 @@ def test_endings_in_any_case_are_the_same_file(write):
     ]
 
 
+def test_one_file_under_two_spellings_is_not_of_two_people(write):
+    with pytest.raises(ValueError, match=r"a/1.jpg and a/1.JPG are one file in .*: remove one row"):
+        manifest.read(write(as_list("a/1.JPG,eve,left")))
+
+
 def test_a_link_that_somebody_made_is_followed(write, tmp_path_factory, save_image):
     root = write(as_list("far/1.jpg,cat,left"))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
