@@ -6,16 +6,18 @@ import time
 
 import pytest
 
-from handid.cluster import connection, work
+from handid import fingerprint
+from handid.cluster import connection, job, work
 
 distributed = pytest.importorskip("distributed")
+ONE = {"threads_per_worker": 1, "dashboard_address": ":0"}
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def where():
     """Two workers of this machine, as a user's scheduler would have them."""
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=2, **ONE) as cluster:
         yield cluster.scheduler_address
         connection.connected(cluster.scheduler_address).close()
     connection.connected.cache_clear()
@@ -59,7 +61,7 @@ def test_a_job_that_wants_more_memory_than_a_worker_has_is_told_in_one_sentence(
             time.sleep(0.1)
 
     small = {"threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": "1200MB"}
-    with distributed.LocalCluster(1, **small) as cluster:
+    with distributed.LocalCluster(n_workers=1, **small) as cluster:
         with pytest.raises(ValueError, match="perhaps for want of memory: give the cluster fewer"):
             work.run(cluster.scheduler_address, grows, [()], "jobs", str(tmp_path))
         connection.connected(cluster.scheduler_address).close()
@@ -69,7 +71,7 @@ def test_a_job_that_wants_more_memory_than_a_worker_has_is_told_in_one_sentence(
 def test_where_no_worker_is_left_one_sentence_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "LOOKS", 0.2)
     monkeypatch.setattr(work, "ALONE", 1)
-    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=1, **ONE) as cluster:
         where = cluster.scheduler_address
         assert work.run(where, abs, [(-1,)], "jobs", str(tmp_path)) == [1]
         leaving = threading.Timer(0.5, cluster.scale, [0])
@@ -86,7 +88,7 @@ def test_where_no_worker_is_left_one_sentence_says_so(tmp_path, monkeypatch):
 def test_workers_that_a_batch_system_brings_are_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "LOOKS", 0.2)
     monkeypatch.setattr(work, "ALONE", 0.5)
-    with distributed.LocalCluster(0, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=0, **ONE) as cluster:
         where = tmp_path / "queue.yaml"
         where.write_text(f"address: {cluster.scheduler_address}\npatient: true\n")
         coming = threading.Timer(2, cluster.scale, [1])
@@ -106,9 +108,17 @@ def test_a_jobs_own_refusal_arrives_as_it_is(where, tmp_path):
 
 
 def test_a_worker_of_other_versions_is_refused_by_name(where, tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "versions", lambda: {"torch": "1.0"})
+    monkeypatch.setattr(fingerprint, "versions", lambda: {"torch": "1.0"})  # here, not there
     with pytest.raises(ValueError, match=r"^Worker [01] has torch \d.*, not 1\.0: install"):
         work.run(where, os.getpid, [()], "jobs", str(tmp_path))
+
+
+def test_other_releases_of_python_and_dask_are_refused_by_name():
+    own = {"python": "3.11.7.final.0", "distributed": "2026.8.0"}
+    work._check_releases("Worker 3", own | {"python": "3.11.9.final.0"}, own)
+    for name, other in (("python", "3.12.1.final.0"), ("distributed", "2025.1.0")):
+        with pytest.raises(ValueError, match=f"^Worker 3 has {name} .*: install the same versions"):
+            work._check_releases("Worker 3", own | {name: other}, own)
 
 
 def test_a_worker_that_does_not_see_the_folder_is_refused_by_name(where, tmp_path):
@@ -146,13 +156,13 @@ def test_workers_with_several_threads_are_refused():
         with distributed.Client(cluster) as client:
             with pytest.raises(ValueError, match=sentence):
                 work._check_workers(client)
-            job = client.submit(work._do, {}, ".", abs, (-1,))  # the worker came after that look
+            sent = client.submit(job.do, {}, ".", b"")  # the worker came after that look
             with pytest.raises(ValueError, match=sentence):
-                job.result()
+                sent.result()
 
 
 def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
-    cluster = distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0")
+    cluster = distributed.LocalCluster(n_workers=1, **ONE)
     address = cluster.scheduler_address
     connection.connected(address)
 
@@ -163,7 +173,7 @@ def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
     gone = "is gone: start it again and run again; what is done"
     with pytest.raises(ValueError, match=gone):
         work.run(address, waits, [()], "jobs", str(tmp_path))
-    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=1, **ONE) as cluster:
         address = cluster.scheduler_address
         assert work.run(address, abs, [(-1,)], "jobs", str(tmp_path)) == [1]
     with pytest.raises(ValueError, match=gone):  # between two calls
@@ -180,7 +190,7 @@ def test_where_nobody_listens_one_sentence_says_so():
 def test_a_scheduler_that_wants_tls_refuses_a_plain_call(tmp_path):
     security = distributed.security.Security.temporary()
     settings = {"dashboard_address": ":0", "threads_per_worker": 1, "security": security}
-    with distributed.LocalCluster(1, **settings) as cluster:
+    with distributed.LocalCluster(n_workers=1, **settings) as cluster:
         plain = cluster.scheduler_address.replace("tls:", "tcp:")
         with pytest.raises(ValueError, match="No scheduler answers at .*use tls:// with its cert"):
             connection.connected(plain)

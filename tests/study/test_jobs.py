@@ -11,12 +11,13 @@ from handid import study
 from handid.cluster import connection
 
 distributed = pytest.importorskip("distributed")
+ONE = {"threads_per_worker": 1, "dashboard_address": ":0"}
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def where():
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=2, **ONE) as cluster:
         yield cluster.scheduler_address
         connection.connected(cluster.scheduler_address).close()
     connection.connected.cache_clear()
