@@ -37,12 +37,14 @@ def weights(ready: study.Study) -> tuple[list[bytes], float]:
     return [(one.folder / "weights.safetensors").read_bytes() for one in made], seconds
 
 
-def kill_one(after: float) -> None:
-    """Kill one worker after some seconds."""
+def kill_one(after: float, killed: list[int]) -> None:
+    """Kill one worker after some seconds, and say so."""
     time.sleep(after)
     workers = [child for child in psutil.Process().children(recursive=True) if not child.children()]
     workers = [child for child in workers if "spawn_main" in " ".join(child.cmdline())]
-    random.choice(workers).kill()
+    chosen = random.choice(workers)
+    chosen.kill()
+    killed.append(chosen.pid)
 
 
 def main() -> None:
@@ -63,20 +65,26 @@ def main() -> None:
         together, seconds = weights(lab(Path(folder) / "together", options.where, seeds))
         if alone != together:
             raise SystemExit("cluster: the weights differ from those of one process")
-        differ = 0
-        for kill in range(options.kills):
-            ready = lab(Path(folder) / f"killed{kill}", options.where, seeds[:4])
+        ready = [
+            lab(Path(folder) / f"killed{kill}", options.where, seeds[:4])
+            for kill in range(options.kills)
+        ]
+        differ, killed = 0, []
+        for kill, one in enumerate(ready):
             moment = random.Random(kill).uniform(0, seconds / 2)  # of half as many trainings
-            killer = threading.Thread(target=kill_one, args=[moment])
+            killer = threading.Thread(target=kill_one, args=[moment, killed])
             killer.start()
-            differ += weights(ready)[0] != alone[:4]
+            differ += weights(one)[0] != alone[:4]
             killer.join()
-        print(f"{options.kills} runs with a killed worker: {differ} differ")
+        print(f"{options.kills} runs, {len(killed)} workers killed in them: {differ} differ")
     note = f"{options.trainings} trainings, {CHANGES['epochs']} epochs of CLIP-FT, {options.where}"
     figures = pd.DataFrame({"one after the other": [alone_seconds], "cluster": [seconds]})
     report("cluster", figures, "seconds", reference="one after the other", note=note)
     empty_figures = pd.DataFrame({"an empty job": [empty]})
     report("cluster", empty_figures, "seconds", reference="an empty job", note=note)
+    if killed:
+        differing = pd.DataFrame({f"of {len(killed)} with a killed worker": [differ]})
+        report("cluster", differing, "runs that differ", note=note)
 
 
 if __name__ == "__main__":
