@@ -47,6 +47,15 @@ def kill_one(after: float, killed: list[int]) -> None:
     killed.append(chosen.pid)
 
 
+def with_a_kill(ready: study.Study, after: float, killed: list[int]) -> list[bytes]:
+    """What the trainings wrote while a worker was killed."""
+    killer = threading.Thread(target=kill_one, args=[after, killed])
+    killer.start()
+    found = weights(ready)[0]
+    killer.join()
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--where", default="local:2")
@@ -65,17 +74,11 @@ def main() -> None:
         together, seconds = weights(lab(Path(folder) / "together", options.where, seeds))
         if alone != together:
             raise SystemExit("cluster: the weights differ from those of one process")
-        ready = [
-            lab(Path(folder) / f"killed{kill}", options.where, seeds[:4])
-            for kill in range(options.kills)
-        ]
         differ, killed = 0, []
-        for kill, one in enumerate(ready):
+        for kill in range(options.kills):
+            ready = lab(Path(folder) / f"killed{kill}", options.where, seeds[:4])
             moment = random.Random(kill).uniform(0, seconds / 2)  # of half as many trainings
-            killer = threading.Thread(target=kill_one, args=[moment, killed])
-            killer.start()
-            differ += weights(one)[0] != alone[:4]
-            killer.join()
+            differ += with_a_kill(ready, moment, killed) != alone[:4]
         print(f"{options.kills} runs, {len(killed)} workers killed in them: {differ} differ")
     note = f"{options.trainings} trainings, {CHANGES['epochs']} epochs of CLIP-FT, {options.where}"
     figures = pd.DataFrame({"one after the other": [alone_seconds], "cluster": [seconds]})
