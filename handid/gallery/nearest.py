@@ -37,6 +37,7 @@ class Gallery:
 
     Attributes:
         vectors: [N, D] of length 1, memory-mapped.
+        model: the digest of what made them.
 
     Raises:
         ValueError: one sentence, if there is none, it is another model's, it is damaged, or FAISS
@@ -52,7 +53,7 @@ class Gallery:
             )
         found.check(found.products, thoroughly=check)
         self._faiss = stored.faiss()
-        self.vectors = found.mapped()
+        self.vectors, self.model = found.mapped(), model
         self._index = self._read(found.folder / INDEX) if INDEX in found.products else None
 
     def _read(self, file: Path) -> Any:
