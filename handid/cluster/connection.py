@@ -1,8 +1,10 @@
 """Opening a cluster of Dask's, or finding the one that runs already."""
 
+import asyncio
 import atexit
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from distributed.security import Security
 
-SECONDS = 8  # to answer a first call
+SECONDS = 7  # to answer a first call
 WORKER_BYTES = 2**30  # of a worker that trains a small network; of a larger one more
 # Dask lets its workers give freed memory back at once: every operation of a small training asks for
 # its pages anew then, and a step takes 1.7 times as long. Left alone the C library finds thresholds
@@ -37,30 +39,42 @@ def connected(where: str) -> "Client":
     except ImportError:
         raise ValueError(INSTALL) from None
     if isinstance(found, Address):
-        client = _called(found)
+        security = check(found)
+        client = distributed.Client(found.address, timeout=SECONDS, security=security)
     else:
         client = distributed.Client(opened(found), timeout=SECONDS)
     atexit.register(client.close)  # before the cluster, whose end it would report
     return client
 
 
-def _called(found: Address) -> "Client":
-    """The client of a scheduler that runs already.
+def check(found: Address) -> "Security | None":
+    """The certificates with which a scheduler answers; None where it speaks without.
 
     Raises:
-        ValueError: one sentence.
+        ValueError: one sentence, if none answers within SECONDS: it is not there, wants other
+            certificates, or is something else.
     """
-    import distributed
-
-    security = _security(found)
     try:
-        return distributed.Client(found.address, timeout=SECONDS, security=security)
+        from distributed.comm.core import connect
+    except ImportError:
+        raise ValueError(INSTALL) from None
+    security = _security(found)
+
+    async def greet() -> None:  # Dask waits for ever for what listens and says nothing
+        how = security.get_connection_args("client") if security else {}
+        comm = await asyncio.wait_for(connect(found.address, timeout=SECONDS, **how), SECONDS)
+        comm.abort()
+
+    try:
+        with ThreadPoolExecutor(1) as apart:  # a notebook's own thread has a loop already
+            apart.submit(asyncio.run, greet()).result()
     except (OSError, TimeoutError, TypeError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"No scheduler answers at {found.address} ({reason}): start it with 'dask scheduler', "
             "and use tls:// with its certificates if it has some."
         ) from None
+    return security
 
 
 def _security(found: Address) -> "Security | None":
