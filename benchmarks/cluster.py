@@ -65,11 +65,10 @@ def main() -> None:
     torch.set_num_threads(1)
     seeds = list(range(options.trainings))
     with tempfile.TemporaryDirectory() as folder:
-        warm = [(0.0,)] * 4  # workers import what they need
-        weights(lab(Path(folder) / "warm", options.where, seeds[:2]))
+        weights(lab(Path(folder) / "warm", options.where, seeds[:2]))  # workers import what they do
         began = time.perf_counter()
-        cluster.run(options.where, abs, warm, "empty jobs", folder)
-        empty = (time.perf_counter() - began) / len(warm)
+        cluster.run(options.where, abs, [(0.0,)] * 4, "empty jobs", folder)
+        empty = (time.perf_counter() - began) / 4
         alone, alone_seconds = weights(lab(Path(folder) / "alone", "", seeds))
         together, seconds = weights(lab(Path(folder) / "together", options.where, seeds))
         if alone != together:
@@ -80,14 +79,15 @@ def main() -> None:
             moment = random.Random(kill).uniform(0, seconds / 2)  # of half as many trainings
             differ += with_a_kill(ready, moment, killed) != alone[:4]
         print(f"{options.kills} runs, {len(killed)} workers killed in them: {differ} differ")
-    note = f"{options.trainings} trainings, {CHANGES['epochs']} epochs of CLIP-FT, {options.where}"
+    how = f"{CHANGES['epochs']} epochs of CLIP-FT, {options.where}"
+    note = f"{options.trainings} trainings, {how}"
     figures = pd.DataFrame({"one after the other": [alone_seconds], "cluster": [seconds]})
     report("cluster", figures, "seconds", reference="one after the other", note=note)
-    empty_figures = pd.DataFrame({"an empty job": [empty]})
-    report("cluster", empty_figures, "seconds", reference="an empty job", note=note)
+    figures = pd.DataFrame({"an empty job": [empty]})
+    report("cluster", figures, "seconds", reference="an empty job", note=note)
     if killed:
-        differing = pd.DataFrame({f"of {len(killed)} with a killed worker": [differ]})
-        report("cluster", differing, "runs that differ", note=note)
+        figures = pd.DataFrame({f"of {len(killed)} with a killed worker": [differ]})
+        report("cluster", figures, "runs that differ", note=f"4 trainings each, {how}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "cluster.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", TEXT, flags=re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if not kind for line in block.strip().splitlines()]
+COMMANDS += re.findall(r"`(python [^`\n]+)`", TEXT)
 FILES = {block.partition("\n")[0].strip("# "): block for kind, block in BLOCKS if kind == "yaml"}
 
 
@@ -73,10 +74,8 @@ def until_it_listens(port):
 
 
 def test_a_run_with_workers_of_its_own(tmp_path):
-    code, shown = run(
-        words_of("python run_notebooks.py --profile smoke --only 02 --cluster local", 0, tmp_path),
-        tmp_path,
-    )
+    start = "python run_notebooks.py --profile smoke --only 02 --cluster local"
+    code, shown = run(words_of(start, 0, tmp_path), tmp_path)
     assert code == 0, shown
 
 
@@ -97,10 +96,8 @@ def test_certificates_of_ones_own(tmp_path, port, begin):
     until_it_listens(port)
     lab = FILES["lab.yaml"].replace("HOST:8786", f"127.0.0.1:{port}")
     (tmp_path / "lab.yaml").write_text(lab)
-    words = words_of(
-        "python run_notebooks.py --profile smoke --only 02 --cluster local", 0, tmp_path
-    )
-    code, shown = run(["lab.yaml" if w.startswith("local") else w for w in words], tmp_path)
+    words = words_of("python run_notebooks.py --cluster lab", port, tmp_path)
+    code, shown = run([*words, "--profile", "smoke", "--only", "02"], tmp_path)
     assert code == 0, shown
 
 
@@ -136,10 +133,10 @@ def test_the_plan_of_a_study_needs_no_photographs(tmp_path):
 
 
 def test_every_command_is_one_that_these_tests_run():
-    starts = re.findall(r"words_of\(\"(.*?)\"|start = \"(.*?)\"", Path(__file__).read_text())
-    starts = ["".join(start) for start in starts]
-    exports = [queues.KEEPS]
-    assert [c for c in COMMANDS if not c.startswith(tuple(starts + exports))] == []
+    text = Path(__file__).read_text()
+    starts = re.findall(r"words_of\(\"([^\"]+)\"|start = \"([^\"]+)\"", text)
+    starts = tuple("".join(start) for start in [*starts, queues.KEEPS])
+    assert [c for c in COMMANDS if not c.startswith(starts)] == []
 
 
 def test_workers_keep_the_memory_that_they_freed(monkeypatch):
