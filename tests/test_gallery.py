@@ -1,5 +1,6 @@
 """A gallery on disk: against a plain matrix product, by blocks, and what is refused."""
 
+import inspect
 import json
 import shutil
 import sys
@@ -42,6 +43,26 @@ def test_the_nearest_are_those_of_a_matrix_product(vectors, tmp_path, monkeypatc
     order = np.argsort(-similarity, axis=1)[:, :7]
     assert (found.places == order).all()
     assert np.allclose(found.similarity, np.take_along_axis(similarity, order, 1), atol=1e-6)
+
+
+def test_where_faiss_sees_a_gpu_it_compares_there(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    gallery.write(tmp_path, [rows], "m")
+    here = gallery.Gallery(tmp_path, "m").nearest(questions, 7)
+    signature, calls = inspect.signature(faiss.knn_gpu), []
+
+    def on_gpu(*given, **how):  # this build has no GPU: the call is held to its signature
+        bound = signature.bind(*given, **how).arguments
+        calls.append(bound.pop("res"))
+        return faiss.knn(**bound)
+
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "StandardGpuResources", lambda: "one", raising=False)
+    monkeypatch.setattr(faiss, "knn_gpu", on_gpu)
+    assert (gallery.Gallery(tmp_path, "m").nearest(questions, 7).places == here.places).all()
+    assert calls == ["one"]
+    gallery.Gallery(tmp_path, "m").nearest(questions, 2049)
+    assert calls == ["one"]  # more than FAISS finds there
 
 
 @pytest.mark.parametrize("length", [1.0, 1e-30, 1e30, 0.0])

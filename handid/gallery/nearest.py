@@ -1,5 +1,7 @@
 """The most similar embeddings of a gallery."""
 
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from handid.gallery.stored import INDEX
 SHORTLIST = 4  # times as many as asked for are compared with the embeddings themselves,
 LEAST = 1000  # and so many at least
 LISTS_SEARCHED = 256
+GPU_TOP = 2048  # as many as FAISS finds on a GPU
 
 
 class Nearest(NamedTuple):
@@ -98,13 +101,19 @@ class Gallery:
     def _all(self, asked: np.ndarray, top: int) -> Nearest:
         """Compare with every embedding, a block of them at a time."""
         best = Nearest(np.full((len(asked), 0), -1), np.empty((len(asked), 0), np.float32))
-        how = {"metric": self._faiss.METRIC_INNER_PRODUCT}
+        compare, how = self._comparison(top), {"metric": self._faiss.METRIC_INNER_PRODUCT}
         for first in range(0, len(self.vectors), stored.ROWS):
             rows = np.asarray(self.vectors[first : first + stored.ROWS], dtype=np.float32)
-            similarity, places = self._faiss.knn(asked, rows, min(top, len(rows)), **how)
+            similarity, places = compare(asked, rows, min(top, len(rows)), **how)
             both = np.hstack([best.places, places + first])
             best = _best(both, np.hstack([best.similarity, similarity]), top)
         return best
+
+    def _comparison(self, top: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+        """FAISS's comparison of two tables: on a GPU where its build for them sees one."""
+        if self._faiss.get_num_gpus() and top <= GPU_TOP:
+            return partial(self._faiss.knn_gpu, self._faiss.StandardGpuResources())
+        return self._faiss.knn
 
     def _some(self, asked: np.ndarray, named: np.ndarray, top: int) -> Nearest:
         """Compare with those that the index names, [Q, n]; -1 is none."""
