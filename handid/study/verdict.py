@@ -28,21 +28,28 @@ def scores(
     """Train every system that a claim names, with its chosen values, and score it.
 
     A system is asked on every backbone of the study on which it was tuned; before its first step,
-    where it was tuned once trained.
+    where it was tuned once trained. All are trained on the training people of the first size, and
+    tested on the test people of each size, so that sizes differ in who asks and in nothing else.
 
     Args:
         lab: backbones, seeds and targets.
         claims: see report.claims.
         trials: of a tuning: each system's best values are taken.
-        sizes: numbers of drawn people, half of whom test; a set that is not drawn stays as it is.
+        sizes: numbers of drawn people, half of whom test, the smallest first, so that nobody who
+            trains is asked; a set that is not drawn stays as it is.
         tasks: keys of handid.tasks.TASKS.
 
     Raises:
-        ValueError: one sentence: no size, an unknown task, or a system that was tuned on no
-            backbone of the study.
+        ValueError: one sentence: no size, sizes that do not grow, an unknown task, or a system that
+            was tuned on no backbone of the study.
     """
     if not sizes:
         raise ValueError("sizes is empty: write how many synthetic people there are to be.")
+    if list(sizes) != sorted(set(sizes)):
+        raise ValueError(
+            f"sizes={list(sizes)} do not grow: write the smallest first, whose training people "
+            "train for all, and each once."
+        )
     chosen = tuning.chosen(trials).set_index(["system", "backbone"])["changes"]
     wanted = list(dict.fromkeys(key for claim in claims for key in claim.systems))
     plans = [
@@ -57,7 +64,7 @@ def scores(
             f"'{min(absent)}' was tuned on none of {', '.join(lab.settings.backbones)}: give it "
             "trials in 91_tuning, or leave out the claims that name it."
         )
-    return [s for size in sizes for s in _scores(lab.having(people=size), plans, tasks)]
+    return [score for plan in plans for score in _scores(lab, plan, sizes, tasks)]
 
 
 def as_chosen(scores: Iterable[Score]) -> list[Score]:
@@ -84,12 +91,16 @@ def _tuned(key: str) -> str:
 
 
 def _scores(
-    lab: Study, plans: Iterable[tuple[System, str, dict[str, Any]]], tasks: Sequence[str]
-) -> Iterable[Score]:
-    for system, name, changes in plans:
-        own = lab.having(backbones=[name])
-        if system.trained:
-            made = own.experiments(system.recipe, controls=[system.control], changes=changes)
-        else:
-            made = own.untrained(system.recipe, changes=changes)
-        yield from survey(own, made, tasks=tasks, images=["whole"]).scores
+    lab: Study,
+    plan: tuple[System, str, dict[str, Any]],
+    sizes: Sequence[int],
+    tasks: Sequence[str],
+) -> list[Score]:
+    """One system on one backbone, trained once, asked of the test people of every size."""
+    system, name, changes = plan
+    tests = [lab.having(backbones=[name], people=size) for size in sizes]
+    if system.trained:
+        made = tests[0].experiments(system.recipe, controls=[system.control], changes=changes)
+    else:
+        made = tests[0].untrained(system.recipe, changes=changes)
+    return [s for test in tests for s in survey(test, made, tasks=tasks, images=["whole"]).scores]

@@ -45,6 +45,25 @@ def test_systems_are_trained_with_their_chosen_values_wherever_they_were_tuned(l
     assert named.drop(columns="system").equals(plain.drop(columns="system"))
 
 
+def test_all_sizes_ask_the_same_trainings_about_people_who_train_nothing(lab):
+    done = trials(("clip_ft_mini", "mini-ViT", 0, 30.0, {"epochs": 1}))
+    both = lab.having(backbones=["mini-ViT"])
+    scores = verdict.scores(both, [GAINS], done, sizes=[4, 8], tasks=["papers"])
+    assert [score.rows["n_subjects"].iloc[0] for score in scores] == [2, 4, 2, 4]
+    larger = lab.having(people=8)
+    own = lab.experiment("clip_ft_mini", "mini-ViT", lab.targets[0], changes={"epochs": 1})
+    trains, _ = lab.photographs.halves(lab.targets[0])
+    assert not set(trains["subject"]) & set(scores[1].per_query["subject"])
+    assert scores[1].rows["value"].tolist() == larger.score(own).rows["value"].tolist()
+
+
+@pytest.mark.parametrize("sizes", [[8, 4], [4, 4]])
+def test_sizes_that_do_not_grow_are_refused_before_anything_is_trained(lab, sizes):
+    done = trials(("clip_ft_mini", "mini-ViT", 0, 30.0, {}))
+    with pytest.raises(ValueError, match="do not grow: write the smallest first"):
+        verdict.scores(lab, [GAINS], done, sizes=sizes, tasks=["papers"])
+
+
 def test_a_system_without_trials_and_a_verdict_without_people_are_refused(lab):
     done = trials(("clip_ft_mini", "mini-RN", 0, 30.0, {}))
     with pytest.raises(ValueError, match="'clip_ft_mini' was tuned on none of mini-ViT") as said:

@@ -33,13 +33,14 @@ def _answer(found: Growth, name: str) -> str:
     """One metric: the range, and what the check says of it."""
     far, check = found.largest[name], found.check[name]
     size, what = f"{far['size']:,}", f"{METRICS[name]} of {found.name}"
+    head = f"At {size}, {METRICS[name]} between"
     if pd.isna(far["value"]):
         return f"**Nothing is foretold:** {what} among {size} people, for too few searches erred."
-    ends = f"{far['low']:.3g} and {far['high']:.3g} %"
-    shown = f"{_WHAT[name]} {far['value']:.3g} % of searches"
+    ends = f"{_percent(far['low'])} and {_percent(far['high'])} %"
+    shown = f"{_WHAT[name]} {_percent(far['value'])} % of searches"
     if pd.isna(check["difference"]):
         return (
-            f"**At {size}, between {ends}** ({what}): {shown}; the model could not be checked, for "
+            f"**{head} {ends}** ({found.name}): {shown}; the model could not be checked, for "
             "too few searches erred."
         )
     stands = verdict(check["low"], check["high"])
@@ -54,7 +55,14 @@ def _answer(found: Growth, name: str) -> str:
             f"**Not supported** at {size} ({what}): the model says that {shown}, between {ends}, "
             f"but {tested}"
         )
-    return f"**At {size}, between {ends}** ({what}): {shown}; {tested}"
+    return f"**{head} {ends}** ({found.name}): {shown}; {tested}"
+
+
+def _percent(value: float) -> str:
+    """A percentage with the digits that an extrapolation deserves: two, and none below 0.01."""
+    if 0 < value < 0.01:
+        return "under 0.01"
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
 def _range(check: dict[str, Any]) -> str:

@@ -8,11 +8,11 @@ from handid.report import sentences
 def test_the_answer_begins_with_the_range_at_the_largest_gallery(growth_of):
     text = sentences.growth(growth_of())
     first, second, about = text.split("\n\n")
-    assert first.startswith("**At 1,000,000, between 9 and 14 %** (rank-1 of 11k dorsal right (syn")
+    assert first.startswith("**At 1,000,000, rank-1 between 9 and 14 %** (11k dorsal right (syn")
     assert "the right person is first in 12 % of searches" in first
     assert "62.0 % were measured among others: +2.0 points (95 % interval -7.0 to +9.0)" in first
     assert "does not contradict" in first
-    assert second.startswith("**At 1,000,000, between 94 and 99 %** (FPIR of ")
+    assert second.startswith("**At 1,000,000, FPIR between 94 and 99 %** (")
     assert "5,000 times as large" in about and "0.83" in about and "FPIR of 10 %" in about
 
 
@@ -38,3 +38,10 @@ def test_a_check_without_errors_or_without_an_interval_is_said_to_be_so(growth_o
     checks = growth_of().checks.assign(low=np.nan, high=np.nan)
     text = sentences.growth(growth_of(checks=checks))
     assert "+2.0 points, of which no interval can be had" in text and "nan" not in text
+
+
+def test_an_extrapolation_shows_two_digits_and_nothing_below_a_hundredth(growth_of):
+    curves = growth_of().curves
+    curves.loc[curves["kind"] == "foretold", ["value", "low", "high"]] = [3.14159, 0.000134, 99.97]
+    text = sentences.growth(growth_of(curves=curves))
+    assert "rank-1 between under 0.01 and 100 %** (" in text and "first in 3.1 % of" in text
