@@ -67,7 +67,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights(lab(Path(folder) / "warm", options.where, seeds[:2]))  # workers import what they do
         began = time.perf_counter()
-        cluster.run(options.where, abs, [(0.0,)] * 4, "empty jobs", folder)
+        cluster.run(options.where, abs, [(0.0,)] * 4, "empty jobs", [folder])
         empty = (time.perf_counter() - began) / 4
         alone, alone_seconds = weights(lab(Path(folder) / "alone", "", seeds))
         together, seconds = weights(lab(Path(folder) / "together", options.where, seeds))

@@ -7,7 +7,7 @@ them and never answer. Of this package they use only what they import in their o
 import os
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -23,12 +23,12 @@ def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
         cloudpickle.unregister_pickle_by_value(module)
 
 
-def do(wanted: Mapping[str, str], workplace: str, call: bytes) -> Any:
+def do(wanted: Mapping[str, str], places: Sequence[str], call: bytes) -> Any:
     """On a worker: what a call returns.
 
     Args:
         wanted: versions that must be the same here.
-        workplace: a folder that must be seen here.
+        places: folders and files that must be seen here.
         call: a pickled function and its arguments, read once this worker is known to fit.
 
     Raises:
@@ -39,10 +39,11 @@ def do(wanted: Mapping[str, str], workplace: str, call: bytes) -> Any:
     worker = get_worker().name
     check_threads(worker, get_worker().state.nthreads)  # it may have come after the first look
     check_versions(worker, wanted)
-    if not os.path.isdir(workplace):
+    unseen = [place for place in places if not os.path.exists(place)]
+    if unseen:
         raise ValueError(
-            f"Worker {worker} does not see the folder {workplace}: mount it there, or name a "
-            "shared one with --work."
+            f"Worker {worker} does not see {unseen[0]}: mount it there under this path, or name a "
+            "place that all machines share."
         )
     function, arguments = pickle.loads(call)  # noqa: S301 - of the one who sent this code
     return function(*arguments)

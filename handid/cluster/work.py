@@ -20,7 +20,11 @@ ALONE = 120  # seconds that a call waits for workers when there are none
 
 
 def run(
-    where: str, function: Callable[..., Any], jobs: Sequence[tuple], label: str, workplace: str
+    where: str,
+    function: Callable[..., Any],
+    jobs: Sequence[tuple],
+    label: str,
+    places: Sequence[str],
 ) -> list[Any]:
     """Do jobs on a cluster, as many at a time as it has workers.
 
@@ -32,7 +36,7 @@ def run(
         function: importable by the workers; called with a job's members.
         jobs: the arguments of each call.
         label: of the bar of progress.
-        workplace: a folder that every worker must see under this path.
+        places: folders and files that every worker must see under these paths.
 
     Returns:
         What each call returned, in the order of the jobs.
@@ -54,7 +58,7 @@ def run(
         _check_workers(client)
         do, wanted = job.by_value(job.do), job.versions()
         sent += [
-            client.submit(do, wanted, workplace, call, key=f"{own}-{i}", pure=False)
+            client.submit(do, wanted, list(places), call, key=f"{own}-{i}", pure=False)
             for i, call in enumerate(calls)
         ]
         _await(client, where, sent, f"{label}, {client.dashboard_link}")

@@ -73,7 +73,7 @@ def test_a_worker_of_another_release_is_refused_within_ten_seconds(lacks, tmp_pa
             connection.connected(where).wait_for_workers(1, timeout=60)
             began = time.monotonic()
             with pytest.raises(ValueError, match=f"^Worker old {sentence}"):
-                work.run(where, os.getpid, [(), ()], "jobs", str(tmp_path))
+                work.run(where, os.getpid, [(), ()], "jobs", [str(tmp_path)])
             assert time.monotonic() - began < 10
         finally:
             worker.terminate()
