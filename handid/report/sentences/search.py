@@ -53,8 +53,9 @@ def search(made: _Found) -> str:
     if odd:
         shown = ", ".join(odd[:_SHOWN]) + (" and others" if len(odd) > _SHOWN else "")
         text += (
-            f" {len(odd)} of the questions {'is' if len(odd) == 1 else 'are'} farther from everybody "
-            f"than any enrolled photograph is from other people, perhaps no hand: {shown}."
+            f" {len(odd)} of the questions {'is' if len(odd) == 1 else 'are'} farther from "
+            "everybody than any enrolled photograph is from other people, perhaps no hand: "
+            f"{shown}."
         )
     return text + (_beside_truth(found, made.truth) if any(made.truth) else "")
 
