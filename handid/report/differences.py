@@ -119,6 +119,14 @@ def label_again(differences: pd.DataFrame) -> pd.DataFrame:
     return differences.assign(label=labels(differences, differences["name"]))
 
 
+def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of several systems as one: labels name the system, p is adjusted for all rows."""
+    every = pd.concat(list(tables), ignore_index=True)
+    if every["system"].nunique() > 1:
+        every = every.assign(name=every["method"] + " " + every["name"])
+    return label_again(every.assign(p_holm=statistics.holm(every["p"])))
+
+
 def _labelled(differences: pd.DataFrame, named: str) -> pd.DataFrame:
     """With `name` and `label`: of the system, or of what it stands over."""
     if named == "over":

@@ -104,6 +104,22 @@ def test_margins_stand_over_each_floor(base, one, score):
     assert none.empty and list(none) == differences.COLUMNS
 
 
+def test_joined_tables_name_their_systems_and_share_one_adjustment(base, one, score):
+    pixels = score("Raw pixels", [3, 3, 3, 3, 1, 3])
+    every = [base, one, pixels]
+    parts = [
+        differences.margins(every, key, ["raw_pixels"]) for key in ("clip_ft", "clip_zero_shot")
+    ]
+    found = differences.joined(parts)
+    assert found["label"].tolist() == ["CLIP-FT over Raw pixels", "CLIP-ZS over Raw pixels"]
+    assert found["p_holm"].tolist() == statistics.holm(found["p"]).tolist()
+    assert found["p_holm"].max() > max(part["p_holm"].max() for part in parts)
+    alone = differences.joined(parts[:1])
+    assert alone["label"].tolist() == ["over Raw pixels"]
+    nothing = differences.joined([differences.margins(every, "clip_ft", [])])
+    assert nothing.empty and list(nothing) == differences.COLUMNS
+
+
 def test_a_margin_is_labelled_by_its_floor_and_a_control_by_its_own_name(base, score):
     floors = [score("Raw pixels", [2] * 6), score("CLIP-ZS random_weights", [3] * 6)]
     keys = ["raw_pixels", "clip_zero_shot:random_weights"]

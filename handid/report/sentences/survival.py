@@ -97,16 +97,17 @@ def _same(rows: pd.DataFrame, leader: pd.Series) -> pd.Series:
     return rows[(rows[same] == leader[same]).all(axis=1)].iloc[0]
 
 
-def controls(tables: Mapping[int, pd.DataFrame], study: pd.DataFrame) -> str:
+def controls(tables: Mapping[int, pd.DataFrame], study: pd.DataFrame, bursts: int = 0) -> str:
     """What the controls gave: nothing may be found without bursts, and with them the leak must be.
 
     Args:
         tables: of handid.report.survival, by the number of bursts in which the hands were drawn;
             0 for none.
-        study: the study's own; where it is synthetic, it was drawn without bursts.
+        study: the study's own, a control as well where it is synthetic.
+        bursts: in which the study's own hands were drawn.
     """
     own = study[study["synthetic"].astype(bool)]
-    lines = [_control("this study's own drawn hands", 0, own)] if len(own) else []
+    lines = [_control("this study's own drawn hands", bursts, own)] if len(own) else []
     lines += [
         _control(f"{part['n_subjects'].max():.0f} drawn people", n, part)
         for n, part in tables.items()

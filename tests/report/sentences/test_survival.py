@@ -88,3 +88,11 @@ def test_a_control_that_fails_is_named(table):
     assert text.startswith("**2 of 2 controls failed**:")
     assert "**above chance, where nothing can be known**" in text
     assert "**the leak is not found**" in text
+
+
+def test_the_studys_own_hands_in_bursts_must_show_the_leak(table):
+    leak = table(line("Light", "light", 40.0, True))
+    text = sentences.controls({}, leak, bursts=2)
+    assert text.startswith("**1 control passed**:")
+    assert "own drawn hands, in 2 bursts per view" in text and "the leak is found" in text
+    assert sentences.controls({}, table(), bursts=2).startswith("**1 of 1 control failed**:")
