@@ -37,12 +37,23 @@ def weights(ready: study.Study) -> tuple[list[bytes], float]:
     return [(one.folder / "weights.safetensors").read_bytes() for one in made], seconds
 
 
-def kill_one(after: float) -> None:
-    """Kill one worker after some seconds."""
+def kill_one(after: float, killed: list[int]) -> None:
+    """Kill one worker after some seconds, and say so."""
     time.sleep(after)
     workers = [child for child in psutil.Process().children(recursive=True) if not child.children()]
     workers = [child for child in workers if "spawn_main" in " ".join(child.cmdline())]
-    random.choice(workers).kill()
+    chosen = random.choice(workers)
+    chosen.kill()
+    killed.append(chosen.pid)
+
+
+def with_a_kill(ready: study.Study, after: float, killed: list[int]) -> list[bytes]:
+    """What the trainings wrote while a worker was killed."""
+    killer = threading.Thread(target=kill_one, args=[after, killed])
+    killer.start()
+    found = weights(ready)[0]
+    killer.join()
+    return found
 
 
 def main() -> None:
@@ -54,29 +65,29 @@ def main() -> None:
     torch.set_num_threads(1)
     seeds = list(range(options.trainings))
     with tempfile.TemporaryDirectory() as folder:
-        warm = [(0.0,)] * 4  # workers import what they need
-        weights(lab(Path(folder) / "warm", options.where, seeds[:2]))
+        weights(lab(Path(folder) / "warm", options.where, seeds[:2]))  # workers import what they do
         began = time.perf_counter()
-        cluster.run(options.where, abs, warm, "empty jobs", folder)
-        empty = (time.perf_counter() - began) / len(warm)
+        cluster.run(options.where, abs, [(0.0,)] * 4, "empty jobs", [folder])
+        empty = (time.perf_counter() - began) / 4
         alone, alone_seconds = weights(lab(Path(folder) / "alone", "", seeds))
         together, seconds = weights(lab(Path(folder) / "together", options.where, seeds))
         if alone != together:
             raise SystemExit("cluster: the weights differ from those of one process")
-        differ = 0
+        differ, killed = 0, []
         for kill in range(options.kills):
             ready = lab(Path(folder) / f"killed{kill}", options.where, seeds[:4])
             moment = random.Random(kill).uniform(0, seconds / 2)  # of half as many trainings
-            killer = threading.Thread(target=kill_one, args=[moment])
-            killer.start()
-            differ += weights(ready)[0] != alone[:4]
-            killer.join()
-        print(f"{options.kills} runs with a killed worker: {differ} differ")
-    note = f"{options.trainings} trainings, {CHANGES['epochs']} epochs of CLIP-FT, {options.where}"
+            differ += with_a_kill(ready, moment, killed) != alone[:4]
+        print(f"{options.kills} runs, {len(killed)} workers killed in them: {differ} differ")
+    how = f"{CHANGES['epochs']} epochs of CLIP-FT, {options.where}"
+    note = f"{options.trainings} trainings, {how}"
     figures = pd.DataFrame({"one after the other": [alone_seconds], "cluster": [seconds]})
     report("cluster", figures, "seconds", reference="one after the other", note=note)
-    empty_figures = pd.DataFrame({"an empty job": [empty]})
-    report("cluster", empty_figures, "seconds", reference="an empty job", note=note)
+    figures = pd.DataFrame({"an empty job": [empty]})
+    report("cluster", figures, "seconds", reference="an empty job", note=note)
+    if killed:
+        figures = pd.DataFrame({f"of {len(killed)} with a killed worker": [differ]})
+        report("cluster", figures, "runs that differ", note=f"4 trainings each, {how}")
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
 Vectors come in, with the name of the model that made them; it decodes and embeds nothing. No torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
 from handid import metric
+from handid.gallery import Gallery
 
 BLOCK = 2**22  # similarities at a time, which bounds memory: 32 MB beside the vectors
+NEAREST = 1000  # photographs of a gallery on disk whose people are compared
 COLUMNS = ("question", "rank", "candidate", "similarity", "photograph")
 
 
@@ -59,15 +62,64 @@ def candidates(questions: Embedded, enrolled: Embedded, top: int = 5) -> pd.Data
         People of equal similarity stand in the order of enrolment.
 
     Raises:
-        ValueError: one sentence, for embeddings of two models, nothing to ask, fewer than two
-            people, or top below 1.
+        ValueError: one sentence, for embeddings of two models or widths, nothing to ask, fewer than
+            two people, or no such top.
     """
     people, codes = _people(questions, enrolled, top)
-    gallery, asked = enrolled.unit, questions.unit
+    rows = _ranked(questions.unit, enrolled.unit, codes, top)
+    parts = [(number, rank, people[code], *rest) for number, rank, code, *rest in rows]
+    return pd.DataFrame(parts, columns=list(COLUMNS))
+
+
+def among(
+    questions: Embedded, enrolled: Gallery, names: Sequence[str], top: int = 5
+) -> pd.DataFrame:
+    """As `candidates`, in a gallery on disk of any size.
+
+    The gallery names the NEAREST photographs of each question; all photographs of their people are
+    then compared. Where it compares with every embedding, a person is missed only whose mean is
+    below the similarity of the last of those photographs.
+
+    Args:
+        questions: what is asked.
+        enrolled: photographs of two people or more.
+        names: of the people, once per photograph, in the order in which these were written.
+        top: candidates per question.
+
+    Raises:
+        ValueError: as `candidates`, or for another number of names than of photographs.
+    """
+    known = Embedded(enrolled.vectors, names, enrolled.model)
+    people, codes = _people(questions, known, top)
+    by_person, counts = np.argsort(codes, kind="stable"), np.bincount(codes)
+    starts = np.cumsum(counts) - counts
+    parts = []
+    found = enrolled.nearest(questions.vectors, NEAREST).places
+    for number, (asked, places) in enumerate(zip(questions.unit, found, strict=True)):
+        named = np.unique(codes[places[places >= 0]])
+        own = [by_person[starts[code] : starts[code] + counts[code]] for code in named]
+        rows = np.concatenate(own)
+        alike = np.repeat(np.arange(len(named)), list(map(len, own)))
+        gallery = metric.unit_rows(enrolled.vectors[rows], "searched")
+        for _, rank, code, mean, nearest in _ranked(asked[None], gallery, alike, top):
+            parts.append((number, rank, people[named[code]], mean, rows[nearest]))
+    return pd.DataFrame(parts, columns=list(COLUMNS))
+
+
+def _ranked(
+    asked: np.ndarray, gallery: np.ndarray, codes: np.ndarray, top: int
+) -> Iterator[tuple[int, int, int, float, int]]:
+    """Number of a question, rank, person's code, mean similarity, and nearest photograph.
+
+    Args:
+        asked: [Q, D] of length 1.
+        gallery: [G, D] of length 1.
+        codes: [G] whose each is, 0 to K - 1.
+        top: people per question.
+    """
     by_person = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[by_person], prepend=-1))
     counts = np.bincount(codes)
-    parts = []
     step = max(1, BLOCK // len(gallery))
     for first in range(0, len(asked), step):
         similarity = (asked[first : first + step] @ gallery.T)[:, by_person]
@@ -77,8 +129,7 @@ def candidates(questions: Embedded, enrolled: Embedded, top: int = 5) -> pd.Data
             for rank, code in enumerate(chosen, start=1):
                 own = slice(starts[code], starts[code] + counts[code])
                 nearest = by_person[own][similarity[row, own].argmax()]
-                parts.append((first + row, rank, people[code], means[row, code], nearest))
-    return pd.DataFrame(parts, columns=list(COLUMNS))
+                yield first + row, rank, code, means[row, code], nearest
 
 
 def loners(questions: Embedded, enrolled: Embedded) -> np.ndarray:
@@ -112,8 +163,14 @@ def _people(questions: Embedded, enrolled: Embedded, top: int) -> tuple[np.ndarr
         )
     if not len(questions.names):
         raise ValueError("There is no question: give at least one photograph to ask about.")
-    if top < 1:
-        raise ValueError(f"top={top} shows nobody: use 1 or more.")
+    widths = [each.vectors.shape[1] for each in (questions, enrolled)]
+    if widths[0] != widths[1]:
+        raise ValueError(
+            f"Questions have {widths[0]} numbers and enrolled photographs {widths[1]}: embed both "
+            "with one model."
+        )
+    if isinstance(top, bool) or not isinstance(top, Integral) or top < 1:
+        raise ValueError(f"top={top} shows nobody: use a whole number from 1.")
     codes, people = pd.factorize(np.asarray(enrolled.names, dtype=object))
     if len(people) < 2:
         raise ValueError(

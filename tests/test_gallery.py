@@ -1,12 +1,15 @@
 """A gallery on disk: against a plain matrix product, by blocks, and what is refused."""
 
+import inspect
 import json
+import shutil
 import sys
 
 import numpy as np
 import pytest
 
-from handid import gallery, metric
+from handid import disk, gallery, metric
+from handid.gallery import build, stored
 
 faiss = pytest.importorskip("faiss")
 WIDTH = 24
@@ -33,13 +36,33 @@ def in_blocks(rows, size=100):
 
 def test_the_nearest_are_those_of_a_matrix_product(vectors, tmp_path, monkeypatch):
     rows, questions = vectors
-    monkeypatch.setattr(gallery, "ROWS", 128)  # several blocks
+    monkeypatch.setattr(stored, "ROWS", 128)  # several blocks
     gallery.write(tmp_path, in_blocks(rows), "m")
     found = gallery.Gallery(tmp_path, "m").nearest(questions, 7)
     similarity = product(questions, rows)
     order = np.argsort(-similarity, axis=1)[:, :7]
     assert (found.places == order).all()
     assert np.allclose(found.similarity, np.take_along_axis(similarity, order, 1), atol=1e-6)
+
+
+def test_where_faiss_sees_a_gpu_it_compares_there(vectors, tmp_path, monkeypatch):
+    rows, questions = vectors
+    gallery.write(tmp_path, [rows], "m")
+    here = gallery.Gallery(tmp_path, "m").nearest(questions, 7)
+    signature, calls = inspect.signature(faiss.knn_gpu), []
+
+    def on_gpu(*given, **how):  # this build has no GPU: the call is held to its signature
+        bound = signature.bind(*given, **how).arguments
+        calls.append(bound.pop("res"))
+        return faiss.knn(**bound)
+
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "StandardGpuResources", lambda: "one", raising=False)
+    monkeypatch.setattr(faiss, "knn_gpu", on_gpu)
+    assert (gallery.Gallery(tmp_path, "m").nearest(questions, 7).places == here.places).all()
+    assert calls == ["one"]
+    gallery.Gallery(tmp_path, "m").nearest(questions, 2049)
+    assert calls == ["one"]  # more than FAISS finds there
 
 
 @pytest.mark.parametrize("length", [1.0, 1e-30, 1e30, 0.0])
@@ -54,7 +77,7 @@ def test_rows_of_any_length_are_compared_by_their_direction(length, vectors, tmp
 
 def test_a_graph_among_many_lists_finds_mates_too(vectors, tmp_path, monkeypatch):
     rows, questions = vectors
-    monkeypatch.setattr(gallery, "MANY", 2)
+    monkeypatch.setattr(build, "MANY", 2)
     gallery.write(tmp_path, [rows], "m")
     gallery.compress(tmp_path)
     found = gallery.Gallery(tmp_path, "m").nearest(questions, 3)
@@ -63,7 +86,7 @@ def test_a_graph_among_many_lists_finds_mates_too(vectors, tmp_path, monkeypatch
 
 def test_a_compressed_gallery_finds_mates_and_gives_their_cosines(vectors, tmp_path, monkeypatch):
     rows, questions = vectors
-    monkeypatch.setattr(gallery, "ROWS", 128)
+    monkeypatch.setattr(stored, "ROWS", 128)
     gallery.write(tmp_path, in_blocks(rows), "m", dtype="float16")
     gallery.compress(tmp_path)
     opened = gallery.Gallery(tmp_path, "m")
@@ -77,33 +100,33 @@ def test_a_compressed_gallery_finds_mates_and_gives_their_cosines(vectors, tmp_p
 
 
 def test_many_embeddings_are_compressed_unasked(vectors, tmp_path, monkeypatch):
-    monkeypatch.setattr(gallery, "EXACT", 500)
+    monkeypatch.setattr(build, "EXACT", 500)
     gallery.write(tmp_path, [vectors[0]], "m")
-    assert (tmp_path / gallery.INDEX).exists()
+    assert (tmp_path / stored.INDEX).exists()
 
 
 def test_an_interrupted_compression_goes_on(vectors, tmp_path, monkeypatch):
     rows, questions = vectors
-    monkeypatch.setattr(gallery, "ROWS", 100)
-    monkeypatch.setattr(gallery, "KEPT", 2)
+    monkeypatch.setattr(stored, "ROWS", 100)
+    monkeypatch.setattr(build, "KEPT", 2)
     for name in ("once", "twice"):
         gallery.write(tmp_path / name, [rows], "m")
     gallery.compress(tmp_path / "once")
-    taken, every = [], gallery._Stored.rows
+    taken, every = [], stored.Stored.rows
 
-    def some(stored, first=0):
-        for number, block in enumerate(every(stored, first)):
+    def some(whole, first=0):
+        for number, block in enumerate(every(whole, first)):
             if len(taken) == 6 + 5:  # six to train on, five to add
                 raise KeyboardInterrupt
             taken.append(number)
             yield block
 
-    monkeypatch.setattr(gallery._Stored, "rows", some)
+    monkeypatch.setattr(stored.Stored, "rows", some)
     with pytest.raises(KeyboardInterrupt):
         gallery.compress(tmp_path / "twice")
-    assert not (tmp_path / "twice" / gallery.INDEX).exists()
-    monkeypatch.setattr(gallery._Stored, "rows", every)
-    monkeypatch.setattr(gallery, "_trained", None)  # nothing is trained a second time
+    assert not (tmp_path / "twice" / stored.INDEX).exists()
+    monkeypatch.setattr(stored.Stored, "rows", every)
+    monkeypatch.setattr(build, "_trained", None)  # nothing is trained a second time
     gallery.compress(tmp_path / "twice")
     found = [
         gallery.Gallery(tmp_path / name, "m").nearest(questions, 7) for name in ("once", "twice")
@@ -158,11 +181,17 @@ def test_blocks_and_questions_of_another_width_are_refused(vectors, tmp_path):
     opened = gallery.Gallery(tmp_path, "m")
     with pytest.raises(ValueError, match="questions have 23 numbers and the gallery 24"):
         opened.nearest(questions[:, 1:], 3)
-    with pytest.raises(ValueError, match="top=0"):
-        opened.nearest(questions, 0)
+    for top in (0, -1, 2.5, True, "3"):
+        with pytest.raises(
+            ValueError, match=f"^top={top} finds nothing: use a whole number from 1"
+        ):
+            opened.nearest(questions, top)
+    assert (
+        opened.nearest(questions, np.int64(2)).places == opened.nearest(questions, 2).places
+    ).all()
 
 
-@pytest.mark.parametrize("name", [gallery.VECTORS, gallery.INDEX])
+@pytest.mark.parametrize("name", [stored.VECTORS, stored.INDEX])
 def test_damage_is_refused_by_name(name, vectors, tmp_path):
     gallery.write(tmp_path, [vectors[0]], "m")
     gallery.compress(tmp_path)
@@ -183,12 +212,82 @@ def test_damage_is_refused_by_name(name, vectors, tmp_path):
 def test_what_is_no_index_of_faiss_is_refused(vectors, tmp_path):
     gallery.write(tmp_path, [vectors[0]], "m")
     gallery.compress(tmp_path)
-    (tmp_path / gallery.INDEX).write_bytes(b"no index at all")
-    about = json.loads((tmp_path / gallery.ABOUT).read_text())
-    about["products"][gallery.INDEX]["bytes"] = len(b"no index at all")
-    (tmp_path / gallery.ABOUT).write_text(json.dumps(about))
+    (tmp_path / stored.INDEX).write_bytes(b"no index at all")
+    about = json.loads((tmp_path / stored.ABOUT).read_text())
+    about["products"][stored.INDEX]["bytes"] = len(b"no index at all")
+    (tmp_path / stored.ABOUT).write_text(json.dumps(about))
     with pytest.raises(ValueError, match="index.faiss is missing or damaged"):
         gallery.Gallery(tmp_path, "m", check=False)
+
+
+def test_the_index_of_another_gallery_is_refused(vectors, tmp_path):
+    for name, rows in (("one", vectors[0]), ("other", vectors[0][:-1])):
+        gallery.write(tmp_path / name, [rows], "m")
+        gallery.compress(tmp_path / name)
+    shutil.copy(tmp_path / "other" / stored.INDEX, tmp_path / "one" / stored.INDEX)
+    about = json.loads((tmp_path / "one" / stored.ABOUT).read_text())
+    about["products"][stored.INDEX] = disk.mark(tmp_path / "one" / stored.INDEX)
+    (tmp_path / "one" / stored.ABOUT).write_text(json.dumps(about))
+    with pytest.raises(ValueError, match="index.faiss is missing or damaged"):
+        gallery.Gallery(tmp_path / "one", "m")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": None}, {"shape": [600]}, {"shape": [600, 24, 1]}, {"shape": [-600, -24]},
+        {"shape": [601, 24]}, {"shape": ["a", 24]}, {"dtype": "int8"}, {"dtype": "much"},
+        {"dtype": 3}, {"products": []}, {"products": {}}, {"products": {stored.VECTORS: 7}},
+        {"products": None}, {"colour": "red"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_a_gallery_says_of_itself_is_checked(change, vectors, tmp_path):
+    gallery.write(tmp_path, [vectors[0]], "m")
+    about = json.loads((tmp_path / stored.ABOUT).read_text())
+    (tmp_path / stored.ABOUT).write_text(json.dumps(about | change))
+    for use in (lambda: gallery.Gallery(tmp_path, "m"), lambda: gallery.compress(tmp_path)):
+        with pytest.raises(
+            ValueError, match=r"gallery\.json is missing or damaged: build the gall"
+        ):
+            use()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", '{"model": "m"', '{"model": "m"}'])
+def test_a_gallery_whose_file_was_cut_is_refused(content, vectors, tmp_path):
+    gallery.write(tmp_path, [vectors[0]], "m")
+    (tmp_path / stored.ABOUT).write_text(content)
+    with pytest.raises(ValueError, match=r"gallery\.json is missing or damaged: build the gallery"):
+        gallery.Gallery(tmp_path, "m")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float64", "much", "", None, 3])
+def test_a_dtype_that_keeps_no_embedding_is_refused(dtype, vectors, tmp_path):
+    with pytest.raises(ValueError, match=f"^dtype={dtype!r} keeps no embedding: use float32 or fl"):
+        gallery.write(tmp_path, [vectors[0]], "m", dtype=dtype)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_to_compress_are_refused(vectors, tmp_path):
+    gallery.write(tmp_path, [vectors[0][:255]], "m")
+    with pytest.raises(
+        ValueError, match=r"has 255 embeddings, and a compressed index is made of 25"
+    ):
+        gallery.compress(tmp_path)
+    gallery.write(tmp_path, [vectors[0][:256]], "m")
+    gallery.compress(tmp_path)
+    assert gallery.Gallery(tmp_path, "m").nearest(vectors[0][:1], 1).places[0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    "bad", [[1.0, 2.0], [["a", "b"]], np.ones((2, 2, 2)), [3, [4]], np.array([[np.inf, 1]])]
+)
+def test_what_is_no_table_of_finite_numbers_is_refused(bad, tmp_path):
+    with pytest.raises(ValueError, match=r"^gallery embedding"):
+        gallery.write(tmp_path, [bad], "m")
+    gallery.write(tmp_path, [np.eye(2)], "m")
+    with pytest.raises(ValueError, match=r"^questions' embedding"):
+        gallery.Gallery(tmp_path, "m").nearest(bad, 1)
 
 
 def test_without_faiss_one_sentence_says_what_to_install(vectors, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "report": {"evidence", "statistics"},
     "runner": {"cluster"},  # one for a whole run
     "saliency": set(),
-    "search": {"metric"},
+    "search": {"gallery", "metric"},
     "statistics": set(),
     "study": {"every room but runner"},
     "synthetic": set(),

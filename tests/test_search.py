@@ -1,10 +1,15 @@
 """search.py: candidates against a plain loop, and what it refuses."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from handid import search
+from handid import gallery, search
 from handid.search import Embedded
+
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide.md"
 
 
 @pytest.fixture
@@ -53,6 +58,61 @@ def test_more_candidates_than_people_are_all_people(world):
     assert (found.groupby("question").size() == 7).all()
 
 
+@pytest.fixture
+def on_disk(world, tmp_path):
+    """The enrolled photographs as a gallery on disk."""
+    pytest.importorskip("faiss")
+    gallery.write(tmp_path, [world[1].vectors], "model")
+    return gallery.Gallery(tmp_path, "model")
+
+
+def test_a_gallery_on_disk_gives_the_same_candidates(world, on_disk):
+    questions, enrolled = world
+    whole = search.candidates(questions, enrolled, top=4)
+    found = search.among(questions, on_disk, enrolled.names, top=4)
+    same = ["question", "rank", "candidate", "photograph"]
+    assert found[same].equals(whole[same])
+    np.testing.assert_allclose(found["similarity"], whole["similarity"], atol=1e-6)
+
+
+def test_the_guides_lines_find_what_they_say(world, tmp_path, monkeypatch):
+    pytest.importorskip("faiss")
+    questions, enrolled = world
+    (lines,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    given = {"blocks": [enrolled.vectors], "model": "model", "names": enrolled.names}
+    given |= {"questions": questions.vectors, "question_names": questions.names}
+    monkeypatch.chdir(tmp_path)
+    exec(lines, given)
+    whole = search.candidates(questions, enrolled, top=5)
+    assert given["found"]["candidate"].equals(whole["candidate"])
+
+
+def test_of_a_gallery_on_disk_only_people_of_near_photographs_are_compared(
+    world, on_disk, monkeypatch
+):
+    questions, enrolled = world
+    monkeypatch.setattr(search, "NEAREST", 2)
+    found = search.among(questions, on_disk, enrolled.names)
+    near = on_disk.nearest(questions.vectors, 2).places
+    for number, rows in found.groupby("question"):
+        assert set(rows["candidate"]) == {enrolled.names[place] for place in near[number]}
+        for row in rows.itertuples():
+            own = [place for place, name in enumerate(enrolled.names) if name == row.candidate]
+            mean = np.mean([cosine(questions.vectors[number], enrolled.vectors[p]) for p in own])
+            assert row.similarity == pytest.approx(mean, abs=1e-6)
+
+
+def test_a_gallery_on_disk_refuses_what_means_nothing(world, on_disk):
+    questions, enrolled = world
+    with pytest.raises(ValueError, match="29 names for embeddings of shape"):
+        search.among(questions, on_disk, enrolled.names[1:])
+    other = Embedded(questions.vectors, questions.names, "another")
+    with pytest.raises(ValueError, match="two models"):
+        search.among(other, on_disk, enrolled.names)
+    with pytest.raises(ValueError, match="1 enrolled person: a search needs two"):
+        search.among(questions, on_disk, ["me"] * 30)
+
+
 def test_a_question_unlike_everything_is_alone(world):
     _, enrolled = world
     hands = Embedded(np.abs(enrolled.vectors), enrolled.names, "model")
@@ -79,8 +139,19 @@ def test_one_person_and_no_candidates_are_refused(world):
     questions, enrolled = world
     with pytest.raises(ValueError, match="1 enrolled person: a search needs two"):
         search.candidates(questions, Embedded(enrolled.vectors, ["me"] * 30, "model"))
-    with pytest.raises(ValueError, match="top=0"):
-        search.candidates(questions, enrolled, top=0)
+    for top in (0, -1, 2.5, True):
+        with pytest.raises(ValueError, match=f"^top={top} shows nobody: use a whole number from 1"):
+            search.candidates(questions, enrolled, top=top)
+
+
+def test_embeddings_of_two_widths_are_refused(world):
+    questions, enrolled = world
+    narrow = Embedded(questions.vectors[:, 1:], questions.names, "model")
+    for ask in (search.candidates, search.loners):
+        with pytest.raises(
+            ValueError, match="^Questions have 7 numbers and enrolled photographs 8"
+        ):
+            ask(narrow, enrolled)
 
 
 def test_vectors_that_do_not_fit_are_refused(world):

@@ -4,7 +4,8 @@ Dask's messages are pickles: whoever can write to a scheduler's port runs any co
 Beyond this machine an address therefore needs TLS, or the word `plain`.
 """
 
+from handid.cluster.connection import check
 from handid.cluster.places import place
 from handid.cluster.work import number, run
 
-__all__ = ["number", "place", "run"]
+__all__ = ["check", "number", "place", "run"]

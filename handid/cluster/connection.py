@@ -1,26 +1,29 @@
 """Opening a cluster of Dask's, or finding the one that runs already."""
 
+import asyncio
 import atexit
 import logging
 import os
-import shutil
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handid.cluster.places import Address, Local, Queue, place
+import psutil
+
+from handid.cluster import queues
+from handid.cluster.places import INSTALL, Address, Local, Queue, place
 
 if TYPE_CHECKING:
     from distributed import Client
     from distributed.security import Security
 
-INSTALL = 'A cluster needs Dask: pip install ".[cluster]".'
-SECONDS = 8  # to answer a first call
+SECONDS = 7  # to answer a first call
+WORKER_BYTES = 2**30  # of a worker that trains a small network; of a larger one more
 # Dask lets its workers give freed memory back at once: every operation of a small training asks for
 # its pages anew then, and a step takes 1.7 times as long. Left alone the C library finds thresholds
-# by itself; where Dask's own cannot be taken away, these are the largest that it would find.
+# by itself; where Dask's own cannot be taken away, queues.KEEPS holds the largest it would find.
 _TRIMS = "MALLOC_TRIM_THRESHOLD_"
-_KEEPS = f"export {_TRIMS}=67108864 MALLOC_MMAP_THRESHOLD_=33554432"
 
 
 @cache
@@ -36,30 +39,42 @@ def connected(where: str) -> "Client":
     except ImportError:
         raise ValueError(INSTALL) from None
     if isinstance(found, Address):
-        client = _called(found)
+        security = check(found)
+        client = distributed.Client(found.address, timeout=SECONDS, security=security)
     else:
         client = distributed.Client(opened(found), timeout=SECONDS)
     atexit.register(client.close)  # before the cluster, whose end it would report
     return client
 
 
-def _called(found: Address) -> "Client":
-    """The client of a scheduler that runs already.
+def check(found: Address) -> "Security | None":
+    """The certificates with which a scheduler answers; None where it speaks without.
 
     Raises:
-        ValueError: one sentence.
+        ValueError: one sentence, if none answers within SECONDS: it is not there, wants other
+            certificates, or is something else.
     """
-    import distributed
-
-    security = _security(found)
     try:
-        return distributed.Client(found.address, timeout=SECONDS, security=security)
+        from distributed.comm.core import connect
+    except ImportError:
+        raise ValueError(INSTALL) from None
+    security = _security(found)
+
+    async def greet() -> None:  # Dask waits for ever for what listens and says nothing
+        how = security.get_connection_args("client") if security else {}
+        comm = await asyncio.wait_for(connect(found.address, timeout=SECONDS, **how), SECONDS)
+        comm.abort()
+
+    try:
+        with ThreadPoolExecutor(1) as apart:  # a notebook's own thread has a loop already
+            apart.submit(asyncio.run, greet()).result()
     except (OSError, TimeoutError, TypeError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"No scheduler answers at {found.address} ({reason}): start it with 'dask scheduler', "
             "and use tls:// with its certificates if it has some."
         ) from None
+    return security
 
 
 def _security(found: Address) -> "Security | None":
@@ -94,10 +109,10 @@ def opened(found: Local | Queue) -> Any:
     import distributed
 
     if isinstance(found, Queue):
-        return _queued(found)
+        return queues.opened(found)
     with dask.config.set({f"distributed.nanny.pre-spawn-environ.{_TRIMS}": None}):
         return distributed.LocalCluster(
-            n_workers=found.workers or _own_size(),
+            n_workers=_n_workers(found.workers),
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
@@ -105,40 +120,21 @@ def opened(found: Local | Queue) -> Any:
         )
 
 
-def _own_size() -> int:
-    """A worker per GPU of this machine, or per core."""
+def _n_workers(asked: int) -> int:
+    """How many workers: those asked for, or for 0 one per GPU, or per core, that memory holds.
+
+    Raises:
+        ValueError: one sentence, for more than this machine has cores, GPUs or memory for.
+    """
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return torch.cuda.device_count() or cores or 1
-
-
-def _queued(found: Queue) -> Any:
-    """Workers that the batch system starts, each a job of its own, speaking TLS."""
-    try:
-        import dask_jobqueue
-    except ImportError:
-        raise ValueError(INSTALL) from None
-    from distributed.security import Security
-
-    kinds = [name for name in dir(dask_jobqueue) if name.endswith("Cluster")]
-    (name,) = [kind for kind in kinds if kind.lower() == f"{found.queue}cluster"]
-    kind = getattr(dask_jobqueue, name)
-    command = kind.job_cls.submit_command.split()[0]
-    if shutil.which(command) is None:
-        raise ValueError(f"There is no {command} here: run this where {found.queue} takes jobs.")
-    how = {"processes": 1, "cores": 1, **found.options, "n_workers": found.jobs}
-    if how["cores"] != how["processes"]:
+    cores, gpus = cores or 1, torch.cuda.device_count()
+    fitting = psutil.virtual_memory().total // WORKER_BYTES
+    most = max(2, min(max(cores, gpus), fitting))  # two can be tried anywhere
+    if asked > most:
         raise ValueError(
-            f"{how['cores']} cores and {how['processes']} processes would do several jobs in one "
-            "process: write as many processes as cores (job_cpu asks for more processors)."
+            f"local:{asked} is too many for this machine, which has {cores} cores, {gpus} GPUs and "
+            f"memory for {fitting} workers: use local:{most} or fewer."
         )
-    own_lines = how.get("job_script_prologue", [])
-    if not isinstance(own_lines, list):
-        raise ValueError("job_script_prologue is a list of lines: write it with brackets.")
-    how |= {"job_script_prologue": [_KEEPS, *own_lines]}
-    own = {"security": Security.temporary(), "shared_temp_directory": str(Path.home())}
-    try:
-        return kind(**own | how)
-    except (TypeError, ValueError, OSError) as error:
-        raise ValueError(f"{name} refuses its options: {error}") from None
+    return asked or max(1, min(gpus or cores, fitting))

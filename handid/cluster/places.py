@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+INSTALL = 'A cluster needs Dask: pip install ".[cluster]".'
 HOW = "write local, local:N, tcp://HOST:PORT, tls://HOST:PORT or the path of a YAML file"
 
 

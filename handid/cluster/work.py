@@ -1,6 +1,5 @@
 """Doing jobs on a cluster, and what becomes of them when something ends before they do."""
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tqdm import tqdm
 
-from handid import fingerprint
+from handid.cluster import job
 from handid.cluster.connection import connected
 from handid.cluster.places import Address, Queue, place
 
@@ -21,7 +20,11 @@ ALONE = 120  # seconds that a call waits for workers when there are none
 
 
 def run(
-    where: str, function: Callable[..., Any], jobs: Sequence[tuple], label: str, workplace: str
+    where: str,
+    function: Callable[..., Any],
+    jobs: Sequence[tuple],
+    label: str,
+    places: Sequence[str],
 ) -> list[Any]:
     """Do jobs on a cluster, as many at a time as it has workers.
 
@@ -33,7 +36,7 @@ def run(
         function: importable by the workers; called with a job's members.
         jobs: the arguments of each call.
         label: of the bar of progress.
-        workplace: a folder that every worker must see under this path.
+        places: folders and files that every worker must see under these paths.
 
     Returns:
         What each call returned, in the order of the jobs.
@@ -44,16 +47,19 @@ def run(
     if not jobs:
         return []
     client = connected(where)  # which says so where there is no Dask
+    import cloudpickle
     from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
+    calls = [cloudpickle.dumps((function, arguments)) for arguments in jobs]
     own = f"{function.__name__}-{uuid.uuid4().hex}"
     sent = []
     try:
         _check_workers(client)
+        do, wanted = job.by_value(job.do), job.versions()
         sent += [
-            client.submit(_do, versions(), workplace, function, job, key=f"{own}-{i}", pure=False)
-            for i, job in enumerate(jobs)
+            client.submit(do, wanted, list(places), call, key=f"{own}-{i}", pure=False)
+            for i, call in enumerate(calls)
         ]
         _await(client, where, sent, f"{label}, {client.dashboard_link}")
         return [future.result() for future in sent]
@@ -80,7 +86,7 @@ def _await(client: "Client", where: str, sent: Sequence["Future"], label: str) -
     """
     from distributed import wait
 
-    left, seen = set(sent), time.monotonic()
+    left, seen, known = set(sent), time.monotonic(), set()
     found = place(where)
     patient = isinstance(found, Queue) or (isinstance(found, Address) and found.patient)
     with tqdm(total=len(sent), desc=label) as bar:
@@ -93,7 +99,11 @@ def _await(client: "Client", where: str, sent: Sequence["Future"], label: str) -
             for future in done:
                 future.result()
             bar.update(len(done))
-            if done or patient or _workers(client):
+            workers = {} if done else _workers(client)
+            if workers.keys() - known:  # what cannot read a message never answers it
+                _check_workers(client)
+                known |= workers.keys()
+            if done or patient or workers:
                 seen = time.monotonic()
             elif time.monotonic() > seen + ALONE:
                 raise ValueError(
@@ -103,9 +113,30 @@ def _await(client: "Client", where: str, sent: Sequence["Future"], label: str) -
 
 
 def _check_workers(client: "Client") -> None:
-    """Refuse workers that would do several jobs in one process, whose random numbers would mix."""
-    for worker in _workers(client).values():
-        _check_threads(worker["name"], worker["nthreads"])
+    """Refuse workers that cannot do jobs as this process would, those that came later too.
+
+    Raises:
+        ValueError: one sentence that names the worker.
+    """
+    workers = _workers(client)
+    found = cast(Any, client.get_versions())
+    wanted = found["client"]["packages"]
+    _check_releases("The scheduler", found["scheduler"]["packages"], wanted)
+    for address, worker in workers.items():
+        job.check_threads(worker["name"], worker["nthreads"])
+        if address in found["workers"]:
+            packages = found["workers"][address]["packages"]
+            _check_releases(f"Worker {worker['name']}", packages, wanted)
+
+
+def _check_releases(who: str, packages: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Refuse what could not even read a message: code of another Python, or another Dask."""
+    for name, digits in (("python", 2), ("distributed", 3)):
+        own, ours = (".".join(each[name].split(".")[:digits]) for each in (packages, wanted))
+        if own != ours:
+            raise ValueError(
+                f"{who} has {name} {own}, not {ours}: install the same versions and start it again."
+            )
 
 
 def _workers(client: "Client") -> dict[str, Any]:
@@ -114,14 +145,6 @@ def _workers(client: "Client") -> dict[str, Any]:
     if client.status != "running" or "workers" not in info:
         raise CancelledError
     return info["workers"]
-
-
-def _check_threads(worker: Any, threads: int) -> None:
-    if threads != 1:
-        raise ValueError(
-            f"Worker {worker} does {threads} jobs at a time in one process: start it with "
-            "--nthreads 1 (and --nworkers for several)."
-        )
 
 
 def _end(client: "Client", left: Sequence["Future"]) -> None:
@@ -135,37 +158,7 @@ def _end(client: "Client", left: Sequence["Future"]) -> None:
     busy = [name for name, at in cast(Any, client.processing()).items() if keys & set(at)]
     client.cancel(list(left), force=True)
     if busy:
-        client.run(_leave, workers=busy, wait=False)
-
-
-async def _leave() -> None:
-    os._exit(1)
-
-
-def versions() -> dict[str, str]:
-    """What must be the same here and on a worker, so that the results are."""
-    return {**fingerprint.versions(), "HandID": fingerprint.whole_package("runner")}
-
-
-def _do(wanted: Mapping[str, str], workplace: str, function: Callable[..., Any], job: tuple) -> Any:
-    """On a worker: look whether it is fit for the job, and do it."""
-    from distributed import get_worker
-
-    worker = get_worker().name
-    _check_threads(worker, get_worker().state.nthreads)  # it may have come after the first look
-    own = versions()
-    for name, version in wanted.items():
-        if own.get(name) != version:
-            raise ValueError(
-                f"Worker {worker} has {name} {own.get(name)}, not {version}: install the same "
-                "versions and start it again."
-            )
-    if not os.path.isdir(workplace):
-        raise ValueError(
-            f"Worker {worker} does not see the folder {workplace}: mount it there, or name a "
-            "shared one with --work."
-        )
-    return function(*job)
+        client.run(job.by_value(job.leave), workers=busy, wait=False)
 
 
 def number() -> int:

@@ -20,7 +20,7 @@ SECONDS = 120  # for a cluster to open; workers may come later
 
 
 def check(where: str) -> None:
-    """Refuse a text that means no cluster, and an address where nobody listens.
+    """Refuse a text that means no cluster, and an address where no scheduler answers.
 
     Raises:
         Refused: one sentence.
@@ -38,6 +38,10 @@ def check(where: str) -> None:
                 f"--cluster: nobody listens at {found.address} ({error.strerror or error}); start "
                 "a scheduler there with 'dask scheduler'"
             ) from None
+        try:
+            cluster.check(found)
+        except ValueError as error:
+            raise Refused(f"--cluster: {error}") from None
 
 
 def sharing(where: str, jobs: int) -> int:

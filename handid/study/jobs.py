@@ -5,6 +5,7 @@ itself. Photographs, weights and products are read from and written to the share
 """
 
 import json
+import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -106,7 +107,9 @@ def _on_cluster(
     """Results of jobs; a worker counts with this engine's precision, whatever it would choose."""
     values = json.dumps(given.model_dump() | {"cluster": "", "precision": engine.precision})
     how = _How(values, torch.get_num_threads(), uuid.uuid4().hex)
-    return cluster.run(given.cluster, function, [(how, *job) for job in jobs], label, given.work)
+    places = [given.work, *given.data.values(), given.weights]  # names are no paths, paths absolute
+    places = [place for place in places if os.path.isabs(place)]
+    return cluster.run(given.cluster, function, [(how, *job) for job in jobs], label, places)
 
 
 def train_one(how: _How, folder: str) -> None:

@@ -11,18 +11,19 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
-from handid.cluster import connection, places
+from handid.cluster import connection, places, queues
 
 Client = pytest.importorskip("distributed").Client
-dask_jobqueue = pytest.importorskip("dask_jobqueue")
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "cluster.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", TEXT, flags=re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if not kind for line in block.strip().splitlines()]
+COMMANDS += re.findall(r"`(python [^`\n]+)`", TEXT)
 FILES = {block.partition("\n")[0].strip("# "): block for kind, block in BLOCKS if kind == "yaml"}
 
 
@@ -73,10 +74,8 @@ def until_it_listens(port):
 
 
 def test_a_run_with_workers_of_its_own(tmp_path):
-    code, shown = run(
-        words_of("python run_notebooks.py --profile smoke --only 02 --cluster local", 0, tmp_path),
-        tmp_path,
-    )
+    start = "python run_notebooks.py --profile smoke --only 02 --cluster local"
+    code, shown = run(words_of(start, 0, tmp_path), tmp_path)
     assert code == 0, shown
 
 
@@ -97,52 +96,75 @@ def test_certificates_of_ones_own(tmp_path, port, begin):
     until_it_listens(port)
     lab = FILES["lab.yaml"].replace("HOST:8786", f"127.0.0.1:{port}")
     (tmp_path / "lab.yaml").write_text(lab)
-    words = words_of(
-        "python run_notebooks.py --profile smoke --only 02 --cluster local", 0, tmp_path
-    )
-    code, shown = run(["lab.yaml" if w.startswith("local") else w for w in words], tmp_path)
+    words = words_of("python run_notebooks.py --cluster lab", port, tmp_path)
+    code, shown = run([*words, "--profile", "smoke", "--only", "02"], tmp_path)
     assert code == 0, shown
 
 
-def test_a_batch_system_that_is_not_there_is_told_in_one_sentence(tmp_path):
-    (tmp_path / "slurm.yaml").write_text(FILES["slurm.yaml"])
-    words = words_of(
-        "python run_notebooks.py --profile smoke --only 02 --cluster local", 0, tmp_path
-    )
-    code, shown = run(
-        [str(tmp_path / "slurm.yaml") if w.startswith("local") else w for w in words], tmp_path
-    )
-    assert code == 2, shown
-    assert len(shown.strip().splitlines()) == 1
-    assert "sbatch" in shown
+@pytest.fixture
+def batch_system(tmp_path, monkeypatch):
+    """A Slurm of this machine: what is submitted begins at once, what is cancelled ends."""
+    pytest.importorskip("dask_jobqueue")
+    begins = f'cp "$1" "$1.own"; setsid sh "$1.own" >> {tmp_path}/jobs.log 2>&1 < /dev/null &'
+    for name, lines in (("sbatch", f'{begins}\necho "$!"'), ("scancel", 'kill -- "-$1"')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+def test_a_run_on_a_batch_system(tmp_path, batch_system, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "slurm.yaml").write_text(FILES["slurm.yaml"].replace("jobs: 8", "jobs: 2"))
+    words = words_of("python run_notebooks.py --profile table1", 0, tmp_path)
+    data = [word for word in words if "=PATH" in word]
+    words = [word for word in words if word not in ("--data", *data)]
+    words = [{"table1": "smoke"}.get(word, word) for word in words]  # the papers' photographs
+    code, shown = run([*words, "--only", "02"], tmp_path)
+    assert code == 0, shown
+    assert "End worker" in (tmp_path / "jobs.log").read_text()  # it did not end by itself
+
+
+def test_the_plan_of_a_study_needs_no_photographs(tmp_path):
+    words = words_of("python run_notebooks.py --list --profile paper", 0, tmp_path)
+    (tmp_path / "PATH").mkdir()
+    code, shown = run(words, tmp_path)
+    assert code == 0, shown
+    assert "different trainings" in shown
+
+
+def test_every_command_is_one_that_these_tests_run():
+    text = Path(__file__).read_text()
+    starts = re.findall(r"words_of\(\"([^\"]+)\"|start = \"([^\"]+)\"", text)
+    starts = tuple("".join(start) for start in [*starts, queues.KEEPS])
+    assert [c for c in COMMANDS if not c.startswith(starts)] == []
 
 
 def test_workers_keep_the_memory_that_they_freed(monkeypatch):
-    given = {}
-
-    class SLURMCluster:
-        job_cls = SimpleNamespace(submit_command="sbatch --parsable")
-
-        def __init__(self, **options):
-            given.update(options)
-
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)  # Dask leaves it to a process
-    monkeypatch.setattr(dask_jobqueue, "SLURMCluster", SLURMCluster)
-    monkeypatch.setattr(connection.shutil, "which", lambda command: command)
-    connection.opened(places.Queue(queue="slurm", jobs=1, options={"job_script_prologue": ["own"]}))
-    for wrong, said in (
-        ({"cores": 4}, "4 cores and 1 processes"),
-        ({"job_script_prologue": "a"}, "list"),
-    ):
-        with pytest.raises(ValueError, match=said):
-            connection.opened(places.Queue(queue="slurm", jobs=1, options=wrong))
-    kept, own = given["job_script_prologue"]
-    assert own == "own" and kept in COMMANDS  # as docs/cluster.md says it for one's own workers
+    assert queues.KEEPS in COMMANDS
     with connection.opened(places.Local(workers=1)) as cluster, Client(cluster) as client:
         seen = client.submit(dict, os.environ).result()
         faults = client.submit(faults_of_tensors).result()
     assert "MALLOC_TRIM_THRESHOLD_" not in seen and seen["OMP_NUM_THREADS"] == "1"
     assert faults < 2_000  # 51,200 where each tensor's pages are given back
+
+
+def test_more_workers_than_the_machine_can_hold_are_refused():
+    with pytest.raises(ValueError, match=r"^local:99999999 is too many for this machine, which ha"):
+        connection.opened(places.Local(workers=99999999))
+
+
+def test_as_many_workers_as_cores_or_gpus_that_memory_holds(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert connection._n_workers(0) == min(8, psutil.virtual_memory().total // 2**30)
+    monkeypatch.setattr(
+        connection.psutil, "virtual_memory", lambda: SimpleNamespace(total=5 * 2**30)
+    )
+    assert connection._n_workers(0) == connection._n_workers(5) == 5
+    with pytest.raises(ValueError, match="8 cores, 0 GPUs and memory for 5 workers: use local:5 "):
+        connection._n_workers(6)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert connection._n_workers(0) == 4
 
 
 def faults_of_tensors():

@@ -6,16 +6,18 @@ import time
 
 import pytest
 
-from handid.cluster import connection, work
+from handid import fingerprint
+from handid.cluster import connection, job, work
 
 distributed = pytest.importorskip("distributed")
+ONE = {"threads_per_worker": 1, "dashboard_address": ":0"}
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def where():
     """Two workers of this machine, as a user's scheduler would have them."""
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=2, **ONE) as cluster:
         yield cluster.scheduler_address
         connection.connected(cluster.scheduler_address).close()
     connection.connected.cache_clear()
@@ -26,7 +28,7 @@ def test_results_come_in_the_order_of_the_jobs(where, tmp_path):
         time.sleep((4 - number) / 20)
         return number, os.getpid()
 
-    results = work.run(where, slowest_first, [(n,) for n in range(5)], "jobs", str(tmp_path))
+    results = work.run(where, slowest_first, [(n,) for n in range(5)], "jobs", [str(tmp_path)])
     assert [number for number, _ in results] == [0, 1, 2, 3, 4]
     assert len({process for _, process in results}) == 2
 
@@ -40,7 +42,7 @@ def test_a_job_whose_worker_is_killed_is_done_on_another(where, tmp_path):
             os.kill(os.getpid(), 9)
         return "done"
 
-    assert work.run(where, dies_once, [()], "jobs", str(tmp_path)) == ["done"]
+    assert work.run(where, dies_once, [()], "jobs", [str(tmp_path)]) == ["done"]
 
 
 def test_a_job_that_kills_every_worker_is_given_up_in_one_sentence(where, tmp_path):
@@ -48,7 +50,7 @@ def test_a_job_that_kills_every_worker_is_given_up_in_one_sentence(where, tmp_pa
         os.kill(os.getpid(), 9)
 
     with pytest.raises(ValueError, match="lost with its worker several times, perhaps for want of"):
-        work.run(where, dies, [()], "jobs", str(tmp_path))
+        work.run(where, dies, [()], "jobs", [str(tmp_path)])
 
 
 def test_a_job_that_wants_more_memory_than_a_worker_has_is_told_in_one_sentence(tmp_path):
@@ -59,9 +61,9 @@ def test_a_job_that_wants_more_memory_than_a_worker_has_is_told_in_one_sentence(
             time.sleep(0.1)
 
     small = {"threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": "1200MB"}
-    with distributed.LocalCluster(1, **small) as cluster:
+    with distributed.LocalCluster(n_workers=1, **small) as cluster:
         with pytest.raises(ValueError, match="perhaps for want of memory: give the cluster fewer"):
-            work.run(cluster.scheduler_address, grows, [()], "jobs", str(tmp_path))
+            work.run(cluster.scheduler_address, grows, [()], "jobs", [str(tmp_path)])
         connection.connected(cluster.scheduler_address).close()
     connection.connected.cache_clear()
 
@@ -69,15 +71,15 @@ def test_a_job_that_wants_more_memory_than_a_worker_has_is_told_in_one_sentence(
 def test_where_no_worker_is_left_one_sentence_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "LOOKS", 0.2)
     monkeypatch.setattr(work, "ALONE", 1)
-    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=1, **ONE) as cluster:
         where = cluster.scheduler_address
-        assert work.run(where, abs, [(-1,)], "jobs", str(tmp_path)) == [1]
+        assert work.run(where, abs, [(-1,)], "jobs", [str(tmp_path)]) == [1]
         leaving = threading.Timer(0.5, cluster.scale, [0])
         leaving.start()
         with pytest.raises(
             ValueError, match=r"^No worker has been at the cluster tcp://.* for 1 s"
         ):
-            work.run(where, time.sleep, [(60,)], "jobs", str(tmp_path))
+            work.run(where, time.sleep, [(60,)], "jobs", [str(tmp_path)])
         leaving.join()
         connection.connected(where).close()
     connection.connected.cache_clear()
@@ -86,12 +88,12 @@ def test_where_no_worker_is_left_one_sentence_says_so(tmp_path, monkeypatch):
 def test_workers_that_a_batch_system_brings_are_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "LOOKS", 0.2)
     monkeypatch.setattr(work, "ALONE", 0.5)
-    with distributed.LocalCluster(0, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=0, **ONE) as cluster:
         where = tmp_path / "queue.yaml"
         where.write_text(f"address: {cluster.scheduler_address}\npatient: true\n")
         coming = threading.Timer(2, cluster.scale, [1])
         coming.start()
-        assert work.run(str(where), abs, [(-1,)], "jobs", str(tmp_path)) == [1]
+        assert work.run(str(where), abs, [(-1,)], "jobs", [str(tmp_path)]) == [1]
         coming.join()
         connection.connected(str(where)).close()
     connection.connected.cache_clear()
@@ -102,18 +104,26 @@ def test_a_jobs_own_refusal_arrives_as_it_is(where, tmp_path):
         raise ValueError("This photograph shows no hand.")
 
     with pytest.raises(ValueError, match=r"^This photograph shows no hand\.$"):
-        work.run(where, refuses, [()], "jobs", str(tmp_path))
+        work.run(where, refuses, [()], "jobs", [str(tmp_path)])
 
 
 def test_a_worker_of_other_versions_is_refused_by_name(where, tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "versions", lambda: {"torch": "1.0"})
+    monkeypatch.setattr(fingerprint, "versions", lambda: {"torch": "1.0"})  # here, not there
     with pytest.raises(ValueError, match=r"^Worker [01] has torch \d.*, not 1\.0: install"):
-        work.run(where, os.getpid, [()], "jobs", str(tmp_path))
+        work.run(where, os.getpid, [()], "jobs", [str(tmp_path)])
+
+
+def test_other_releases_of_python_and_dask_are_refused_by_name():
+    own = {"python": "3.11.7.final.0", "distributed": "2026.8.0"}
+    work._check_releases("Worker 3", own | {"python": "3.11.9.final.0"}, own)
+    for name, other in (("python", "3.12.1.final.0"), ("distributed", "2025.1.0")):
+        with pytest.raises(ValueError, match=f"^Worker 3 has {name} .*: install the same versions"):
+            work._check_releases("Worker 3", own | {name: other}, own)
 
 
 def test_a_worker_that_does_not_see_the_folder_is_refused_by_name(where, tmp_path):
-    with pytest.raises(ValueError, match=r"^Worker [01] does not see the folder .*gone: mount it"):
-        work.run(where, os.getpid, [()], "jobs", str(tmp_path / "gone"))
+    with pytest.raises(ValueError, match=r"^Worker [01] does not see .*gone: mount it there und"):
+        work.run(where, os.getpid, [()], "jobs", [str(tmp_path / "gone")])
 
 
 def test_ctrl_c_ends_the_jobs_too(where, tmp_path, monkeypatch):
@@ -130,9 +140,9 @@ def test_ctrl_c_ends_the_jobs_too(where, tmp_path, monkeypatch):
 
     monkeypatch.setattr(work, "tqdm", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        work.run(where, counts, [(n,) for n in range(4)], "jobs", str(tmp_path))
+        work.run(where, counts, [(n,) for n in range(4)], "jobs", [str(tmp_path)])
     monkeypatch.undo()
-    assert work.run(where, abs, [(-1,), (-2,)], "jobs", str(tmp_path)) == [1, 2]
+    assert work.run(where, abs, [(-1,), (-2,)], "jobs", [str(tmp_path)]) == [1, 2]
     sizes = [file.stat().st_size for file in sorted(tmp_path.iterdir())]
     time.sleep(0.5)
     assert [file.stat().st_size for file in sorted(tmp_path.iterdir())] == sizes
@@ -146,13 +156,13 @@ def test_workers_with_several_threads_are_refused():
         with distributed.Client(cluster) as client:
             with pytest.raises(ValueError, match=sentence):
                 work._check_workers(client)
-            job = client.submit(work._do, {}, ".", abs, (-1,))  # the worker came after that look
+            sent = client.submit(job.do, {}, [], b"")  # the worker came after that look
             with pytest.raises(ValueError, match=sentence):
-                job.result()
+                sent.result()
 
 
 def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
-    cluster = distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0")
+    cluster = distributed.LocalCluster(n_workers=1, **ONE)
     address = cluster.scheduler_address
     connection.connected(address)
 
@@ -162,12 +172,12 @@ def test_a_scheduler_that_ends_is_told_in_one_sentence(tmp_path):
     threading.Timer(2, cluster.close).start()
     gone = "is gone: start it again and run again; what is done"
     with pytest.raises(ValueError, match=gone):
-        work.run(address, waits, [()], "jobs", str(tmp_path))
-    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=":0") as cluster:
+        work.run(address, waits, [()], "jobs", [str(tmp_path)])
+    with distributed.LocalCluster(n_workers=1, **ONE) as cluster:
         address = cluster.scheduler_address
-        assert work.run(address, abs, [(-1,)], "jobs", str(tmp_path)) == [1]
+        assert work.run(address, abs, [(-1,)], "jobs", [str(tmp_path)]) == [1]
     with pytest.raises(ValueError, match=gone):  # between two calls
-        work.run(address, abs, [(-1,)], "jobs", str(tmp_path))
+        work.run(address, abs, [(-1,)], "jobs", [str(tmp_path)])
 
 
 def test_where_nobody_listens_one_sentence_says_so():
@@ -180,7 +190,7 @@ def test_where_nobody_listens_one_sentence_says_so():
 def test_a_scheduler_that_wants_tls_refuses_a_plain_call(tmp_path):
     security = distributed.security.Security.temporary()
     settings = {"dashboard_address": ":0", "threads_per_worker": 1, "security": security}
-    with distributed.LocalCluster(1, **settings) as cluster:
+    with distributed.LocalCluster(n_workers=1, **settings) as cluster:
         plain = cluster.scheduler_address.replace("tls:", "tcp:")
         with pytest.raises(ValueError, match="No scheduler answers at .*use tls:// with its cert"):
             connection.connected(plain)
@@ -190,7 +200,7 @@ def test_a_scheduler_that_wants_tls_refuses_a_plain_call(tmp_path):
         lines = [f"{name}: {tmp_path / name}.pem" for name in ("ca", "cert", "key")]
         lines.append(f"address: {cluster.scheduler_address}")
         (tmp_path / "lab.yaml").write_text("\n".join(lines))
-        jobs = work.run(str(tmp_path / "lab.yaml"), abs, [(-3,)], "jobs", str(tmp_path))
+        jobs = work.run(str(tmp_path / "lab.yaml"), abs, [(-3,)], "jobs", [str(tmp_path)])
         assert jobs == [3]
         connection.connected(str(tmp_path / "lab.yaml")).close()
     connection.connected.cache_clear()

@@ -1,9 +1,12 @@
 """A run's cluster: what is refused before anything starts, and how the cores are divided."""
 
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from handid.cluster import connection
 from handid.runner import crew
 from handid.runner.refusal import Refused
 
@@ -21,9 +24,35 @@ def test_an_address_where_nobody_listens_is_refused_at_once():
         crew.check(f"tcp://127.0.0.1:{port}")
 
 
-def test_an_address_where_somebody_listens_passes():
+def test_what_listens_and_says_nothing_is_refused_within_ten_seconds(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(connection, "SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        crew.check(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(Refused, match=rf"^--cluster: No scheduler answers at {address} \(Time"):
+            crew.check(address)
+
+
+def test_what_listens_and_is_no_scheduler_is_refused(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(connection, "SECONDS", 0.5)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"tcp://127.0.0.1:{server.server_port}"
+        with pytest.raises(
+            Refused, match=rf"^--cluster: No scheduler answers at {address} "
+        ) as told:
+            crew.check(address)
+        server.shutdown()
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_answers_passes():
+    distributed = pytest.importorskip("distributed")
+    how = {"n_workers": 0, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**how) as cluster:
+        crew.check(cluster.scheduler_address)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handid import metric
+from handid import metric, synthetic
 from handid.report import rows
 from handid.study import crowd, growth, network
 
@@ -40,6 +40,24 @@ def test_people_in_several_blocks_give_the_same(lab, zero_shot, grown, monkeypat
     (found,) = lab.growth([zero_shot], "13_gallery_size", 0.1, **SIZE._asdict())
     names = ["value", "low", "high"]
     assert np.allclose(found.curves[names], grown.curves[names], atol=0.1, equal_nan=True)
+    assert found.threshold == pytest.approx(grown.threshold, abs=1e-5)
+
+
+def test_an_interrupted_crowd_goes_on_with_the_next_block(lab, zero_shot, grown, monkeypatch):
+    monkeypatch.setattr(crowd, "BLOCK", 6)
+    drawn, draw = [], synthetic.write_crowd
+
+    def interrupted_once(root, *given, **how):
+        drawn.append(root.name)
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        draw(root, *given, **how)
+
+    monkeypatch.setattr(synthetic, "write_crowd", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        lab.growth([zero_shot], "13_gallery_size", 0.1, **SIZE._asdict())
+    (found,) = lab.growth([zero_shot], "13_gallery_size", 0.1, **SIZE._asdict())
+    assert drawn == ["0-6-4x1", "6-6", "6-6"]
     assert found.threshold == pytest.approx(grown.threshold, abs=1e-5)
 
 

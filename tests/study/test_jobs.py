@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -9,14 +10,16 @@ import torch
 
 from handid import study
 from handid.cluster import connection
+from handid.study import jobs, settings
 
 distributed = pytest.importorskip("distributed")
+ONE = {"threads_per_worker": 1, "dashboard_address": ":0"}
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def where():
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(n_workers=2, **ONE) as cluster:
         yield cluster.scheduler_address
         connection.connected(cluster.scheduler_address).close()
     connection.connected.cache_clear()
@@ -55,6 +58,15 @@ def test_trainings_and_scores_are_those_of_this_process(open_study, where, one_t
     for ours, theirs in zip(here.scores(made[0]), there.scores(made[1]), strict=True):
         assert ours.rows.equals(theirs.rows)
         assert (ours.cmc == theirs.cmc).all()
+
+
+def test_places_that_a_worker_must_see_are_those_of_the_study(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(jobs.cluster, "run", lambda *given: asked.append(given[-1]) or [])
+    data = {"11k": "synthetic", "HD": "", "mine": str(tmp_path / "mine")}
+    given = settings.checked(work=str(tmp_path), data=data, weights="ViT-B/16", cluster="local")
+    jobs.score_all([], given, SimpleNamespace(precision="fp32"))
+    assert asked == [[str(tmp_path), str(tmp_path / "mine")]]
 
 
 def test_surveys_and_crowds_are_those_of_this_process(open_study, where, one_thread, tmp_path):
