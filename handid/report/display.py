@@ -78,8 +78,13 @@ def say(text: str) -> None:
 
 
 def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:
-    """Show a table with rounded numbers and its caption above; no cell is read as markup."""
+    """Show a table with rounded numbers and its caption above; no cell is read as markup.
+
+    Of a table without rows the caption alone, which says so.
+    """
     say(f"**{caption}**")
+    if frame.empty:
+        return
     frame = frame.reset_index(drop=True)
     named = frame.rename(columns=lambda name: html.escape(str(name)))
     words = named.select_dtypes(exclude="number").columns
@@ -87,6 +92,9 @@ def table(frame: pd.DataFrame, *, caption: str, digits: int = 1) -> None:
         axis="index"
     )
     shown = shown.set_properties(subset=words, **{"text-align": "left"})
+    # a heading stands over its cells: numbers lie on the right
+    sides = ["text-align: left" if name in words else "text-align: right" for name in named]
+    shown = shown.apply_index(lambda _: sides, axis="columns")
     content = {"text/html": shown.to_html(), "text/plain": frame.to_string(index=False)}
     content |= {CSV: frame.to_csv(index=False), TEX: _as_tex(frame, caption, digits)}
     display(content, raw=True)

@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from handid.runner.notebook import Notebook
 
-WIDTH, LINE, PADDING = 172, 17, 12  # of a box: pixels in all, per line, above and below
+WIDTH, LINE, PADDING = 184, 17, 12  # of a box: pixels in all, per line, above and below
 GAP, BESIDE, MARGIN = 16, 24, 2  # between boxes: below each other, and side by side
 
 

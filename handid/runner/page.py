@@ -186,7 +186,11 @@ class Pages:
             | {"record": records[stem] | {"state": states[stem]}}
             for stem, book in self._notebooks.items()
         ]
-        self._write(MADE, "made.html.j2", rows=rows, graph=drawn, manifest=manifest)
+        begun = [record["started"] for record in records.values() if record.get("started")]
+        earlier = sum(moment < manifest["started"] for moment in begun)
+        self._write(
+            MADE, "made.html.j2", rows=rows, graph=drawn, manifest=manifest, earlier=earlier
+        )
 
     def whole(self, manifest: dict[str, Any]) -> Path:
         """Write the report as one page: every notebook that ran, one after the other.

@@ -27,6 +27,7 @@ ATTRIBUTES = {"alt", "class", "colspan", "id", "open", "rowspan", "scope", "styl
 PROPERTIES = ("background-color", "color", "font-style", "font-weight", "height", "text-align")
 PROPERTIES += ("text-decoration", "vertical-align", "white-space", "width")
 REMOVED = re.compile(r"<(script|style|iframe|object|template|noscript)\b.*?</\1\s*>", re.S | re.I)
+SHARE = re.compile(r"(?<=\d) (?=%)")
 STYLER = re.compile(r"<style[^>]*>\s*((?:#T_[^<{}@\\]+\{[^<{}@\\]*\}\s*)+)</style>")
 
 
@@ -114,8 +115,8 @@ MARKDOWN = mistune.create_markdown(
 
 
 def markdown(text: str) -> str:
-    """Markdown as clean HTML."""
-    return clean(str(MARKDOWN(text)))
+    """Markdown as clean HTML; no line ends between a number and its percent sign."""
+    return SHARE.sub("\u00a0", clean(str(MARKDOWN(text))))
 
 
 def plain(text: str) -> str:

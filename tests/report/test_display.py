@@ -48,6 +48,20 @@ def test_a_figure_becomes_one_picture_with_its_words_and_then_its_caption(shown)
     assert isinstance(caption, Markdown) and caption.data == "*What to see.*"
 
 
+def test_a_heading_stands_over_its_cells(shown):
+    frame = pd.DataFrame({"method": ["a"], "rank-1": ["61.5 [54.1, 69.8]"], "queries": [7]})
+    display.table(frame, caption="c")
+    rules = shown[1][0]["text/html"].partition("<table")[0]
+    for column, side in enumerate(("left", "left", "right")):
+        rule = rules.partition(f"level0_col{column}")[2].partition("}")[0]
+        assert f"text-align: {side}" in rule
+
+
+def test_of_a_table_without_rows_the_caption_alone_is_shown(shown):
+    display.table(pd.DataFrame(columns=["path", "problem"]), caption="No file is broken")
+    assert texts(shown) == ["**No file is broken**"] and len(shown) == 1
+
+
 def test_showing_a_figure_leaves_nothing_open(shown):
     display.figure(Drawing(Figure(), "c"), name="a", caption="b")
     assert plt.get_fignums() == []

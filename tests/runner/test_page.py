@@ -232,9 +232,15 @@ def test_how_it_was_made_names_commands_times_products_and_needs(pages, toys):
     record.update(state="succeeded", seconds=61.4, products=["results/01_second.csv"])
     pages[0].index(run.content())
     text = (toys.reports / "made.html").read_text()
-    assert "run_notebooks.py" in text and "1 min 01 s</text>" in text
+    assert ".venv/bin/python run_notebooks.py" in text and "1 min 01 s</text>" in text
     assert "<code>results/01_second.csv</code>" in text and "results: 1</text>" in text
     assert "What each notebook needs: 00_first needs none; 01_second needs none." in text
+    assert "This command ran last" not in text
+    content = run.content()
+    content["notebooks"]["01_second"]["started"] = "2020-01-01T00:00:00+00:00"
+    pages[0].index(content)
+    told = "left 1 of 2 notebooks as earlier commands had made them"
+    assert told in (toys.reports / "made.html").read_text()
     assert 'class="box not-run"' in text and 'class="box succeeded"' in text
     assert f"python {sys.version.split()[0]}" in text
 

@@ -36,6 +36,10 @@ def test_html_that_acts_or_leaves_is_defused(text):
     assert not re.search(r"<(svg|iframe|link|base|form|input)|(on\w+|href|src)=|url\(", cleaned)
 
 
+def test_no_line_ends_between_a_number_and_its_percent_sign():
+    assert safe.markdown("**95 %** of them") == "<p><strong>95\u00a0%</strong> of them</p>\n"
+
+
 def test_a_script_is_dropped_with_its_text():
     assert safe.clean("<p>a</p><script>alert(1)</script><style>p {}</style>b") == "<p>a</p>b"
 

@@ -15,10 +15,11 @@ def claims(table: pd.DataFrame, components: pd.DataFrame) -> str:
     """
     counts = table["held"].value_counts()
     held, failed = int(counts.get("yes", 0)), int(counts.get("no", 0))
+    open_ = len(table) - held - failed
     lines = [
         f"**{held} of {counted(len(table), 'comparison')} held, {failed} came out the other way**, "
-        "and of the others neither is shown: intervals over people and trainings, Holm's "
-        "correction over all of them.",
+        f"and {open_} {'is' if open_ == 1 else 'are'} not settled: intervals over people and "
+        "trainings, Holm's correction over all comparisons.",
         "",
     ]
     for sentence, part in table.groupby("claim", sort=False):

@@ -7,6 +7,7 @@ from typing import Protocol
 import pandas as pd
 
 from handid.evidence.record import Record
+from handid.report.sentences.verdicts import counted
 
 _NOBODY = "nobody"
 _SHOWN = 5  # names of odd questions
@@ -44,16 +45,17 @@ def search(made: _Found) -> str:
     found, questions = made.candidates, made.questions
     named = found.groupby("question")["named"].any()
     text = (
-        f"**{int(named.sum())} of {len(questions)} questions name somebody** among {made.n_people} "
-        f"enrolled people ({made.title}){_threshold(made.record)}."
+        f"**{int(named.sum())} of {counted(len(questions), 'question')} {_name(int(named.sum()))} "
+        f"somebody** among {made.n_people} enrolled people ({made.title}){_threshold(made.record)}."
     )
     lone = found.groupby("question")["lone"].any()
     odd = [name for name, far in zip(questions, lone, strict=True) if far]
     if odd:
         shown = ", ".join(odd[:_SHOWN]) + (" and others" if len(odd) > _SHOWN else "")
         text += (
-            f" {len(odd)} of them {'is' if len(odd) == 1 else 'are'} farther from everybody than "
-            f"any enrolled photograph is from other people, perhaps no hand: {shown}."
+            f" {len(odd)} of the questions {'is' if len(odd) == 1 else 'are'} farther from "
+            "everybody than any enrolled photograph is from other people, perhaps no hand: "
+            f"{shown}."
         )
     return text + (_beside_truth(found, made.truth) if any(made.truth) else "")
 
@@ -80,9 +82,16 @@ def _beside_truth(found: pd.DataFrame, truth: Sequence[str]) -> str:
     first = found[found["rank"] == 1].set_index("question")
     who = pd.Series(list(truth)).loc[first.index]
     enrolled, right, named = who != _NOBODY, first["candidate"] == who, first["named"]
+    first_right, named_right = int((right & enrolled).sum()), int((right & named & enrolled).sum())
+    falsely = int((named & ~enrolled).sum())
     return (
-        f" Of {int(enrolled.sum())} questions of enrolled people, {int((right & enrolled).sum())} "
-        f"have the right one first, and {int((right & named & enrolled).sum())} name the right "
-        f"one. Of {int((~enrolled).sum())} questions of people who are not enrolled, "
-        f"{int((named & ~enrolled).sum())} name somebody."
+        f" Of {counted(int(enrolled.sum()), 'question')} of enrolled people, {first_right} "
+        f"{'has' if first_right == 1 else 'have'} the right one first, and {named_right} "
+        f"{_name(named_right)} the right one. Of {counted(int((~enrolled).sum()), 'question')} of "
+        f"people who are not enrolled, {falsely} {_name(falsely)} somebody."
     )
+
+
+def _name(number: int) -> str:
+    """The verb that agrees with so many questions."""
+    return "names" if number == 1 else "name"

@@ -70,7 +70,7 @@ def _mirrors(rows: pd.DataFrame) -> list[str]:
     added = rows["mirror"].astype(bool)
     if added.all() or not added.any():
         return [f"mirror images added at test: {'all' if added.all() else 'none'}"]
-    names = ", ".join(rows.loc[added, "method"].unique())
+    names = " and ".join(rows.loc[added, "method"].unique())
     return [f"mirror images added at test by {names} alone"]
 
 

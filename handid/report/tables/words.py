@@ -45,7 +45,8 @@ def told(table: pd.DataFrame) -> pd.DataFrame:
     wide = table.assign(name=names, said=said).pivot(index="fact", columns="name", values="said")
     wide = wide.loc[table["fact"].unique(), names.unique()]
     chances = table.groupby("fact", sort=False)["chance"].first()
-    return wide.assign(**{"chance, %": chances}).reset_index().rename_axis(columns=None)
+    wide = wide.assign(**{"chance, %": chances}).rename(index=lambda fact: fact.replace("_", " "))
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def confusions(answers: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:

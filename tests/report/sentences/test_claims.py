@@ -30,6 +30,7 @@ def test_each_claim_is_a_line_and_what_could_be_seen_the_last(table):
     )
     text = sentences.claims(table, parts)
     assert text.startswith("**1 of 3 comparisons held, 1 came out the other way**")
+    assert "way**, and 1 is not settled: intervals" in text
     assert "- *Text helps.* No, the other way on mini-ViT, papers, 45 people: -5.0 points" in text
     assert "Not shown on mini-ViT, papers, 45 people: +0.5 points [-0.5, 1.5]" in text
     curve = claims.power(parts)

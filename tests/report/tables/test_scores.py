@@ -48,7 +48,7 @@ def test_the_setting_says_which_rows_see_the_mirror_image_too(row, tidy):
         ": all",
         ": none",
     ]
-    assert said[2].endswith(" by CLIP-FT, CLIP-ZS alone")
+    assert said[2].endswith(" by CLIP-FT and CLIP-ZS alone")
 
 
 def test_the_wide_table_shows_the_mean_over_seeds_and_their_number(row, tidy):
