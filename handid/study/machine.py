@@ -25,7 +25,8 @@ def environment(device: str) -> dict[str, str]:
     Args:
         device: as torch names it.
     """
-    hardware = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    hardware = f"{platform.machine()}, {threads} thread{'s' if threads > 1 else ''}"
     if device.startswith("cuda"):
         hardware = torch.cuda.get_device_name(device)
     return {**fingerprint.versions(), "device": device, "on": hardware}
