@@ -143,15 +143,15 @@ def loners(questions: Embedded, enrolled: Embedded) -> np.ndarray:
     """
     _, codes = _people(questions, enrolled, 1)
     gallery, asked = enrolled.unit, questions.unit
-    nearest, among = np.empty(len(asked)), np.empty(len(gallery))
+    nearest, others = np.empty(len(asked)), np.empty(len(gallery))
     step = max(1, BLOCK // len(gallery))
     for first in range(0, len(asked), step):
         nearest[first : first + step] = (asked[first : first + step] @ gallery.T).max(axis=1)
     for first in range(0, len(gallery), step):
         similarity = gallery[first : first + step] @ gallery.T
         similarity[codes[first : first + step, None] == codes] = -np.inf
-        among[first : first + step] = similarity.max(axis=1)
-    return nearest < among.min()
+        others[first : first + step] = similarity.max(axis=1)
+    return nearest < others.min()
 
 
 def _people(questions: Embedded, enrolled: Embedded, top: int) -> tuple[np.ndarray, np.ndarray]:

@@ -64,7 +64,11 @@ def scores(
             f"'{min(absent)}' was tuned on none of {', '.join(lab.settings.backbones)}: give it "
             "trials in 91_tuning, or leave out the claims that name it."
         )
-    return [score for plan in plans for score in _scores(lab, plan, sizes, tasks)]
+    studies = {  # one of each size, whatever the number of systems
+        name: [lab.having(backbones=[name], people=size) for size in sizes]
+        for name in lab.settings.backbones
+    }
+    return [s for plan in plans for s in _scores(studies[plan[1]], plan, tasks)]
 
 
 def as_chosen(scores: Iterable[Score]) -> list[Score]:
@@ -91,16 +95,12 @@ def _tuned(key: str) -> str:
 
 
 def _scores(
-    lab: Study,
-    plan: tuple[System, str, dict[str, Any]],
-    sizes: Sequence[int],
-    tasks: Sequence[str],
+    studies: Sequence[Study], plan: tuple[System, str, dict[str, Any]], tasks: Sequence[str]
 ) -> list[Score]:
-    """One system on one backbone, trained once, asked of the test people of every size."""
-    system, name, changes = plan
-    tests = [lab.having(backbones=[name], people=size) for size in sizes]
+    """One system on one backbone, trained in the first study, asked of the test people of all."""
+    system, _, changes = plan
     if system.trained:
-        made = tests[0].experiments(system.recipe, controls=[system.control], changes=changes)
+        made = studies[0].experiments(system.recipe, controls=[system.control], changes=changes)
     else:
-        made = tests[0].untrained(system.recipe, changes=changes)
-    return [s for test in tests for s in survey(test, made, tasks=tasks, images=["whole"]).scores]
+        made = studies[0].untrained(system.recipe, changes=changes)
+    return [s for lab in studies for s in survey(lab, made, tasks=tasks, images=["whole"]).scores]
