@@ -16,14 +16,14 @@ _PROPOSITIONS = {
     "other hand": ("the two hands of one person", "hands of two people of this set"),
 }
 _SESSION = {
-    "papers": "photographed within one session, often in one burst",
-    "bursts apart": "photographed within one session, in two bursts",
-    "other hand": "photographed within one session",
+    "papers": "photographed as those of this set were, perhaps moments apart",
+    "bursts apart": "photographed as those of this set were, in two bursts",
+    "other hand": "photographed as those of this set were",
 }
 LEFT_OUT = (
-    "What another day, camera, light, age or injury does to the similarity is not in these "
-    "figures; nor is whether the people of this set stand for those who could have been "
-    "photographed; nor among how many photographs somebody chose. A factor is not the probability "
+    "What a day, camera, light, age or injury that this set does not have does to the similarity "
+    "is not in these figures; nor is whether the people of this set stand for those who could have "
+    "been photographed; nor among how many photographs somebody chose. A factor is not the probability "
     "that it is the same hand, which also depends on everything else in the case."
 )
 
@@ -103,8 +103,8 @@ def _court(system: Worth) -> str:
         f"(half of all comparisons of {same} have more) supports the proposition that the two "
         f"photographs show {one}, {session}, against the proposition that they show {other}, by a "
         f"factor of {_factor(abs(log10))} ({_between(*ends)}); so few people support a factor of "
-        f"at most {_factor(limit)} for it, whatever the similarity; both propositions are about "
-        f"one session. {LEFT_OUT} The factor was fitted on {system.n_development} other people. In "
+        f"at most {_factor(limit)} for it, whatever the similarity. {LEFT_OUT} "
+        f"The factor was fitted on {system.n_development} other people. In "
         f"the test it pointed the wrong way for {_share(system, 'misleading_mated')} of the "
         f"comparisons of {same} and for {_share(system, 'misleading_nonmated')} of those of "
         f"{different}."
@@ -177,7 +177,7 @@ def groups(worth: Worth) -> str:
     names = [f"{row['attribute']} {row['group']} ({row['n_people']})" for _, row in few.iterrows()]
     counted_only = f" Counted and not judged, with fewer than ten people: {listed(names)}."
     return (
-        "All groups meet the same threshold. Their names are what the set's annotators wrote; age, "
+        "All groups meet the same threshold. Their names are those of the set's table; age, "
         "gender and skin colour go together in so few people, and several groups are compared at "
         "once: an interval that stands apart is a question to ask, not a finding, and one that "
         "does not is no proof of fairness." + (counted_only if names else "")

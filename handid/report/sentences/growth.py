@@ -77,7 +77,7 @@ def _about(found: Growth) -> str:
     return (
         f"{found.n_queries:,} photographs of {found.n_askers:,} people ask among up to "
         f"{found.n_strangers:,} strangers; the threshold of {found.threshold:.2f} was set to an "
-        f"FPIR of {100 * found.set_to:.0f} % among {found.n_fitted:,}. Intervals are over people, "
+        f"FPIR of {100 * found.set_to:g} % among {found.n_fitted:,}. Intervals are over people, "
         f"in both roles. The largest gallery is {reach:,.0f} times as large as any that was "
         "measured: the check says nothing of so long a way."
     )

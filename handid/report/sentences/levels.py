@@ -149,8 +149,8 @@ def summary(rows: pd.DataFrame, people: pd.DataFrame) -> str:
         answer = f"{counted(near + 1, 'system')} may be best" if near else f"Best: {best['label']}"
         lines.append(
             f"**{answer}** on {target}: {best['label']} finds {best['value']:.1f} %"
-            f"{range_of(best)} at rank 1; {near} of {len(others)} others are not shown to be lower "
-            "after Holm's correction."
+            f"{range_of(best)} at rank 1; {near} of {len(others)} others "
+            f"{'is' if near == 1 else 'are'} not shown to be lower after Holm's correction."
         )
     lines = ["\n\n".join(lines), "", "Rank-1, best first:", ""]
     for row in _sorted(rows):

@@ -55,7 +55,9 @@ def problems(problems_found: pd.DataFrame, total: int) -> str:
     """How many files are broken or there twice."""
     if problems_found.empty:
         return f"All {total:,} files decode in full, and no two are the same."
-    return f"{len(problems_found)} of {total:,} files are broken or repeated; the table names them."
+    number = len(problems_found)
+    verb, them = ("is", "it") if number == 1 else ("are", "them")
+    return f"{number} of {total:,} files {verb} broken or repeated; the table names {them}."
 
 
 def pretraining(cards: pd.DataFrame, curves: dict[str, pd.DataFrame]) -> str:

@@ -46,7 +46,7 @@ def _of_target(part: pd.DataFrame, target: str, asked: pd.DataFrame) -> str:
 
 def _share(row: pd.Series) -> str:
     if pd.isna(row["share"]):
-        return "nothing, for there is none,"
+        return "nothing (there is none)"
     low, high = row["share_low"], row["share_high"]
     if not high < _MOST:
         return f"{row['share']:.0f} % (too few people to bound it)"

@@ -74,11 +74,12 @@ def best_backbone(shown: pd.DataFrame, people: pd.DataFrame) -> list[str]:
         found = apart.pairs(people, [(best, other) for other in others])
         near = sum(of_row(row) is not Verdict.HIGHER for row in _rows(found))
         second = others[0]
+        answer = "comes first, but may not be best" if near else "knows hands best"
         lines.append(
-            f"**Of {len(ranked)} backbones {best['backbone']} knows hands best** ({test}): "
+            f"**Of {len(ranked)} backbones {best['backbone']} {answer}** ({test}): "
             f"{best['value']:.1f} %{range_of(best)}, then {second['backbone']} with "
-            f"{second['value']:.1f} %{range_of(second)}; {near} of {len(others)} others are not "
-            "shown to be lower after Holm's correction."
+            f"{second['value']:.1f} %{range_of(second)}; {near} of {len(others)} others "
+            f"{'is' if near == 1 else 'are'} not shown to be lower after Holm's correction."
         )
     return lines
 

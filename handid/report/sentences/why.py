@@ -33,5 +33,6 @@ def why(told: pd.DataFrame, pulls: pd.DataFrame) -> str:
     n_facts = told["fact"].nunique()
     answer = "Something" if most else "Nothing that was asked"
     head = f"**{answer}: at best {most} of {n_facts} facts** of synthetic strangers are told "
-    head += "above chance by the prompt with the word that a method made (95 % intervals)."
+    head += "above chance by the prompt with the word that a method made (95 % intervals, each for "
+    head += "itself: of many facts, one in forty would be by luck)."
     return "\n".join([head, "", *lines])

@@ -16,7 +16,7 @@ def test_the_answer_begins_with_people_views_and_photographs(audit):
     )
     one = sentences.data(audit("dorsal right"), ONE, 10, "x")
     assert one.startswith("**143 people in 1 view, 10 photographs**")
-    assert one.endswith("1 of 10 files are broken or repeated; the table names them.")
+    assert one.endswith("1 of 10 files is broken or repeated; the table names it.")
     same = sentences.data(audit("dorsal right", "palmar right"), NONE, 10, "x")
     assert same.startswith("**143 people in each of 2 views")
 
@@ -45,7 +45,7 @@ def test_where_the_papers_count_nothing_no_equality_is_claimed(audit):
 
 def test_broken_files_are_counted():
     assert sentences.problems(NONE, 11_076).startswith("All 11,076 files decode in full")
-    assert sentences.problems(ONE, 11_076).startswith("1 of 11,076 files are broken")
+    assert sentences.problems(ONE, 11_076).startswith("1 of 11,076 files is broken")
 
 
 def test_the_answer_on_pre_training_tells_each_cards_figures():
