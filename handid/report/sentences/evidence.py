@@ -23,8 +23,8 @@ _SESSION = {
 LEFT_OUT = (
     "What a day, camera, light, age or injury that this set does not have does to the similarity "
     "is not in these figures; nor is whether the people of this set stand for those who could have "
-    "been photographed; nor among how many photographs somebody chose. A factor is not the probability "
-    "that it is the same hand, which also depends on everything else in the case."
+    "been photographed; nor among how many photographs somebody chose. A factor is not the "
+    "probability that it is the same hand, which also depends on everything else in the case."
 )
 
 NOTHING = "no target here can show any of the tasks, so every table and figure is empty."
