@@ -82,8 +82,11 @@ def _searching(system: Worth) -> str:
 
 
 def _share(system: Worth, metric: str) -> str:
-    text = shown(system, metric)
-    return text if text.startswith(("n/a", "–")) else f"{text} %"
+    """A share in percent; one below what these people support is less than that."""
+    row, text = system.figure(metric), shown(system, metric)
+    if row is not None and row["value"] < row["floor"]:
+        return f"less than {100 * row['floor']:.1f} % (so few people support no lower figure)"
+    return "an unknown share" if text.startswith(("n/a", "–")) else f"{text} %"
 
 
 def _court(system: Worth) -> str:

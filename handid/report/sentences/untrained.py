@@ -12,6 +12,7 @@ from handid.report.sentences.verdicts import (
     counted,
     line,
     listed,
+    not_lower,
     of_row,
     p_of,
     range_of,
@@ -78,8 +79,7 @@ def best_backbone(shown: pd.DataFrame, people: pd.DataFrame) -> list[str]:
         lines.append(
             f"**Of {len(ranked)} backbones {best['backbone']} {answer}** ({test}): "
             f"{best['value']:.1f} %{range_of(best)}, then {second['backbone']} with "
-            f"{second['value']:.1f} %{range_of(second)}; {near} of {len(others)} others "
-            f"{'is' if near == 1 else 'are'} not shown to be lower after Holm's correction."
+            f"{second['value']:.1f} %{range_of(second)}; {not_lower(near, len(others))}."
         )
     return lines
 
@@ -158,7 +158,7 @@ _CHANCE = {
     Verdict.LOWER: "worse; the 95 % interval lies below chance",
     Verdict.UNCLEAR: "unclear: the 95 % interval includes chance",
     Verdict.NO_INTERVAL: "unclear: fewer than two people show one of the answers",
-    Verdict.ONE_OF_MANY: "unclear: not after Holm's correction",
+    Verdict.ONE_OF_MANY: "unclear: p after Holm's correction is above 0.05",
 }
 
 
