@@ -19,6 +19,7 @@ from handid import disk
 
 BATCH_SIZES = {"cpu": 16}  # else 64: larger ones do not fit a CPU's cache and take a fifth longer
 BLOCK = 1024  # images that go to the device at once; a copy per batch would hold a GPU up
+_RECENT: dict[str, Any] = {}  # the cache of the model that embedded last: its file's status, rows
 
 
 class Embedder(Protocol):
@@ -121,11 +122,10 @@ def embed_once(
     """
     salt = f"{salt}|flip_average={settings['flip_average']}"
     file = Path(folder) / f"{model or fingerprint(method, salt)}.safetensors"
-    names = [hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images]
-    rows = _rows(file)
-    if rows is None:
-        disk.set_aside(file)
-        rows = {}
+    names = [
+        hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).hexdigest() for image in images
+    ]
+    rows = _recent(file)
     absent = {name: index for index, name in enumerate(names) if name not in rows}
     if absent:
         fresh = embed(method, images[list(absent.values())], prepare, **settings)
@@ -136,13 +136,37 @@ def embed_once(
         }
         with disk.whole(file, sync=False) as part:
             save_file(tensors, part, metadata={"seal": _seal(file, tensors)})
+        _RECENT.update(status=_status(file), rows=rows)
     return np.stack([rows[name] for name in names])
 
 
 def _seal(file: Path, tensors: dict[str, np.ndarray]) -> str:
     """Changes with the model that the file is named after, and with every image and number."""
-    parts = (np.ascontiguousarray(tensors[name]).tobytes() for name in ("digests", "embeddings"))
+    parts = (np.ascontiguousarray(tensors[name]).data for name in ("digests", "embeddings"))
     return disk.seal(file.name, *parts).hex()
+
+
+def _status(file: Path) -> tuple[object, ...] | None:
+    """What changes when a file is written or replaced; None where there is none."""
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        return None
+    return file.absolute(), stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _recent(file: Path) -> dict[str, np.ndarray]:
+    """The cache's content, a copy; read only where it is not what was read or written last."""
+    status = _status(file)
+    if status is None:
+        return {}
+    if _RECENT.get("status") != status:
+        rows = _rows(file)
+        if rows is None:
+            disk.set_aside(file)
+            return {}
+        _RECENT.update(status=status, rows=rows)
+    return dict(_RECENT["rows"])
 
 
 def _rows(file: Path) -> dict[str, np.ndarray] | None:

@@ -128,6 +128,20 @@ def test_each_image_is_embedded_once_per_model(images, tmp_path):
     assert len([*tmp_path.iterdir()]) == 1
 
 
+def test_a_cache_is_read_again_only_where_another_wrote_it(images, tmp_path, monkeypatch):
+    reads, read = [], embed._rows
+    monkeypatch.setattr(embed, "_rows", lambda file: reads.append(file) or read(file))
+    for some in (images[:3], images[:5], images[2:5]):
+        counted(Toy(), some, tmp_path)
+    assert reads == []
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+    assert counted(Toy(), images[:5], tmp_path)[1] == 0
+    assert reads == [file]
+
+
 def test_the_order_of_a_call_is_kept_whatever_the_order_in_the_cache(images, tmp_path):
     network, order = Toy(), [3, 0, 6, 2]
     counted(network, images, tmp_path)

@@ -13,6 +13,7 @@ from handid import statistics
 from handid.report.rows import WHAT, Score, mean_over_seeds, of
 
 WHOLE, PAPERS = "whole", "papers"
+_SYSTEM = [column for column in WHAT if column not in ("task", "image")]
 
 
 def table(scores: Iterable[Score]) -> pd.DataFrame:
@@ -34,7 +35,10 @@ def table(scores: Iterable[Score]) -> pd.DataFrame:
     rows = rows.assign(chance=100 / rows["n_gallery"])
     lowest = _joint_lows(scores, rows)
     rows["clear"] = [low > chance for low, chance in zip(lowest, rows["chance"], strict=True)]
-    shares = pd.DataFrame(_share(row, _whole(rows, row)) for _, row in rows.iterrows())
+    wholes = {tuple(row[_SYSTEM]): row for _, row in of_image(rows, WHOLE).iterrows()}
+    shares = pd.DataFrame(
+        _share(row, wholes.get(tuple(row[_SYSTEM]))) for _, row in rows.iterrows()
+    )
     return pd.concat([rows, shares], axis=1)
 
 
@@ -64,13 +68,6 @@ def _joint_lows(scores: list[Score], rows: pd.DataFrame) -> list[float]:
         widened = statistics.with_seeds(means, low.mean(), high.mean(), level)
         lows.append(100 * widened.low)
     return lows
-
-
-def _whole(rows: pd.DataFrame, row: pd.Series) -> pd.Series | None:
-    same = [column for column in WHAT if column not in ("task", "image")]
-    found = rows[(rows[same] == row[same]).all(axis=1)]
-    found = found[(found["image"] == WHOLE) & (found["task"] == PAPERS)]
-    return None if found.empty else found.iloc[0]
 
 
 def _share(row: pd.Series, whole: pd.Series | None) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Intervals over people: of a share, of a mean over queries, and of a balanced accuracy."""
 
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -171,7 +172,10 @@ def _check_options(draws: int, seed: int, level: float) -> None:
         )
 
 
+@lru_cache(maxsize=8)
 def _times(n_people: int, draws: int, seed: int) -> np.ndarray:
-    """How often each person is drawn, [draws, people]."""
+    """How often each person is drawn, [draws, people]; many figures of the same people ask."""
     shares = np.full(n_people, 1 / n_people)
-    return np.random.default_rng(seed).multinomial(n_people, shares, draws)
+    times = np.random.default_rng(seed).multinomial(n_people, shares, draws)
+    times.flags.writeable = False
+    return times
