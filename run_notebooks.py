@@ -20,6 +20,7 @@ from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
 from handid.runner.options import Options
 from handid.runner.page import PDF, Pages, forget_whole
+from handid.runner.places import made
 from handid.runner.plan import Plan
 from handid.runner.purge import purge
 from handid.runner.refusal import TOO_LITTLE_MEMORY, Refused, lacks_memory, printable, short
@@ -125,11 +126,13 @@ def main(words: list[str]) -> int:
         return 0
     options = replace(options, only=[app.STEM]) if options.app else options
     plan = Plan(options)
-    if options.app and not options.show:
-        return app.serve(plan, REPOSITORY / "notebooks" / "template" / "app")
     if options.show:
         show(plan)
         return 0
+    for folder in [plan.work] if options.app else [plan.work, plan.reports]:
+        made(folder)
+    if options.app:
+        return app.serve(plan, REPOSITORY / "notebooks" / "template" / "app")
     with only_run(plan.reports):
         plan = Plan(options, alone=True)
         template = REPOSITORY / "notebooks" / "template"
