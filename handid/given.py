@@ -164,3 +164,18 @@ def path(value: str | Path) -> Path:
     if not isinstance(value, (str, os.PathLike)) or "\0" in str(value) or not str(value):
         raise ValueError(f"{shown(value)} is no path: name a file or a folder")
     return Path(value)
+
+
+def place(value: str | Path) -> Path:
+    """A path with ~ written out, at which something may be.
+
+    Raises:
+        ValueError: if nothing can be there, or it may not be looked at.
+    """
+    try:
+        found = path(value).expanduser()
+        found.exists()
+    except (OSError, RuntimeError) as error:  # too long, of a user who does not exist, forbidden
+        reason = getattr(error, "strerror", None) or "no such user"
+        raise ValueError(f"{shown(str(value))} cannot be read ({reason}): name another") from None
+    return found

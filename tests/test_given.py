@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from handid import given, loss, metric, protocol, statistics
+from handid import data, given, loss, metric, protocol, statistics
+from handid.data import sets
 from handid.evidence import calibration, groups, likelihood_ratio, open_set, verification
 
 SCORES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
@@ -178,3 +179,9 @@ def test_labels_are_a_column_in_the_order_of_its_rows():
 @pytest.mark.parametrize("value", ["x" * 999, np.zeros((50, 50)), 10**5000, Strange()], ids=type)
 def test_what_a_refusal_repeats_is_one_short_line(value):
     assert "\n" not in given.shown(value) and 0 < len(given.shown(value)) <= given.LONGEST
+
+
+@pytest.mark.parametrize("strange", [None, 3, "", b"x", "a\0b", "x" * 5000, [], "~nobody-here/x"])
+def test_a_place_where_nothing_can_be_is_refused(strange):
+    for call in (given.place, sets.layout, data.read):
+        assert "Errno" not in refused(call, strange)

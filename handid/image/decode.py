@@ -13,6 +13,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from handid import given
 from handid.image import metadata
 
 MAX_PIXELS = 110_000_000  # today's phones reach 108 megapixels
@@ -82,7 +83,7 @@ def _bytes(path: str | Path) -> bytes:
         ValueError: if there is none that could be an image.
     """
     try:
-        about = os.stat(path)
+        about = os.stat(given.path(path))
         if not stat.S_ISREG(about.st_mode):  # a pipe would never end
             raise ValueError("is not a file")
         if about.st_size > MAX_BYTES:
