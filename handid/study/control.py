@@ -144,6 +144,11 @@ def verdict(lab: Study, seeds: Sequence[int], people: int, photographs: int = 8)
     return judged.assign(expected=[_EXPECTED[claim] for claim in judged["claim"]])
 
 
+def title(seeds: Sequence[int]) -> str:
+    """Of a table of controls: says on whose hands, and if they were recorded."""
+    return f"Synthetic, faint and framed hands{'' if seeds else ', recorded'}"
+
+
 def scores(lab: Study, seeds: Iterable[int], people: int, photographs: int) -> list[Score]:
     """Train each system of TITLES on the world, and ask it of the people who did not train.
 

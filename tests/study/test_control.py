@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from handid import backbone, recipes
+from handid import backbone, fingerprint, recipes
 from handid.loss import supervised_contrastive
 from handid.report import sentences
 from handid.study import control
@@ -93,3 +93,12 @@ def test_the_answer_says_whether_both_came_out(held, answer, count):
     said = sentences.control(table)
     assert said.startswith(f"**{answer}** (synthetic): {count} of 4 claims")
     assert "- *b* (must hold)" in said and "- *c* (must not hold)" in said
+
+
+def test_the_findings_are_those_recorded(lab):
+    said = (fingerprint.PACKAGE.parent / "docs" / "findings.md").read_text(encoding="utf-8")
+    table = control.verdict(lab, [], 0)
+    for row in table[table["over_system"] == control.PLAIN].itertuples():
+        assert (
+            f"{row.value:.1f}{' points' * (row.value > 1)} [{row.low:.1f}, {row.high:.1f}]" in said
+        )
