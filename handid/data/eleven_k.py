@@ -55,7 +55,8 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
         info = info[info["accessories"] == 0]
     if info.empty:
         raise ValueError(
-            f"{root / 'HandInfo.csv'} lists no hand without accessories: pass accessories=True"
+            f"{root / 'HandInfo.csv'} lists no hand without accessories, and others are left out: "
+            "list some, or in Python pass accessories=True"
         )
     table = tables.build(
         path=tables.located(root / "Hands", info["imageName"].tolist()),

@@ -58,7 +58,10 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
     if "accessories" in rows and not accessories:
         rows = rows[rows["accessories"] == "0"]
         if rows.empty:
-            raise ValueError(f"{path} lists no hand without accessories: pass accessories=True")
+            raise ValueError(
+                f"{path} lists no hand without accessories, and others are left out: remove the "
+                "column accessories to use all, or in Python pass accessories=True"
+            )
     extra = [str(name) for name in rows if name not in (*NEEDED, "role")]
     table = tables.build(
         path=tables.located(root, rows["path"].tolist()),

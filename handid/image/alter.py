@@ -141,11 +141,12 @@ def pixels(
     paths: Sequence[str], folder: str | Path, geometry: Geometry, alteration: Alteration
 ) -> np.ndarray:
     """[N, s, s, 3] uint8: altered photographs, each made once and kept on disk; see `fill`."""
-    fill(paths, folder, geometry, [alteration])
     folder, key = Path(folder), code()
     squares = np.empty((len(paths), geometry[1], geometry[1], 3), np.uint8)
-    for row, path in enumerate(paths):
-        squares[row] = _square(path, folder, geometry, alteration, key)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        made = pool.map(lambda path: _square(path, folder, geometry, alteration, key), paths)
+        for row, square in enumerate(made):
+            squares[row] = square
     return squares
 
 
@@ -198,7 +199,7 @@ def _reason(path: str, folder: Path, key: str) -> str:
 def _square(
     path: str, folder: Path, geometry: Geometry, alteration: Alteration, key: str
 ) -> np.ndarray:
-    """A square on disk; a damaged one is made again."""
+    """A square on disk; made where it is not there, and again where it is damaged."""
     file = _file(path, folder, key, geometry, str(alteration))
     square = cache.read(file)
     if square is None:

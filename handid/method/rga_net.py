@@ -83,7 +83,7 @@ class RgaNet(CnnMethod):
         backbone: with `stages`, `widths` and `sides`, which fix the input size.
         n_identities: classes.
         triplet_margin: of the triplet loss, in the unit of the features; None for none.
-        after_neck: embed after the neck's batch norm, or before (the paper reports both).
+        after_neck: embed after the neck's batch norm, or before (its code reports both).
         open_gates: start with attention that changes next to nothing, so that a pre-trained
             backbone starts as it was. The public code draws the gates at random, and trains for 600
             epochs.

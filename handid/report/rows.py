@@ -119,10 +119,10 @@ def by_people(scores: Iterable[Score]) -> pd.DataFrame:
     """
     parts = []
     for score in scores:
-        right = score.per_query["first_hit"].eq(1).groupby(score.per_query["subject"].astype(str))
-        counts = right.agg(n="size", right="sum").reset_index()
+        people, of = np.unique(score.per_query["subject"].astype(str), return_inverse=True)
+        right = np.bincount(of, score.per_query["first_hit"].eq(1)).astype(int)
         head = {column: score.rows[column].iloc[0] for column in (*WHAT, "seed")}
-        parts.append(counts.assign(**head)[[*head, *counts]])
+        parts.append(pd.DataFrame(head | {"subject": people, "n": np.bincount(of), "right": right}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -136,7 +136,8 @@ def summary(wanted: Mapping[str, Asked], known: Mapping[tuple[str, str], float])
         ways.append(makespan([length for call in batches for length in call], count))
         idle = [max(0.0, 100 * (1 - busy / count / way)) for way in ways]
         shown = [f"{way:.2f} h ({idle:.0f} % idle)" for way, idle in zip(ways, idle, strict=True)]
-        said.append(f"{count} GPUs: {shown[0]} call by call, {shown[1]} as one list")
+        noun = "GPU" if count == 1 else "GPUs"
+        said.append(f"{count} {noun}: {shown[0]} call by call, {shown[1]} as one list")
     return said + _doubts(each)
 
 

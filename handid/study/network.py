@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from handid import backbone, checkpoint, embed, method
+from handid.backbone.folding import fold_norms
 from handid.image import augment
 from handid.image.alter import WHOLE
 from handid.recipes import Recipe
@@ -62,10 +63,13 @@ def load(experiment: Experiment, engine: Engine) -> method.Method:
     Raises:
         ValueError: as `restored`.
     """
-    network = restored(experiment)
+    network = restored(experiment).eval()
     network.fold()
+    encoder = getattr(network, "backbone", None)  # floors have none
+    if isinstance(encoder, backbone.ImageEncoder):
+        fold_norms(encoder)
     engine.place(network)
-    return network.eval()
+    return network
 
 
 def images(

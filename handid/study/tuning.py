@@ -89,7 +89,7 @@ def title(lab: Study, done: pd.DataFrame, number: int) -> str:
     """Of a figure of trials: says on whose hands, on how many people, and if they were recorded."""
     people = int(done["people"].iloc[0])
     if not number:
-        return f"synthetic 11k dorsal right: recorded trials on {people} people of no study"
+        return f"synthetic 11k dorsal right: recorded trials on {people} people who are in no study"
     return f"{lab.label(lab.targets[0])}: trials on {people} people who are in no study"
 
 

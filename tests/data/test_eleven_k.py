@@ -55,7 +55,7 @@ def test_nail_polish_and_irregularities_stay(tmp_path, make_11k):
 
 def test_a_csv_with_nothing_but_accessories_says_how_to_read_it(tmp_path, make_11k):
     make_11k(tmp_path, size=None, edit=lambda info: info.assign(accessories="1"))
-    with pytest.raises(ValueError, match="lists no hand without accessories: .*accessories=True"):
+    with pytest.raises(ValueError, match="lists no hand without accessories, .*accessories=True"):
         eleven_k.read(tmp_path)
 
 

@@ -32,7 +32,7 @@ def test_a_method_without_a_speed_borrows_one_and_it_is_said():
     own = Asked()
     own.calls = [[experiment(), experiment("promptsg", target="mine")], [experiment("promptsg")]]
     said = forecast.summary({"02": own}, SPEEDS)
-    assert said[0].startswith("3 different trainings") and said[1].startswith("1 GPUs: ")
+    assert said[0].startswith("3 different trainings") and said[1].startswith("1 GPU: ")
     assert said[-2].endswith("RN50: promptsg") and said[-1].endswith("not known: mine")
 
 

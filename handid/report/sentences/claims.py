@@ -47,5 +47,6 @@ def _seen(table: pd.DataFrame, components: pd.DataFrame) -> list[str]:
     return [
         "",
         f"{row['people']:.0f} people and {counted(int(row['seeds']), 'training')} see a difference "
-        f"of {row['points']:.1f} points four times in five, and smaller ones less often.",
+        f"of {row['points']:.1f} points four times in five if it is the only comparison; smaller "
+        "ones, and one of many after Holm's correction, less often.",
     ]

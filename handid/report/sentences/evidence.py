@@ -16,15 +16,15 @@ _PROPOSITIONS = {
     "other hand": ("the two hands of one person", "hands of two people of this set"),
 }
 _SESSION = {
-    "papers": "photographed within one session, often in one burst",
-    "bursts apart": "photographed within one session, in two bursts",
-    "other hand": "photographed within one session",
+    "papers": "photographed as those of this set were, perhaps moments apart",
+    "bursts apart": "photographed as those of this set were, in two bursts",
+    "other hand": "photographed as those of this set were",
 }
 LEFT_OUT = (
-    "What another day, camera, light, age or injury does to the similarity is not in these "
-    "figures; nor is whether the people of this set stand for those who could have been "
-    "photographed; nor among how many photographs somebody chose. A factor is not the probability "
-    "that it is the same hand, which also depends on everything else in the case."
+    "What a day, camera, light, age or injury that this set does not have does to the similarity "
+    "is not in these figures; nor is whether the people of this set stand for those who could have "
+    "been photographed; nor among how many photographs somebody chose. A factor is not the "
+    "probability that it is the same hand, which also depends on everything else in the case."
 )
 
 NOTHING = "no target here can show any of the tasks, so every table and figure is empty."
@@ -82,8 +82,11 @@ def _searching(system: Worth) -> str:
 
 
 def _share(system: Worth, metric: str) -> str:
-    text = shown(system, metric)
-    return text if text.startswith(("n/a", "–")) else f"{text} %"
+    """A share in percent; one below what these people support is less than that."""
+    row, text = system.figure(metric), shown(system, metric)
+    if row is not None and row["value"] < row["floor"]:
+        return f"less than {100 * row['floor']:.1f} % (so few people support no lower figure)"
+    return "an unknown share" if text.startswith(("n/a", "–")) else f"{text} %"
 
 
 def _court(system: Worth) -> str:
@@ -103,8 +106,8 @@ def _court(system: Worth) -> str:
         f"(half of all comparisons of {same} have more) supports the proposition that the two "
         f"photographs show {one}, {session}, against the proposition that they show {other}, by a "
         f"factor of {_factor(abs(log10))} ({_between(*ends)}); so few people support a factor of "
-        f"at most {_factor(limit)} for it, whatever the similarity; both propositions are about "
-        f"one session. {LEFT_OUT} The factor was fitted on {system.n_development} other people. In "
+        f"at most {_factor(limit)} for it, whatever the similarity. {LEFT_OUT} "
+        f"The factor was fitted on {system.n_development} other people. In "
         f"the test it pointed the wrong way for {_share(system, 'misleading_mated')} of the "
         f"comparisons of {same} and for {_share(system, 'misleading_nonmated')} of those of "
         f"{different}."
@@ -177,7 +180,7 @@ def groups(worth: Worth) -> str:
     names = [f"{row['attribute']} {row['group']} ({row['n_people']})" for _, row in few.iterrows()]
     counted_only = f" Counted and not judged, with fewer than ten people: {listed(names)}."
     return (
-        "All groups meet the same threshold. Their names are what the set's annotators wrote; age, "
+        "All groups meet the same threshold. Their names are those of the set's table; age, "
         "gender and skin colour go together in so few people, and several groups are compared at "
         "once: an interval that stands apart is a question to ask, not a finding, and one that "
         "does not is no proof of fairness." + (counted_only if names else "")

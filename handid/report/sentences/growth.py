@@ -8,8 +8,8 @@ from handid.report.growth import METRICS, Growth
 from handid.report.sentences.verdicts import Verdict, verdict
 
 _WHAT = {
-    "rank1": "the right person is first in",
-    "fpir": "somebody is named for people who are not enrolled in",
+    "rank1": "the right person is first in {} % of searches",
+    "fpir": "{} % of searches for people who are not enrolled name somebody",
 }
 _VERDICTS = {
     Verdict.HIGHER: "which is too high",
@@ -33,11 +33,11 @@ def _answer(found: Growth, name: str) -> str:
     """One metric: the range, and what the check says of it."""
     far, check = found.largest[name], found.check[name]
     size, what = f"{far['size']:,}", f"{METRICS[name]} of {found.name}"
-    head = f"At {size}, {METRICS[name]} between"
+    head = f"With {size} people enrolled, {METRICS[name]} is between"
     if pd.isna(far["value"]):
         return f"**Nothing is foretold:** {what} among {size} people, for too few searches erred."
     ends = f"{_percent(far['low'])} and {_percent(far['high'])} %"
-    shown = f"{_WHAT[name]} {_percent(far['value'])} % of searches"
+    shown = _WHAT[name].format(_percent(far["value"]))
     if pd.isna(check["difference"]):
         return (
             f"**{head} {ends}** ({found.name}): {shown}; the model could not be checked, for "
@@ -61,7 +61,7 @@ def _answer(found: Growth, name: str) -> str:
 def _percent(value: float) -> str:
     """A percentage with the digits that an extrapolation deserves: two, and none below 0.01."""
     if 0 < value < 0.01:
-        return "under 0.01"
+        return "less than 0.01"
     return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
@@ -77,7 +77,7 @@ def _about(found: Growth) -> str:
     return (
         f"{found.n_queries:,} photographs of {found.n_askers:,} people ask among up to "
         f"{found.n_strangers:,} strangers; the threshold of {found.threshold:.2f} was set to an "
-        f"FPIR of {100 * found.set_to:.0f} % among {found.n_fitted:,}. Intervals are over people, "
+        f"FPIR of {100 * found.set_to:g} % among {found.n_fitted:,}. Intervals are over people, "
         f"in both roles. The largest gallery is {reach:,.0f} times as large as any that was "
         "measured: the check says nothing of so long a way."
     )

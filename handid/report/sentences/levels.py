@@ -8,7 +8,15 @@ from handid.recipes import System
 from handid.report import apart
 from handid.report.rows import Score, by_people, labelled, of
 from handid.report.sentences.gains import gain
-from handid.report.sentences.verdicts import Verdict, counted, of_levels, of_row, p_of, range_of
+from handid.report.sentences.verdicts import (
+    Verdict,
+    counted,
+    not_lower,
+    of_levels,
+    of_row,
+    p_of,
+    range_of,
+)
 from handid.report.tables import by_target, of_controls, parts_of
 
 
@@ -149,8 +157,7 @@ def summary(rows: pd.DataFrame, people: pd.DataFrame) -> str:
         answer = f"{counted(near + 1, 'system')} may be best" if near else f"Best: {best['label']}"
         lines.append(
             f"**{answer}** on {target}: {best['label']} finds {best['value']:.1f} %"
-            f"{range_of(best)} at rank 1; {near} of {len(others)} others are not shown to be lower "
-            "after Holm's correction."
+            f"{range_of(best)} at rank 1; {not_lower(near, len(others))}."
         )
     lines = ["\n\n".join(lines), "", "Rank-1, best first:", ""]
     for row in _sorted(rows):

@@ -40,7 +40,7 @@ def people(per_query: pd.DataFrame, where: str) -> str:
     always, never = int((shares == 1).sum()), int((shares == 0).sum())
     return (
         f"**Of {len(shares)} test people, {always} are always found at rank 1 and {never} never** "
-        f"({where}); the middle person is found in {100 * shares.median():.0f} % of the queries."
+        f"({where}); the median person is found in {100 * shares.median():.0f} % of the queries."
     )
 
 

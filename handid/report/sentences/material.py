@@ -46,7 +46,8 @@ def counts(audit: pd.DataFrame) -> str:
         return f"All {len(both) * len(names)} counts equal the papers'."
     more = f" and {len(differ) - 4} more" if len(differ) > 4 else ""
     return (
-        f"{len(differ)} of {len(both) * len(names)} counts differ from those of the complete real "
+        f"{len(differ)} of {len(both) * len(names)} counts "
+        f"{'differs' if len(differ) == 1 else 'differ'} from those of the complete real "
         f"sets in the papers: {'; '.join(differ[:4])}{more}."
     )
 
@@ -55,7 +56,9 @@ def problems(problems_found: pd.DataFrame, total: int) -> str:
     """How many files are broken or there twice."""
     if problems_found.empty:
         return f"All {total:,} files decode in full, and no two are the same."
-    return f"{len(problems_found)} of {total:,} files are broken or repeated; the table names them."
+    number = len(problems_found)
+    verb, them = ("is", "it") if number == 1 else ("are", "them")
+    return f"{number} of {total:,} files {verb} broken or repeated; the table names {them}."
 
 
 def pretraining(cards: pd.DataFrame, curves: dict[str, pd.DataFrame]) -> str:
@@ -72,23 +75,24 @@ def pretraining(cards: pd.DataFrame, curves: dict[str, pd.DataFrame]) -> str:
     drawn = cards[~is_locked]
     lines = [
         f"**From synthetic hands{' alone' if len(drawn) == len(cards) else ''}**: "
-        f"{', '.join(drawn['backbone'])} never saw a photograph; all that is known there of hands "
-        "is what the renderer draws.",
+        f"{listed(list(drawn['backbone']))} never saw a photograph; all that is known there of "
+        "hands is what the renderer draws.",
         "",
     ]
     for _, card in cards[is_locked].iterrows():
         lines.append(
             f"- **{card['backbone']}** sees with ImageNet's encoder, which stayed as it was "
-            f"published. Its text encoder read {card['images_seen']:,} captions in "
-            f"{card['training_hours']:.1f} hours ({card['device']}, {card['on']}) and tells the "
-            f"view of strangers' synthetic hands in words for {100 * card['view_in_words']:.1f} %."
+            "published. Its text encoder learned captions, then sentences of single facts, from "
+            f"{card['images_seen']:,} encoded pictures, each many times, in "
+            f"{card['training_hours']:.1f} hours ({card['device']}, {card['on']}), and tells in "
+            f"words the view of {100 * card['view_in_words']:.1f} % of strangers' synthetic hands."
         )
     for _, card in drawn.iterrows():
         first, last = (100 * curves[card["backbone"]]["validation"].iloc[i] for i in (0, -1))
         lines.append(
-            f"- **{card['backbone']}** saw {card['images_seen']:,} synthetic pictures with their "
-            f"captions in {card['training_hours']:.1f} hours ({card['device']}, {card['on']}). On "
-            f"hands of strangers its mAP rose from {first:.1f} % after the first epoch to "
-            f"{last:.1f} %."
+            f"- **{card['backbone']}** saw {card['images_seen']:,} synthetic pictures, first with "
+            f"facts and then with captions, in {card['training_hours']:.1f} hours "
+            f"({card['device']}, {card['on']}). On hands of strangers its mAP rose "
+            f"from {first:.1f} % after the first epoch to {last:.1f} %."
         )
     return "\n".join(lines)

@@ -66,7 +66,7 @@ def _threshold(record: Record | None) -> str:
         return ": there is no threshold, so that nobody is named; notebook 12 says why"
     text = (
         f"; the threshold of {record.search_threshold:.2f} was set to name somebody in "
-        f"{100 * record.set_to:.0f} % of searches for people who are not enrolled"
+        f"{100 * record.set_to:g} % of searches for people who are not enrolled"
     )
     if "fpir" not in record.rates:
         return text

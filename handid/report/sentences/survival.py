@@ -46,7 +46,7 @@ def _of_target(part: pd.DataFrame, target: str, asked: pd.DataFrame) -> str:
 
 def _share(row: pd.Series) -> str:
     if pd.isna(row["share"]):
-        return "nothing, for there is none,"
+        return "nothing (there is none)"
     low, high = row["share_low"], row["share_high"]
     if not high < _MOST:
         return f"{row['share']:.0f} % (too few people to bound it)"
@@ -65,7 +65,8 @@ def _crowd(part: pd.DataFrame, leaks: pd.DataFrame) -> str:
     best = hidden.sort_values("value", ascending=False, kind="stable").iloc[0]
     return (
         f"Without the hand, {len(leaks)} of {counted(len(hidden), 'figure')} "
-        f"({', '.join(WITHOUT_HAND)}; every system and floor) are above chance, Bonferroni's "
+        f"({', '.join(WITHOUT_HAND)}; every system and floor) "
+        f"{'is' if len(leaks) == 1 else 'are'} above chance, Bonferroni's "
         f"correction made; the highest is {best['value']:.1f} %{range_of(best)}, of "
         f"{best['method']} on {best['image']}."
     )

@@ -12,6 +12,7 @@ from handid.report.sentences.verdicts import (
     counted,
     line,
     listed,
+    not_lower,
     of_row,
     p_of,
     range_of,
@@ -74,11 +75,11 @@ def best_backbone(shown: pd.DataFrame, people: pd.DataFrame) -> list[str]:
         found = apart.pairs(people, [(best, other) for other in others])
         near = sum(of_row(row) is not Verdict.HIGHER for row in _rows(found))
         second = others[0]
+        answer = "comes first, but may not be best" if near else "knows hands best"
         lines.append(
-            f"**Of {len(ranked)} backbones {best['backbone']} knows hands best** ({test}): "
+            f"**Of {len(ranked)} backbones {best['backbone']} {answer}** ({test}): "
             f"{best['value']:.1f} %{range_of(best)}, then {second['backbone']} with "
-            f"{second['value']:.1f} %{range_of(second)}; {near} of {len(others)} others are not "
-            "shown to be lower after Holm's correction."
+            f"{second['value']:.1f} %{range_of(second)}; {not_lower(near, len(others))}."
         )
     return lines
 
@@ -157,7 +158,7 @@ _CHANCE = {
     Verdict.LOWER: "worse; the 95 % interval lies below chance",
     Verdict.UNCLEAR: "unclear: the 95 % interval includes chance",
     Verdict.NO_INTERVAL: "unclear: fewer than two people show one of the answers",
-    Verdict.ONE_OF_MANY: "unclear: not after Holm's correction",
+    Verdict.ONE_OF_MANY: "unclear: p after Holm's correction is above 0.05",
 }
 
 

@@ -16,7 +16,9 @@ class Verdict(Enum):
     LOWER = "lower; the 95 % interval excludes zero"
     UNCLEAR = "unclear: the 95 % interval includes zero"
     NO_INTERVAL = "unclear: one person gives no interval"
-    ONE_OF_MANY = "unclear: the 95 % interval excludes zero, but not after Holm's correction"
+    ONE_OF_MANY = (  # true also where p is above 0.05 without a correction
+        "unclear: the 95 % interval excludes zero, but p after Holm's correction is above 0.05"
+    )
 
 
 def verdict(low: float, high: float) -> Verdict:
@@ -73,7 +75,7 @@ _SHORT = {
     Verdict.LOWER: "lower",
     Verdict.UNCLEAR: "includes zero",
     Verdict.NO_INTERVAL: "no interval",
-    Verdict.ONE_OF_MANY: "not after Holm's correction",
+    Verdict.ONE_OF_MANY: "p after Holm's correction above 0.05",
 }
 _LEVELS = {
     Verdict.HIGHER: "higher",
@@ -139,6 +141,16 @@ def listed(names: Sequence[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: "1 view", "2 views"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def not_lower(near: int, others: int) -> str:
+    """How many of the systems beside the first one may equal it."""
+    after = "shown to be lower after Holm's correction"
+    if not others:
+        return "nothing stands beside it"
+    if not near:
+        return f"the other one is {after}" if others == 1 else f"all {others} others are {after}"
+    return f"{near} of {counted(others, 'other')} {'is' if near == 1 else 'are'} not {after}"
 
 
 def about_seeds(rows: pd.DataFrame) -> str:

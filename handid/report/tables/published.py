@@ -24,7 +24,7 @@ _COUNTERPART = {"mini-ViT": "ViT-B/16", "mini-RN": "RN50", "EfficientNet-Lite0":
 # are left out beside its mean.
 _SOURCES = ("CLIP-HandID paper", "GPA-Net paper", "CLIP-FH dissertation")
 _ABOUT = ("gallery, published", "published for")
-# CLIP-HandID, section III-A (the same in GPA-Net and MBA-Net): the complete real sets.
+# CLIP-HandID, section III-A, and GPA-Net, section 3.1: the complete real sets.
 PUBLISHED_COUNTS = pd.DataFrame(
     [
         ("11k", "dorsal left", 73, 73, 988, 290),

@@ -33,7 +33,7 @@ def verdict(judged: pd.DataFrame) -> pd.DataFrame:
             "claim": judged["claim"],
             "held": judged["held"],
             "difference, points": difference,
-            "p (Holm)": [f"{p:.3f}" for p in judged["p_holm"]],
+            "p (Holm)": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in judged["p_holm"]],
             "backbone": judged["backbone"],
             "test set": judged["test_set"],
             "task": judged["task"],

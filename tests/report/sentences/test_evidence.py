@@ -27,8 +27,16 @@ def test_the_courts_paragraph_says_in_one_breath_what_it_leaves_out(worth):
     assert f"a similarity of {score:.2f}" in court
     assert f"factor of {factor:.0f} (95 % interval {low} to 20 over the people it was" in court
     assert float(low) < factor < float(high) < 20.1
-    assert "photographed within one session" in court and "another day, camera" in court
+    assert "photographed as those of this set were, perhaps" in court
+    assert "one session" not in court and "a day, camera" in court
     assert "a factor of at most 20 for it" in court and "45 other people" in court
+
+
+def test_a_share_below_its_floor_is_less_than_the_floor_in_words(worth):
+    figures = worth().figures.assign(floor=0.999)
+    text = sentences.worth([worth(figures=figures)], "clip_ft_mini", CRITERIA)
+    assert text.count("less than 99.9 % (so few people support no lower figure) of the") >= 2
+    assert "n/a" not in text
 
 
 def test_a_factor_against_the_same_hand_has_the_other_bound_as_its_limit(worth):

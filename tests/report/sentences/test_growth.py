@@ -8,11 +8,14 @@ from handid.report import sentences
 def test_the_answer_begins_with_the_range_at_the_largest_gallery(growth_of):
     text = sentences.growth(growth_of())
     first, second, about = text.split("\n\n")
-    assert first.startswith("**At 1,000,000, rank-1 between 9 and 14 %** (11k dorsal right (syn")
+    assert first.startswith(
+        "**With 1,000,000 people enrolled, rank-1 is between 9 and 14 %** (11k dorsal"
+    )
     assert "the right person is first in 12 % of searches" in first
     assert "62.0 % were measured among others: +2.0 points (95 % interval -7.0 to +9.0)" in first
     assert "does not contradict" in first
-    assert second.startswith("**At 1,000,000, FPIR between 94 and 99 %** (")
+    assert second.startswith("**With 1,000,000 people enrolled, FPIR is between 94 and 99 %** (")
+    assert "% of searches for people who are not enrolled name somebody" in second
     assert "5,000 times as large" in about and "0.83" in about and "FPIR of 10 %" in about
 
 
@@ -44,4 +47,4 @@ def test_an_extrapolation_shows_two_digits_and_nothing_below_a_hundredth(growth_
     curves = growth_of().curves
     curves.loc[curves["kind"] == "foretold", ["value", "low", "high"]] = [3.14159, 0.000134, 99.97]
     text = sentences.growth(growth_of(curves=curves))
-    assert "rank-1 between under 0.01 and 100 %** (" in text and "first in 3.1 % of" in text
+    assert "rank-1 is between less than 0.01 and 100 %** (" in text and "first in 3.1 % of" in text

@@ -29,7 +29,7 @@ def test_the_summary_begins_with_the_best_and_warns_of_synthetic_rows(row, summa
     text = summary(*rows)
     assert text.startswith(
         f"**2 systems may be best** on {D_R}: CLIP-FT finds 90.0 % (95 % interval 86.0 to 92.0) at "
-        "rank 1; 1 of 2 others are not shown to be lower after Holm's correction."
+        "rank 1; 1 of 2 others is not shown to be lower after Holm's correction."
     )
     assert names(text) == ["- CLIP-FT", "- CLIP-HandID", "- CLIP-ZS"]
     assert "nothing about real hands" not in text

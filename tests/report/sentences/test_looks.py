@@ -15,7 +15,7 @@ def test_people_are_counted_by_always_never_and_the_middle_one():
     per_query = pd.DataFrame(rows, columns=["subject", "first_hit"])
     assert sentences.people(per_query, "synthetic HD: CLIP-FT") == (
         "**Of 5 test people, 1 are always found at rank 1 and 2 never** (synthetic HD: CLIP-FT); "
-        "the middle person is found in 25 % of the queries."
+        "the median person is found in 25 % of the queries."
     )
 
 

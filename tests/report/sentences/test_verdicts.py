@@ -46,7 +46,7 @@ def test_the_verdicts_are_said_in_these_words():
         "lower; the 95 % interval excludes zero",
         "unclear: the 95 % interval includes zero",
         "unclear: one person gives no interval",
-        "unclear: the 95 % interval excludes zero, but not after Holm's correction",
+        "unclear: the 95 % interval excludes zero, but p after Holm's correction is above 0.05",
     ]
 
 
@@ -57,7 +57,9 @@ def test_one_of_several_comparisons_is_judged_after_holms_correction():
     several = pd.concat([row, pd.Series({"p": 0.02, "p_holm": 0.06})])
     assert of_row(several) is MANY
     assert line(several).endswith(f": {MANY.value} (p 0.020, Holm 0.060)")
-    assert brief(several) == ("over y +1.0 (95 % interval 0.1 to 2.0; not after Holm's correction)")
+    assert brief(several) == (
+        "over y +1.0 (95 % interval 0.1 to 2.0; p after Holm's correction above 0.05)"
+    )
     unclear = pd.concat([row, pd.Series({"p": 0.02, "p_holm": 0.02})]).replace({0.1: -0.1})
     assert of_row(unclear) is UNCLEAR and line(unclear).endswith("zero (p 0.020)")
     assert of_row(row.replace({0.1: 50.1, 2.0: 60.0}), chance=55.0) is UNCLEAR

@@ -29,3 +29,5 @@ def test_a_verdict_shows_each_difference_with_its_interval_and_adjusted_p():
     (shown,) = tables.verdict(pd.DataFrame([row | {"people": 45, "seeds": 5}])).to_dict("records")
     assert shown["difference, points"] == "+5.0 [1.2, 9.0]" and shown["p (Holm)"] == "0.013"
     assert shown["held"] == "yes" and (shown["people"], shown["seeds"]) == (45, 5)
+    surer = pd.DataFrame([row | {"people": 45, "seeds": 5, "p_holm": 0.0002}])
+    assert tables.verdict(surer)["p (Holm)"].tolist() == ["< 0.001"]
