@@ -5,6 +5,7 @@ science lives here: handid/runner/plan.py decides what to run, batch.py runs it,
 """
 
 import argparse
+import contextlib
 import io
 import os
 import re
@@ -19,9 +20,10 @@ from handid.runner.browser import print_page
 from handid.runner.manifest import only_run
 from handid.runner.options import Options
 from handid.runner.page import PDF, Pages, forget_whole
+from handid.runner.places import made
 from handid.runner.plan import Plan
 from handid.runner.purge import purge
-from handid.runner.refusal import Refused, printable, short
+from handid.runner.refusal import TOO_LITTLE_MEMORY, Refused, lacks_memory, printable, short
 
 REPOSITORY = Path(__file__).resolve().parent
 
@@ -124,11 +126,13 @@ def main(words: list[str]) -> int:
         return 0
     options = replace(options, only=[app.STEM]) if options.app else options
     plan = Plan(options)
-    if options.app and not options.show:
-        return app.serve(plan, REPOSITORY / "notebooks" / "template" / "app")
     if options.show:
         show(plan)
         return 0
+    for folder in [plan.work] if options.app else [plan.work, plan.reports]:
+        made(folder)
+    if options.app:
+        return app.serve(plan, REPOSITORY / "notebooks" / "template" / "app")
     with only_run(plan.reports):
         plan = Plan(options, alone=True)
         template = REPOSITORY / "notebooks" / "template"
@@ -154,32 +158,68 @@ def bundle(pages: Pages, manifest: dict) -> None:
     pages.index(manifest)  # which names them
 
 
-if __name__ == "__main__":
-    os.umask(0o077)  # photographs of hands are biometric data: what is made of them is the owner's
+def open_streams() -> None:
+    """Give closed standard streams a place: the next file would get their number, and their words.
+
+    What nobody hears goes nowhere; what a closed standard error would say goes to standard output.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR) if number < 2 else 1, number)
+            os.set_inheritable(number, True)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115 (until the end)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may know few characters
             stream.reconfigure(errors="replace")
+
+
+def ended(code: int, sentence: str) -> int:
+    """Say why a run ends, where anybody can hear it.
+
+    Returns:
+        The exit code, which says it too.
+    """
+    with contextlib.suppress(OSError):  # standard error on a full disk
+        print(f"run_notebooks: {printable(sentence)}", file=sys.stderr, flush=True)
+    return code
+
+
+def guarded(words: list[str]) -> int:
+    """Run the command line; whatever ends it is said in one sentence.
+
+    Returns:
+        Exit code.
+    """
+    try:
+        return main(words)
+    except Refused as refusal:
+        return ended(2, str(refusal))
+    except KeyboardInterrupt:
+        return 130
+    except SyntaxError as error:  # of a file that is just being edited
+        return ended(1, f"{error.filename}:{error.lineno} is no Python: {error.msg}")
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if lacks_memory(error):
+            return ended(1, TOO_LITTLE_MEMORY)
+        if not isinstance(error, OSError):
+            raise
+        # A full disk, a folder that may not be written.
+        told = error.strerror or str(error)
+        return ended(1, f"{error.filename}: {told}" if error.filename else told)
+
+
+if __name__ == "__main__":
+    os.umask(0o077)  # photographs of hands are biometric data: what is made of them is the owner's
+    open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
         signal.signal(number, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a closed terminal, without nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except Refused as refusal:
-        print(f"run_notebooks: {refusal}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except SyntaxError as error:  # of a file that is just being edited
-        print(
-            f"run_notebooks: {error.filename}:{error.lineno} is no Python: {error.msg}",
-            file=sys.stderr,
-        )
-        sys.exit(1)
-    except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:  # a full disk, a folder that may not be written
-        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"run_notebooks: {printable(told)}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(guarded(sys.argv[1:]))

@@ -123,7 +123,8 @@ def embed_once(
     salt = f"{salt}|flip_average={settings['flip_average']}"
     file = Path(folder) / f"{model or fingerprint(method, salt)}.safetensors"
     names = [
-        hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).hexdigest() for image in images
+        hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).hexdigest()
+        for image in images
     ]
     rows = _recent(file)
     absent = {name: index for index, name in enumerate(names) if name not in rows}

@@ -1,14 +1,16 @@
 """The papers' losses as pure functions, with their equation numbers.
 
-Nothing here holds weights, sums losses or knows a method: train sums them by the recipe's
-weights.
+Nothing here holds weights, sums losses or knows a method: train sums them as the recipe says.
 """
 
 import math
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from handid import given
 
 
 def label_smoothed_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
@@ -49,9 +51,8 @@ def supervised_contrastive(
 
     Mean over anchors i of -1 / |P(i)| times the sum over p in P(i) of the log-softmax, over all
     contrasts, of similarity / temperature. P(i) holds every contrast with i's label, i's own
-    counterpart included. Source: CLIP-HandID, Eq. (6) with images as anchors and texts as
-    contrasts, Eq. (7) the other way round. The authors' public code (nathanlem1/CLIP-HandID) takes
-    raw dot products at temperature 1 instead: similarity="dot".
+    counterpart included. Source: CLIP-HandID, Eq. (6) from images to texts, Eq. (7) back. The
+    authors' public code takes raw dot products at temperature 1 instead: similarity="dot".
 
     Args:
         anchors: [B, D] embeddings, any length.
@@ -64,18 +65,20 @@ def supervised_contrastive(
         Scalar, float32 or better also under autocast: mean over B anchors, in nats, at least 0.
 
     Raises:
-        ValueError: if shapes do not fit, the batch is empty, temperature is a number that is not
-            positive, or similarity is unknown.
+        ValueError: if shapes do not fit, or temperature or similarity cannot be used.
     """
+    if not (isinstance(anchors, Tensor) and isinstance(contrasts, Tensor)):
+        raise ValueError("anchors and contrasts must be tensors: expected (B, D) twice")
     if anchors.ndim != 2 or len(anchors) == 0 or anchors.shape != contrasts.shape:
         raise ValueError(
             f"anchors {tuple(anchors.shape)} and contrasts {tuple(contrasts.shape)} do not fit: "
             "expected (B, D) twice, B at least 1"
         )
-    labels = torch.as_tensor(labels, device=anchors.device)
+    if not isinstance(labels, Tensor):
+        labels = torch.as_tensor(given.numbers(labels, "labels"), device=anchors.device)
     if labels.shape != anchors.shape[:1]:
         raise ValueError(f"{tuple(labels.shape)} labels for {len(anchors)} rows: give one per row")
-    if not isinstance(temperature, Tensor) and not temperature > 0:
+    if not (isinstance(temperature, Tensor) or isinstance(temperature, Real) and temperature > 0):
         raise ValueError(f"temperature={temperature} must be above 0")
     if similarity not in ("cosine", "dot"):
         raise ValueError(f"similarity={similarity!r} is unknown: use cosine or dot")
@@ -86,17 +89,15 @@ def supervised_contrastive(
             anchors, contrasts = F.normalize(anchors, dim=1), F.normalize(contrasts, dim=1)
         log_shares = F.log_softmax(anchors @ contrasts.T / temperature, dim=1)  # [B, B]
         positives = labels[:, None] == labels[None, :]  # [B, B], diagonal True
-        per_anchor = log_shares.masked_fill(~positives, 0).sum(dim=1) / positives.sum(dim=1)
-        return -per_anchor.mean()
+        return -(log_shares.masked_fill(~positives, 0).sum(1) / positives.sum(1)).mean()
 
 
 def likeness(features: Tensor, wanted: Tensor) -> Tensor:
     """How far the similarities within a batch are from those of a teacher's features.
 
-    Mean squared difference between the two cosine similarities of each pair of different rows. The
-    teacher's features are first centred and scaled over the batch, which removes what all rows
-    share. Source: Tung and Mori 2019, Similarity-Preserving Knowledge Distillation, without pairs
-    of a row with itself.
+    Mean squared difference between the two cosine similarities of each pair of different rows; the
+    teacher's features are first centred and scaled over the batch. Source: Tung and Mori 2019,
+    Similarity-Preserving Knowledge Distillation, without pairs of a row with itself.
 
     Args:
         features: [B, D] of the network that learns, any length.
@@ -127,8 +128,7 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Ten
 
     Mean over rows of max(0, margin + d_positive - d_negative), d the Euclidean distance of the
     embeddings as they come. A row without a negative counts as 0. Source: Hermans et al. 2017,
-    eq. 5; margin and unnormalised distance as in the public codes of ABD-Net (VITA-Group/ABD-Net)
-    and RGA-Net (microsoft/Relation-Aware-Global-Attention-Networks).
+    eq. 5; margin and unnormalised distance as in ABD-Net's and RGA-Net's public codes.
 
     Args:
         embeddings: [B, D], any length.

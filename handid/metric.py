@@ -6,11 +6,12 @@ It neither embeds images nor draws splits nor plots; it needs numpy and pandas a
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from handid import given
 
 DECIMALS = 12  # so many equal decimals are a tie: rounding parts equal embeddings by about 1e-16
 BLOCK = 2**22  # similarities at a time, which bounds memory: 36 MB beside the embeddings
@@ -40,9 +41,8 @@ class Evaluation:
         Raises:
             ValueError: if k is not a whole number of 1 or more.
         """
-        if not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"rank {k} does not exist: ask for a whole number from 1")
-        return float(self.cmc[min(int(k), len(self.cmc)) - 1])
+        k = given.whole("rank", k, 1)
+        return float(self.cmc[min(k, len(self.cmc)) - 1])
 
     @property
     def mAP(self) -> float:
@@ -89,8 +89,8 @@ def evaluate(
             f"query embeddings have {query.shape[1]} numbers and gallery ones {gallery.shape[1]}: "
             "use one encoder for both"
         )
-    names = _as_list(query_ids, len(query), "query")
-    query_codes, gallery_codes = _codes(names, _as_list(gallery_ids, len(gallery), "gallery"))
+    names = given.ids(query_ids, len(query), "query")
+    query_codes, gallery_codes = _codes(names, given.ids(gallery_ids, len(gallery), "gallery"))
     scores = _scores(query, gallery, query_codes, gallery_codes)
     first_hit = scores[0].astype(np.int64)
     per_query = pd.DataFrame(
@@ -121,8 +121,8 @@ def ranking(
         ValueError: as `evaluate`.
     """
     query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
-    names = _as_list(query_ids, len(query), "query")
-    query_codes, gallery_codes = _codes(names, _as_list(gallery_ids, len(gallery), "gallery"))
+    names = given.ids(query_ids, len(query), "query")
+    query_codes, gallery_codes = _codes(names, given.ids(gallery_ids, len(gallery), "gallery"))
     similarity = query @ gallery.T
     match = query_codes[:, None] == gallery_codes[None, :]
     # By similarity; of equals, matches last.
@@ -205,12 +205,9 @@ def unit_rows(embeddings: Any, name: str) -> np.ndarray:
     Raises:
         ValueError: one sentence, if it is no table of finite numbers.
     """
-    if hasattr(embeddings, "detach"):
-        embeddings = embeddings.detach().double()  # numpy has no bfloat16
-    try:
-        rows = np.asarray(embeddings, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} embeddings are not a table of numbers in main memory") from error
+    rows = given.table(embeddings)
+    if rows is None:
+        raise ValueError(f"{name} embeddings are not a table of numbers in main memory")
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(
             f"{name} embeddings have shape {rows.shape}: expected (images, numbers), none of them 0"
@@ -228,22 +225,11 @@ def unit_rows(embeddings: Any, name: str) -> np.ndarray:
     return rows / np.where(length == 0, 1, length)
 
 
-def _as_list(ids, expected, name):
-    """Ids as plain Python values (a tensor's own elements would be unequal to each other)."""
-    ids = ids.tolist() if hasattr(ids, "tolist") else list(ids)
-    ids = [value.item() if hasattr(value, "item") else value for value in ids]
-    if len(ids) != expected:
-        raise ValueError(f"{len(ids)} ids for {expected} {name} rows: give one id per row")
-    return ids
-
-
 def _codes(query_ids, gallery_ids):
     """Whole numbers instead of ids, [Q] and [G]; refuses a query without a match."""
-    try:
-        code_of = {identity: code for code, identity in enumerate(dict.fromkeys(gallery_ids))}
-        lost = [identity for identity in query_ids if identity not in code_of]
-    except TypeError as error:
-        raise ValueError("ids must be hashable, such as whole numbers, texts or tuples") from error
+    code_of = given.codes(gallery_ids)
+    given.codes(query_ids)  # refuses what can be no id
+    lost = [identity for identity in query_ids if identity not in code_of]
     if lost:
         raise ValueError(
             f"{len(lost)} of {len(query_ids)} queries have no match in the gallery, "

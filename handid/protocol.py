@@ -4,11 +4,12 @@ import re
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from numbers import Integral
 from pathlib import Path, PurePath
 
 import numpy as np
 import pandas as pd
+
+from handid import given
 
 Split = tuple[pd.DataFrame, pd.DataFrame]
 LEAST_PEOPLE = 4  # of a target: with fewer, nobody is left to be mistaken for another
@@ -34,10 +35,10 @@ def halves(table: pd.DataFrame, view: str) -> Split:
     """
     _check(table)
     people = table[table["role"] == "subject"]
-    rows = people[people["view"] == view]
+    rows = people[people["view"] == view] if isinstance(view, str) else people[:0]
     if rows.empty:
         known = ", ".join(sorted(people["view"].unique()))
-        raise ValueError(f"no image shows the view {view!r}: the table has {known}")
+        raise ValueError(f"no image shows the view {given.shown(view)}: the table has {known}")
     subjects = in_order(rows["subject"])
     if len(subjects) < 2:
         raise ValueError(f"the view {view!r} shows one person only: two are needed to split them")
@@ -109,7 +110,7 @@ def validation(train: pd.DataFrame, seed: int) -> Split:
         ValueError: if the table lacks a column or seed is negative.
     """
     _check(train)
-    _check_number("seed", seed, 0)
+    given.whole("seed", seed, 0)
     several = train[train.groupby("identity")["path"].transform("size") > 1]
     drawn = train.index.isin(one_of_each(several, seed))
     return train[~drawn], train[drawn]
@@ -140,8 +141,8 @@ def monte_carlo(table: pd.DataFrame, view: str, runs: int = 10, seed: int = 0) -
             query is left, or runs or seed is out of range.
     """
     _check(table)
-    _check_number("runs", runs, 1)
-    _check_number("seed", seed, 0)
+    given.whole("runs", runs, 1)
+    given.whole("seed", seed, 0)
     asked = halves(table, view)[1]
     tests = pd.concat([halves(table, name)[1] for name in views(table)])
     lone = asked.groupby("identity").size().eq(1)
@@ -177,14 +178,18 @@ def save_splits(splits: Iterable[Split], path: str | Path) -> None:
     Raises:
         ValueError: if there is no split.
     """
+    try:
+        pairs = [(query["path"], gallery["path"]) for query, gallery in splits]
+    except (TypeError, ValueError, LookupError):
+        raise ValueError("splits must be pairs of tables: pass what monte_carlo yields") from None
     frames = [
-        pd.DataFrame({"run": run, "part": part, "image": _short(rows["path"])})
-        for run, split in enumerate(splits)
-        for part, rows in zip(("query", "gallery"), split, strict=True)
+        pd.DataFrame({"run": run, "part": part, "image": _short(paths)})
+        for run, pair in enumerate(pairs)
+        for part, paths in zip(("query", "gallery"), pair, strict=True)
     ]
     if not frames:
         raise ValueError("there is no split to write: pass the pairs that monte_carlo yields")
-    pd.concat(frames).sort_values(["run", "part", "image"]).to_csv(path, index=False)
+    pd.concat(frames).sort_values(["run", "part", "image"]).to_csv(given.path(path), index=False)
 
 
 def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
@@ -247,9 +252,8 @@ def person_overlap(table: pd.DataFrame) -> pd.DataFrame:
 
 def one_of_each(rows, *seeds):
     """Index label of one random row of each identity, whatever the order of the rows."""
-    ordered = rows.assign(_name=[PurePath(path).name for path in rows["path"]]).sort_values(
-        ["_name", "path"]
-    )
+    names = [PurePath(path).name for path in rows["path"]]
+    ordered = rows.assign(_name=names).sort_values(["_name", "path"])
     drawn = []
     for identity, group in ordered.groupby("identity"):
         key = zlib.crc32(str(identity).encode())
@@ -259,7 +263,7 @@ def one_of_each(rows, *seeds):
 
 def _read_rows(path):
     """The rows of a file of splits, checked in themselves."""
-    if not Path(path).is_file():
+    if not given.path(path).is_file():
         raise FileNotFoundError(f"{path} is missing: write it with save_splits")
     try:
         rows = pd.read_csv(path, dtype={"part": str, "image": str})
@@ -282,17 +286,14 @@ def _short(paths):
 
 
 def _check(table):
-    """Refuse a table that is empty, lacks a column or repeats an index label."""
-    needed = ("path", "subject", "view", "identity", "role")
-    if absent := [column for column in needed if column not in table]:
+    """Refuse a table that is empty, lacks a column or a value, or repeats an index label."""
+    needed = ["path", "subject", "view", "identity", "role"]
+    columns = list(table) if isinstance(table, pd.DataFrame) else []
+    if absent := [column for column in needed if columns.count(column) != 1]:
         raise ValueError(f"the table lacks the column {absent[0]!r}: pass what handid.data reads")
     if table.empty:
         raise ValueError("the table is empty: there is nothing to split")
+    if table[needed].isna().any(axis=None):
+        raise ValueError("the table lacks values: give each image subject, view, identity and role")
     if not table.index.is_unique:
         raise ValueError("the table repeats an index label: call reset_index(drop=True) on it")
-
-
-def _check_number(name, value, least):
-    """Refuse what is not a whole number from `least`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}={value!r} must be a whole number from {least}")

@@ -24,10 +24,12 @@ ROOMS.remove("__init__")
 
 # --- who may import whom ------------------------------------------------------------------------
 
-# What every room may use: whole files, keys, and types: recipes, systems, sets, targets, the doors.
+# What every room may use: whole files, keys, checks of what callers give, and types: recipes,
+# systems, sets, targets, the doors.
 FREE = (
     "handid.disk",
     "handid.fingerprint",
+    "handid.given",
     "handid.recipes",
     "handid.data.sets",
     "handid.method.Method",
@@ -41,6 +43,7 @@ MAY_IMPORT = {
     "embed": set(),
     "evidence": {"statistics"},
     "fingerprint": set(),
+    "given": set(),
     "gallery": {"metric"},
     "image": set(),
     "loss": set(),
@@ -60,7 +63,7 @@ MAY_IMPORT = {
 }
 NOTEBOOKS_MAY_IMPORT = {"study", "report"}
 LIGHT = ["data", "disk", "fingerprint", "metric", "protocol", "recipes", "report", "runner"]
-LIGHT += ["evidence", "gallery", "saliency", "search", "statistics", "synthetic", "tasks"]
+LIGHT += ["evidence", "gallery", "given", "saliency", "search", "statistics", "synthetic", "tasks"]
 HEAVY = {"torch", "torchvision", "open_clip", "timm"}
 NO_SUCH_ROOM = {"utils", "util", "common", "helpers", "helper", "base", "config", "core", "misc"}
 

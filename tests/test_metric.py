@@ -238,7 +238,7 @@ def test_rank_beyond_the_gallery_is_1_and_rank_0_is_refused():
     result = metric.evaluate(*embeddings_with(SIMILARITY_3X4), ["a", "b", "d"], list("abcd"))
     assert result.rank(100) == 1
     for k in (0, -1, 1.5, "1"):
-        with pytest.raises(ValueError, match="ask for a whole number from 1"):
+        with pytest.raises(ValueError, match="must be a whole number from 1"):
             result.rank(k)
 
 

@@ -423,3 +423,18 @@ def test_on_the_real_csv_people_train_in_one_view_and_test_in_another(real_11k):
     assert overlap.loc["dorsal right", "dorsal left"] == 4
     assert overlap.loc["palmar right", "dorsal left"] == 5
     assert overlap.to_numpy().sum() == 19
+
+
+def test_a_table_without_a_value_or_with_a_column_twice_is_refused():
+    table = pd.DataFrame(
+        {"path": list("abcd"), "subject": [1, 1, 2, 2], "view": "left", "role": "subject"}
+    ).assign(identity=lambda rows: rows["subject"].astype(str))
+    assert protocol.views(table) == ["left"]
+    for column in table:
+        spoilt = table.astype(object)
+        spoilt.loc[1, column] = None
+        with pytest.raises(ValueError, match="the table lacks values"):
+            protocol.halves(spoilt, "left")
+    twice = pd.concat([table, table["view"]], axis=1)
+    with pytest.raises(ValueError, match="the table lacks the column 'view'"):
+        protocol.views(twice)

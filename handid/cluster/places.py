@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from handid import given
+
 INSTALL = 'A cluster needs Dask: pip install ".[cluster]".'
 HOW = "write local, local:N, tcp://HOST:PORT, tls://HOST:PORT or the path of a YAML file"
 
@@ -70,14 +72,15 @@ def place(where: str) -> Place:
     Raises:
         ValueError: one sentence.
     """
-    kind, _, count = where.partition(":")
+    text = where if isinstance(where, str) else ""
+    kind, _, count = text.partition(":")
     if kind == "local" and (not count or (count.isdecimal() and int(count))):
         return Local(workers=int(count or 0))
-    if "://" in where:
-        return _checked(Address(address=where))
-    file = Path(where).expanduser()
+    if "://" in text:
+        return _checked(Address(address=text))
+    file = given.place(text or ".")
     if file.suffix not in (".yaml", ".yml") or not file.is_file():
-        raise ValueError(f"Cluster '{where}': {HOW}.")
+        raise ValueError(f"Cluster {given.shown(where)}: {HOW}.")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         if not isinstance(content, Mapping):
@@ -90,7 +93,7 @@ def place(where: str) -> Place:
         first = error.errors()[0]
         name, known = ".".join(map(str, first["loc"])), ", ".join(kinds.model_fields)
         raise ValueError(f"{file.name}: {name}: {first['msg']}; it may hold {known}.") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         line = str(error).split("\n")[0]
         raise ValueError(f"{file.name} describes no cluster: {line}.") from None
     return _checked(found) if isinstance(found, Address) else found
@@ -104,7 +107,7 @@ def _checked(found: Address) -> Address:
     except ValueError:
         host, scheme, has_port = "", "", False
     if scheme not in ("tcp", "tls") or not host or not has_port:
-        raise ValueError(f"Cluster '{found.address}' is no address: {HOW}.")
+        raise ValueError(f"Cluster {given.shown(found.address)} is no address: {HOW}.")
     if scheme == "tcp" and not found.plain and not _is_this_machine(host):
         raise ValueError(
             f"{found.address} is another machine, and Dask's messages can carry code: use "

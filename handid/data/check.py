@@ -30,7 +30,7 @@ def problems(table: pd.DataFrame, workers: int = 8) -> pd.DataFrame:
     Raises:
         ValueError: if the table has no column `path`.
     """
-    if "path" not in table:
+    if not isinstance(table, pd.DataFrame) or "path" not in table:
         raise ValueError("the table has no column 'path': pass what handid.data.read returns")
     paths = sorted(set(table["path"]))
     with ThreadPoolExecutor(workers) as pool:

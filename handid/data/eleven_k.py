@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from handid import given
 from handid.data import _csv
 from handid.data import table as tables
 
@@ -47,7 +48,7 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
         ValueError: if HandInfo.csv is empty, lacks a column, holds a value of the wrong kind or
             lists an image twice.
     """
-    root = Path(root).expanduser()
+    root = given.place(root)
     tables.check_choice(missing, ("error", "skip", "keep"))
     info = _read_hand_info(root / "HandInfo.csv")
     if not accessories:

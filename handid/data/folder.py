@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from handid import given
 from handid.data import table as tables
 from handid.data.sets import NAMELESS
 
@@ -39,7 +40,7 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
             others none.
     """
     tables.check_choice(missing)
-    root = Path(root).expanduser()
+    root = given.place(root)
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder: name one that holds a folder per person")
     people = _inside(root, f"{root}/PERSON")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from handid import given
 from handid.data import table as tables
 
 MAIN, EXTRA, EXTRA_OFFSET = "1-501", "502-712", 1000
@@ -37,7 +38,7 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
             person.
     """
     tables.check_choice(missing)
-    root = _originals(Path(root).expanduser())
+    root = _originals(given.place(root))
     if not (root / MAIN).is_dir():
         raise FileNotFoundError(
             f"{root} holds no folder {MAIN}: name HD's folder 'Original Images'"

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from handid import given
 from handid.data import _csv
 from handid.data import table as tables
 from handid.data.sets import NAMELESS
@@ -14,7 +15,9 @@ LIST = "hands.csv"
 NEEDED = ("path", "subject", "view")
 ROLES = ("subject", "distractor")
 # A place below the folder: no absolute path, no "..", no backslash of another system.
-BELOW = r"(?![/~])(?!(?:.*/)?\.\.(?:/|$))(?!.*//?$)[^\\\0:]+"
+BELOW = r"(?![/~])(?!(?:.*/)?\.\.(?:/|$))(?!.*//?$)[^\\\0-\x1f\x7f:]+"
+# What programs write where nothing is known: all whom nobody knows would be one person.
+KNOWN = r"(?!(?:nan|NaN|None|null|NULL|<NA>|#?N/A)$).+"
 
 
 def fits(root: Path) -> bool:
@@ -47,7 +50,7 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
             an image twice or an identity of two people, or there is one person only.
     """
     tables.check_choice(missing)
-    root = Path(root).expanduser()
+    root = given.place(root)
     path = root / LIST
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: name the folder that holds {LIST}")
@@ -88,8 +91,8 @@ def _checked(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     if (rows["view"] == "").all():
         rows["view"] = NAMELESS
     _csv.check_column(path, rows["path"], BELOW, "a path below the folder, such as ann/1.jpg")
-    _csv.check_column(path, rows["subject"], ".+", "a person")
-    _csv.check_column(path, rows["view"], ".+", "a view, or none in all rows")
+    _csv.check_column(path, rows["subject"], KNOWN, "a person")
+    _csv.check_column(path, rows["view"], KNOWN, "a view, or none in all rows")
     _csv.check_column(path, rows["role"], "|".join(ROLES), "one of " + ", ".join(ROLES))
     if "accessories" in rows:
         _csv.check_column(path, rows["accessories"], "[01]", "0 or 1")

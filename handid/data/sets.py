@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from handid import given
+
 SYNTHETIC = "synthetic"  # in the place of a folder: the package draws the photographs
 DRAWN = ("11k", "HD")  # the sets that it can draw
 NAMELESS = "hand"  # the view of a set that has one and does not name it
@@ -102,7 +104,7 @@ def layout(root: str | Path) -> str:
         FileNotFoundError: if there is no such folder.
         ValueError: if it has none of LAYOUTS, or two.
     """
-    root = Path(root).expanduser()
+    root = given.place(root)
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder: name the one that holds the data set.")
     fitting = _marked(root) or [LAST] * reader(LAST).fits(root)

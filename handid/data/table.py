@@ -1,5 +1,6 @@
 """The one data structure, the table of photographs, and what every layout needs to fill it."""
 
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
 OTHERS = (".heic", ".heif", ".tif", ".tiff", ".webp", ".gif", ".avif", ".jp2", ".dng", ".cr2")
 # In names of people and views: what titles, file names of figures or prompts would read as a sign.
 FORBIDDEN = '/\\$<>|*`"&{}[]'
+_FLOAT = re.compile(r"\d+\.0+")
 LONGEST = 60  # characters of a name
 
 
@@ -74,10 +76,11 @@ def _check_names(table: pd.DataFrame) -> None:
 
 
 def _refuse_spellings(column: str, names: Iterable[str]) -> None:
-    """Refuse one name in two spellings: left and Left, 7 and 007 beside names."""
+    """Refuse one name in two spellings: left and Left, 7 and 007 beside names, 7.0."""
     first: dict[str, str] = {}
     for name in names:
-        other = first.setdefault(str(int(name)) if name.isdecimal() else name.casefold(), name)
+        whole = name.partition(".")[0] if _FLOAT.fullmatch(name) else name  # 7.0, of a spreadsheet
+        other = first.setdefault(str(int(whole)) if whole.isdecimal() else name.casefold(), name)
         if other != name:
             raise ValueError(
                 f"The {column}s {other!r} and {name!r} are one name in two spellings: write both "

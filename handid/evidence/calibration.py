@@ -1,12 +1,13 @@
 """Scores to likelihood ratios: logistic regression on development people, and its bounds."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from scipy import special
 
+from handid import given
 from handid.evidence import likelihood_ratio
 from handid.evidence.scores import checked
 
@@ -45,7 +46,7 @@ class Calibration:
 
     def log10_lr(self, scores: Iterable[float]) -> np.ndarray:
         """[N] log10 likelihood ratios of scores, within the bounds."""
-        scores = np.asarray(scores, dtype=np.float64)
+        scores = given.numbers(scores, "scores")
         return np.clip(self.slope * scores + self.intercept, self.low, self.high)
 
     def interval(self, score: float, level: float = 0.95) -> tuple[float, float]:
@@ -83,9 +84,10 @@ def fit(
             hand.
     """
     mated, nonmated = checked(mated, "mated"), checked(nonmated, "non-mated")
-    mated_people, nonmated_pairs = list(mated_people), list(nonmated_pairs)
-    people, own = _grouped(mated_people, mated, "mated")
-    pairs, other = _grouped(nonmated_pairs, nonmated, "non-mated")
+    mated_people = given.ids(mated_people, len(mated), "mated")
+    nonmated_pairs = given.ids(nonmated_pairs, len(nonmated), "non-mated")
+    people, own = _grouped(mated_people, mated)
+    pairs, other = _grouped(nonmated_pairs, nonmated)
     if own.max() + 1 < FEWEST:
         raise ValueError(
             f"{own.max() + 1} people are too few to calibrate on: {FEWEST} are the least."
@@ -151,14 +153,9 @@ def _errors(
     return float(-both / steep), float(np.sqrt(least)), float(np.sqrt(steep))
 
 
-def _grouped(
-    names: Iterable[Hashable], scores: np.ndarray, kind: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _grouped(names: Sequence[Hashable], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean score of each group, and the group of each score, whole numbers from 0."""
-    names = list(names)
-    if len(names) != len(scores):
-        raise ValueError(f"{len(names)} names for {len(scores)} {kind} scores: give one per score.")
-    known = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    known = given.codes(names)
     codes = np.array([known[name] for name in names])
     return np.bincount(codes, weights=scores) / np.bincount(codes), codes
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable
 import numpy as np
 import pandas as pd
 
-from handid import statistics
+from handid import given, statistics
 
 FEWEST = 10  # people below whom a group is counted and not judged
 
@@ -30,13 +30,12 @@ def shares(
     Raises:
         ValueError: if lengths differ, there is no error rate, or a person stands in two groups.
     """
-    table = pd.DataFrame(
-        {
-            "error": np.asarray(errors, dtype=np.float64),
-            "person": pd.Series(list(people), dtype=object),
-            "group": pd.Series(list(groups), dtype=object),
-        }
-    )
+    rates = given.numbers(errors, "errors").ravel()
+    names = {"person": people, "group": groups}
+    listed = {key: given.ids(values, len(rates), "error") for key, values in names.items()}
+    for values in listed.values():
+        given.codes(values)  # refuses what can be no id
+    table = pd.DataFrame({"error": rates, **listed}, dtype=object).astype({"error": "float64"})
     if table.empty or table.isna().any(axis=None):
         raise ValueError("Give one error, person and group per comparison, none of them missing.")
     if (table.groupby("person")["group"].nunique() > 1).any():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
+from handid import given
 from handid.evidence.scores import checked
 
 STEP = 0.01  # of the thresholds of ELUB, log10
@@ -115,7 +116,7 @@ def ece(
         [P] bits.
     """
     mated, nonmated = checked(mated, "mated"), checked(nonmated, "non-mated")
-    prior = np.asarray(prior_log10_odds, dtype=np.float64)
+    prior = given.numbers(prior_log10_odds, "prior log10 odds").ravel()
     share = special.expit(np.log(10) * prior)
     same = _bits(-(mated[None] + prior[:, None])).mean(axis=1)
     other = _bits(nonmated[None] + prior[:, None]).mean(axis=1)

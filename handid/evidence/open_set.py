@@ -4,12 +4,12 @@ Source: ISO/IEC 19795-1. Both depend on the size of the gallery, which belongs b
 """
 
 from collections.abc import Iterable
-from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 
-from handid.evidence.scores import as_never, checked, numbers
+from handid import given
+from handid.evidence.scores import as_never, checked
 
 
 def fnir(
@@ -32,12 +32,11 @@ def fnir(
             or no number.
     """
     scores = as_never(checked(mated_score, "mated search's", failures=True))
-    ranks = numbers(mated_rank, "ranks")
+    ranks = given.numbers(mated_rank, "ranks")
     if ranks.shape != scores.shape:
         raise ValueError(f"{ranks.size} ranks for {len(scores)} scores: give one of each.")
-    if not isinstance(rank, Integral) or rank < 1:
-        raise ValueError(f"rank={rank!r} does not exist: use a whole number from 1.")
-    _check(threshold)
+    given.whole("rank", rank, 1)
+    given.real("threshold", threshold, "give one similarity")
     failed = np.isneginf(scores)
     return float((~(ranks <= rank) | (scores < threshold) | failed).mean())
 
@@ -54,14 +53,8 @@ def fpir(nonmated_best: Iterable[float], threshold: float) -> float:
         ValueError: if there is no search, or the threshold is NaN or no number.
     """
     best = checked(nonmated_best, "non-mated search's", failures=True)
-    _check(threshold)
+    given.real("threshold", threshold, "give one similarity")
     return float((best >= threshold).mean())
-
-
-def _check(threshold: float) -> None:
-    """Refuse what nothing can be compared with; with NaN, nobody would be found in silence."""
-    if not isinstance(threshold, Real) or np.isnan(threshold):
-        raise ValueError(f"threshold={threshold!r} is no number: give one similarity.")
 
 
 def curve(
@@ -81,7 +74,7 @@ def curve(
     Returns:
         Columns threshold, ascending and ending in infinity, fpir, fnir.
     """
-    ranks = numbers(mated_rank, "ranks")
+    ranks = given.numbers(mated_rank, "ranks")
     scores = as_never(checked(mated_score, "mated search's", failures=True))
     fnir(ranks, scores, np.inf, rank)  # refuses what it cannot use
     best = np.sort(as_never(checked(nonmated_best, "non-mated search's", failures=True)))

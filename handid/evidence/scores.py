@@ -1,9 +1,11 @@
 """What all of the room share: comparisons of people, and checks of lists of scores."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+
+from handid import given
 
 
 class Comparisons(NamedTuple):
@@ -33,25 +35,12 @@ def checked(scores: Iterable[float], name: str, *, failures: bool = False) -> np
     Raises:
         ValueError: if they are no numbers, there is none, or one is NaN where that means nothing.
     """
-    values = numbers(scores, f"{name} scores")
+    values = given.numbers(scores, f"{name} scores")
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"There is no {name} score: give a list of at least one number.")
     if not failures and np.isnan(values).any():
         raise ValueError(f"{np.isnan(values).sum()} {name} scores are NaN: leave them out.")
     return values
-
-
-def numbers(values: Iterable[float], name: str) -> np.ndarray:
-    """Anything that can be gone through as float64, in the shape in which it comes.
-
-    Raises:
-        ValueError: if it holds something else than real numbers.
-    """
-    try:
-        plain = list(values) if isinstance(values, Iterator) else values
-        return np.asarray(plain, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"The {name} are no list of numbers: give one number each.") from None
 
 
 def as_never(values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
+from handid import given
 from handid.evidence.scores import as_never, checked
 
 
@@ -87,6 +88,7 @@ def det(mated: Iterable[float], nonmated: Iterable[float], least: float = 1e-6) 
     Returns:
         `error_rates` with x and y, the normal deviates of fmr and fnmr.
     """
+    given.between("least", least, 0, 0.5)
     rates = error_rates(mated, nonmated)
     inside = rates[["fmr", "fnmr"]].ge(least).all(axis=1)
     inside &= rates[["fmr", "fnmr"]].le(1 - least).all(axis=1)
@@ -110,8 +112,7 @@ def threshold_at(nonmated: Iterable[float], fmr: float) -> float:
     Raises:
         ValueError: if the rate is out of range or there is no score.
     """
-    if not 0 <= fmr <= 1:
-        raise ValueError(f"fmr={fmr} is no rate: choose one between 0 and 1.")
+    given.between("fmr", fmr, 0, 1, ends=True)
     scores = np.sort(as_never(checked(nonmated, "development", failures=True)))
     allowed = int(np.floor(fmr * len(scores) + 1e-9))
     if allowed >= len(scores):
@@ -121,11 +122,13 @@ def threshold_at(nonmated: Iterable[float], fmr: float) -> float:
 
 def fnmr_at(mated: Iterable[float], threshold: float) -> float:
     """Share of mated comparisons below a threshold, failures (NaN) among them."""
+    given.real("threshold", threshold, "give one similarity")
     return float((as_never(checked(mated, "mated", failures=True)) < threshold).mean())
 
 
 def fmr_at(nonmated: Iterable[float], threshold: float) -> float:
     """Share of non-mated comparisons at or above a threshold."""
+    given.real("threshold", threshold, "give one similarity")
     return float((as_never(checked(nonmated, "non-mated", failures=True)) >= threshold).mean())
 
 
@@ -143,6 +146,6 @@ def floor(n_people: int, level: float = 0.95) -> float:
     Raises:
         ValueError: if nobody is there.
     """
-    if n_people < 1:
-        raise ValueError("Without people there is no error rate to bound.")
+    given.between("n_people", n_people, 1, np.inf, ends=True)
+    given.between("level", level, 0, 1)
     return 1 - (1 - level) ** (1 / n_people)

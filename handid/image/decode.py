@@ -13,11 +13,13 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from handid import given
 from handid.image import metadata
 
 MAX_PIXELS = 110_000_000  # today's phones reach 108 megapixels
 MAX_BYTES = 8 * MAX_PIXELS + 1_000_000  # a PNG of four 16-bit channels, not compressed at all
 MAX_RATIO = 40  # of the sides: a line is no photograph, and its square would fill the memory
+LEAST = 5  # pixels of the longer side: one for each finger
 LARGE = 25_000_000  # pixels; larger photographs are decoded one at a time
 BYTES_PER_PIXEL = (
     30  # at most, while one is decoded and turned: 28 measured for 16-bit PNG, 15 for JPEG
@@ -63,7 +65,8 @@ def decode(path: str | Path) -> Image.Image:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"has more than {MAX_PIXELS / 1e6:.0f} megapixels: shrink it")
-    if max(width, height) > MAX_RATIO * min(width, height):
+    longer, shorter = max(width, height), min(width, height)
+    if longer < LEAST or longer > MAX_RATIO * shorter:
         raise ValueError(f"is no photograph of a hand ({width} x {height} pixels)")
     bits = content[24] if opener is PngImageFile else 8  # the others have no more
     if width * height <= LARGE:
@@ -80,7 +83,7 @@ def _bytes(path: str | Path) -> bytes:
         ValueError: if there is none that could be an image.
     """
     try:
-        about = os.stat(path)
+        about = os.stat(given.path(path))
         if not stat.S_ISREG(about.st_mode):  # a pipe would never end
             raise ValueError("is not a file")
         if about.st_size > MAX_BYTES:

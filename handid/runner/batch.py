@@ -19,7 +19,7 @@ from handid.runner.places import CLUSTER
 from handid.runner.plan import Plan, Task
 from handid.runner.privacy import in_texts
 from handid.runner.process import Running
-from handid.runner.refusal import Refused, lines
+from handid.runner.refusal import Refused, in_memory, lines
 
 ENDINGS = {"killed": "was killed", "blocked": "was blocked", "interrupted": "was interrupted"}
 MARK = "papermill-error-cell-tag"
@@ -150,6 +150,8 @@ class Batch:
         document = self._keep(stem, live)
         cells = document["cells"] if document else []
         state, cause = process.verdict(cells, process.result_of(live), live.cell)
+        log = self.plan.reports / f"{stem}.log"
+        cause = in_memory(cause, log.read_text(encoding="utf-8", errors="replace"))
         if live.stopped and state != "succeeded":
             state, cause = live.stopped
         shutil.rmtree(live.scratch, ignore_errors=True)

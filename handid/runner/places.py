@@ -46,6 +46,23 @@ def real(path: Path) -> Path:
     return found
 
 
+def made(folder: Path) -> None:
+    """Make a folder that a run writes, its owner's alone, before anything is started.
+
+    Raises:
+        Refused: if it cannot be made or written.
+    """
+    try:
+        disk.private(folder)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "you may not write there"
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if reason:
+        raise Refused(
+            f"{folder} cannot be written ({reason}); name another one with --work or --reports"
+        )
+
+
 def existing_weights(name: str) -> str:
     """A weights file or folder as absolute path, or the name of published weights as it is.
 

@@ -10,7 +10,15 @@ LONGEST_SENTENCE = 600
 # What is repeated in a sentence: a quoted text, or anything without a blank.
 _LONG = re.compile(rf"'[^']{{{LONGEST_NAME},}}'|\"[^\"]{{{LONGEST_NAME},}}\"|\S{{{LONGEST_NAME},}}")
 
-
+# What Python, NumPy, pandas, PyTorch and the system's loader say when there is no more memory.
+_LACKS_MEMORY = re.compile(
+    r"\bMemoryError\b|[Cc]an(?:no|')t allocate|Unable to allocate|failed to map segment"
+    r"|can't start new thread|out of memory|bad_alloc"
+)
+TOO_LITTLE_MEMORY = (
+    "there is too little memory: free some, raise the limit (ulimit -v), or run fewer notebooks "
+    "at the same time (--jobs)"
+)
 COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -24,6 +32,27 @@ class Refused(Exception):
     def __init__(self, message: str):
         text = _LONG.sub(lambda match: _cut(match[0], LONGEST_VALUE), printable(message))
         super().__init__(_cut(text, LONGEST_SENTENCE))
+
+
+def lacks_memory(error: BaseException | str | None) -> bool:
+    """Whether an error, or what led to it, says that memory was wanted, in whatever words."""
+    while isinstance(error, BaseException):
+        if lacks_memory(f"{type(error).__name__}: {error}"):
+            return True
+        error = error.__cause__ or error.__context__
+    return bool(error and _LACKS_MEMORY.search(error))
+
+
+def in_memory(cause: str, log: str) -> str:
+    """Why a notebook failed, with what helps where memory was wanted.
+
+    Args:
+        cause: one line; "... was never executed" where not even the error could be shown.
+        log: what its process printed.
+    """
+    is_told = cause.endswith(".")  # by a sentence of our own
+    told = log if cause.endswith("never executed") else cause
+    return cause if is_told or not lacks_memory(told) else f"{cause}; {TOO_LITTLE_MEMORY}"
 
 
 def printable(text: str) -> str:

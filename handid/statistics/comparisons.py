@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 
+from handid import given
 from handid.statistics import people as persons
 
 EXACT = 12  # people up to which every way to flip signs is tried
@@ -38,8 +39,8 @@ def sign_flip(
             is out of range.
     """
     totals, _ = persons.sums(differences, people)
-    if draws < 1 or seed < 0:
-        raise ValueError(f"draws={draws}, seed={seed}: use draws from 1 and a seed from 0")
+    given.whole("draws", draws, 1)
+    given.whole("seed", seed, 0)
     if len(totals) < 2:
         return float("nan")
     sizes = np.sort(np.abs(totals[totals != 0]))
@@ -69,17 +70,14 @@ def holm(p_values: Iterable[float]) -> np.ndarray:
     Raises:
         ValueError: if they are no list of numbers, or one lies outside 0 and 1.
     """
-    try:
-        given = np.asarray(list(p_values), dtype=np.float64)
-    except (TypeError, ValueError):
-        given = np.empty((0, 0))
-    if given.ndim != 1:
+    values = given.numbers(p_values, "p values")
+    if values.ndim != 1:
         raise ValueError("p values must be a list of numbers")
-    known = np.flatnonzero(~np.isnan(given))
-    if ((given[known] < 0) | (given[known] > 1)).any():
+    known = np.flatnonzero(~np.isnan(values))
+    if ((values[known] < 0) | (values[known] > 1)).any():
         raise ValueError("p values must lie between 0 and 1")
-    order = known[np.argsort(given[known], kind="stable")]
-    adjusted = np.full(len(given), np.nan)
+    order = known[np.argsort(values[known], kind="stable")]
+    adjusted = np.full(len(values), np.nan)
     factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * given[order]))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * values[order]))
     return adjusted

@@ -2,16 +2,18 @@
 
 from collections.abc import Hashable, Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import special
 
+from handid import given
 from handid.statistics import people as persons
 from handid.statistics import shares
 
 FEW = 10  # people below which Student's t stands in for a bootstrap that would repeat itself
 Kind = Literal["", "share", "mean", "difference"]
+KINDS = get_args(Kind)[1:]
 
 
 def interval(
@@ -52,9 +54,11 @@ def interval(
         ValueError: if lengths differ, there is no value, a value is NaN or infinite, or an option
             is out of range.
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = given.numbers(values, "values")
     totals, counts = persons.sums(values, people)
-    _check_options(draws, seed, level)
+    level = _checked(draws, seed, level)
+    if not (isinstance(kind, str) and kind in ("", *KINDS)):
+        raise ValueError(f"kind={given.shown(kind)} is unknown: use one of {', '.join(KINDS)}")
     if kind == "share" and ((values < 0) | (values > 1)).any():
         raise ValueError("values of a share must lie between 0 and 1")
     if len(counts) < 2:
@@ -130,10 +134,10 @@ def balanced_accuracy(
     Raises:
         ValueError: if lengths differ, there is no photograph, or the level is out of range.
     """
-    right = np.asarray(right, dtype=np.float64)
+    right = given.numbers(right, "answers")
     if right.ndim != 1 or len(right) == 0:
         raise ValueError("right must be a non-empty list, one per photograph")
-    _check_options(1, 0, level)
+    level = _checked(1, 0, level)
     truth = persons.codes(answers, len(right), "photograph")
     who = persons.codes(people, len(right), "photograph")
     hits, counts = _by_person_and_answer(right, truth, who)
@@ -163,16 +167,14 @@ def _by_person_and_answer(
     return hits[order], counts[order]
 
 
-def _check_options(draws: int, seed: int, level: float) -> None:
-    """Refuse what no resampling can use."""
-    if draws < 1 or seed < 0 or not 0 < level < 1:
-        raise ValueError(
-            f"draws={draws}, seed={seed}, level={level}: use draws from 1, a seed from 0 "
-            "and a level between 0 and 1"
-        )
+def _checked(draws: int, seed: int, level: float) -> float:
+    """The level, after refusing what no resampling can use."""
+    given.whole("draws", draws, 1)
+    given.whole("seed", seed, 0)
+    return given.between("level", level, 0, 1)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)  # 2,000 draws of 5,000 people are 80 MB
 def _times(n_people: int, draws: int, seed: int) -> np.ndarray:
     """How often each person is drawn, [draws, people]; many figures of the same people ask."""
     shares = np.full(n_people, 1 / n_people)

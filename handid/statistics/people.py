@@ -4,6 +4,8 @@ from collections.abc import Hashable, Iterable
 
 import numpy as np
 
+from handid import given
+
 
 def codes(ids: Iterable[Hashable], expected: int, name: str) -> np.ndarray:
     """Whole numbers from 0 in the place of ids, [N], equal where the ids are.
@@ -14,17 +16,10 @@ def codes(ids: Iterable[Hashable], expected: int, name: str) -> np.ndarray:
         name: of what a row is, for the refusal.
 
     Raises:
-        ValueError: if there are more or fewer ids than rows, or one is not hashable.
+        ValueError: if there are more or fewer ids than rows, or one is missing or not hashable.
     """
-    # Elements of a tensor would be unequal to each other; an array's are plain values at once.
-    ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
-    values = [value.item() if hasattr(value, "item") else value for value in ids]  # pyright: ignore[reportAttributeAccessIssue] (asked just before)
-    if len(values) != expected:
-        raise ValueError(f"{len(values)} ids for {expected} {name} rows: give one id per row")
-    try:
-        known = {value: code for code, value in enumerate(dict.fromkeys(values))}
-    except TypeError as error:
-        raise ValueError("ids must be hashable, such as whole numbers, texts or tuples") from error
+    values = given.ids(ids, expected, name)
+    known = given.codes(values)
     return np.array([known[value] for value in values])
 
 
@@ -38,7 +33,7 @@ def sums(values: Iterable[float], people: Iterable[Hashable]) -> tuple[np.ndarra
     Raises:
         ValueError: if lengths differ, there is no value, or a value is NaN or infinite.
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = given.numbers(values, "values")
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError("values must be a non-empty list of finite numbers, one per query")
     known = codes(people, len(values), "value")

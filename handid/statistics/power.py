@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from handid import given
+
 
 class Components(NamedTuple):
     """Variances of a paired difference between two systems, in the square of its unit.
@@ -35,7 +37,7 @@ def components(differences: np.ndarray) -> Components:
     Raises:
         ValueError: if there are fewer than two people or two trainings, or a value is not finite.
     """
-    table = np.asarray(differences, dtype=np.float64)
+    table = given.numbers(differences, "differences")
     if table.ndim != 2 or min(table.shape) < 2 or not np.isfinite(table).all():
         raise ValueError("give a finite difference for each of two people and two seeds, or more")
     n_people, n_seeds = table.shape
@@ -77,9 +79,9 @@ def smallest_difference(
     Raises:
         ValueError: if a number is out of range.
     """
-    if not (people >= 1 and seeds >= 1 and 0 < level < 1 and 0 < power < 1):
-        raise ValueError(
-            f"{people} people, {seeds} seeds, level {level}, power {power}: too little"
-        )
+    for name, count in (("people", people), ("seeds", seeds)):
+        given.between(name, count, 1, np.inf, ends=True)
+    for name, share in (("level", level), ("power", power)):
+        given.between(name, share, 0, 1)
     reach = special.ndtri((1 + level) / 2) + special.ndtri(power)
     return float(reach * standard_error(parts, people, seeds))

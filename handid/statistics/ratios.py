@@ -2,6 +2,8 @@
 
 from math import inf, isnan, sqrt
 
+from handid import given
+
 Figure = tuple[float, float, float]  # value, low, high
 
 
@@ -25,7 +27,7 @@ def ratio(part: Figure, whole: Figure) -> tuple[float, float]:
     Raises:
         ValueError: if a figure is negative, or the whole is 0.
     """
-    (p, p_low, p_high), (w, w_low, w_high) = part, whole
+    (p, p_low, p_high), (w, w_low, w_high) = _figure(part), _figure(whole)
     if any(isnan(bound) for bound in (p_low, p_high, w_low, w_high)):
         return float("nan"), float("nan")
     if min(p_low, w_low) < 0 or w <= 0:
@@ -36,3 +38,11 @@ def ratio(part: Figure, whole: Figure) -> tuple[float, float]:
     low = p_low * (2 * p - p_low) / (product + sqrt(max(0.0, below))) if p_low else 0.0
     high = (product + sqrt(max(0.0, above))) / (w_low * (2 * w - w_low)) if w_low else inf
     return low, high
+
+
+def _figure(figure: Figure) -> Figure:
+    numbers = given.numbers(figure, "value and bounds of a figure")
+    if numbers.shape != (3,):
+        raise ValueError(f"{given.shown(figure)} is no figure: give value, low and high")
+    value, low, high = numbers.tolist()
+    return value, low, high

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from handid import given
+
 
 class WithSeeds(NamedTuple):
     """An interval over people and seeds.
@@ -41,8 +43,9 @@ def with_seeds(values: Iterable[float], low: float, high: float, level: float = 
     Raises:
         ValueError: if there is no value.
     """
-    values = np.asarray(list(values), dtype=np.float64)
-    if not len(values):
+    values = given.numbers(values, "values of the seeds")
+    given.between("level", level, 0, 1)
+    if values.ndim != 1 or not len(values):
         raise ValueError("There is no training: give one value per seed.")
     if len(values) == 1 or np.isnan(low) or np.isnan(high):
         return WithSeeds(float(low), float(high), float("nan"))

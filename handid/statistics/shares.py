@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import special
 
+from handid import given
+
 
 def effective_size(
     totals: np.ndarray,
@@ -61,8 +63,10 @@ def clopper_pearson(right: float, size: float, level: float = 0.95) -> tuple[flo
     Raises:
         ValueError: if a number is out of range.
     """
-    if not 0 <= right <= size * (1 + 1e-12) or size <= 0 or not 0 < level < 1:
-        raise ValueError(f"{right} right of {size} at level {level} is no share to bound")
+    right, size = given.real("right", right), given.real("size", size)
+    given.between("level", level, 0, 1)
+    if not 0 <= right <= size * (1 + 1e-12) or not 0 < size < np.inf:
+        raise ValueError(f"{right} right of {size} is no share to bound")
     tail, wrong = (1 - level) / 2, max(0.0, size - right)
     low = 0.0 if right < 1e-9 else float(special.betaincinv(right, wrong + 1, tail))
     high = 1.0 if wrong < 1e-9 else float(special.betaincinv(right + 1, wrong, 1 - tail))

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from handid import given
+
 
 def expected_best(values: Iterable[float]) -> np.ndarray:
     """Expected best validation of n trials drawn from those that were done, for each n up to N.
@@ -21,7 +23,7 @@ def expected_best(values: Iterable[float]) -> np.ndarray:
     Raises:
         ValueError: if there is no value, or one is not finite.
     """
-    ordered = np.sort(np.asarray(list(values), dtype=np.float64))
+    ordered = np.sort(given.numbers(values, "validations"), axis=None)
     if not len(ordered) or not np.isfinite(ordered).all():
         raise ValueError("give the validation of every trial, each a finite number")
     shares = np.arange(len(ordered) + 1) / len(ordered)

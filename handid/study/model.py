@@ -8,7 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from handid import checkpoint, disk, fingerprint
+from handid import checkpoint, disk, fingerprint, given
 from handid.backbone import names
 from handid.data.sets import Target
 from handid.report.rows import Score
@@ -33,7 +33,7 @@ def export(experiment: Experiment, folder: str | Path, score: Score) -> str:
     Raises:
         ValueError: one sentence, if the folder exists and is not empty.
     """
-    folder = Path(folder).expanduser().resolve()
+    folder = given.place(folder).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} exists already: name a new folder for the model.")
     disk.private(folder)
@@ -81,7 +81,7 @@ def opened(folder: str | Path, target: Target | None = None, view: str = "") -> 
         ValueError: one sentence, if the folder holds no model, or a file of it is missing, cut or
             changed.
     """
-    folder = Path(folder).expanduser().resolve()
+    folder = given.place(folder).resolve()
     damaged = disk.damaged_product(folder)
     if damaged:
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from handid import backbone, cluster, fingerprint
+from handid import backbone, cluster, fingerprint, given
 from handid.data.sets import DRAWN, SYNTHETIC
 
 Count = Annotated[int, Field(ge=1)]
@@ -115,7 +115,7 @@ def _check_data(data: Mapping[str, str]) -> None:
                 f"Data set '{name}' cannot be '{SYNTHETIC}': the package draws "
                 f"{' and '.join(DRAWN)} only; give it a folder with --data {name}=PATH."
             )
-        place = Path(source).expanduser().resolve() if source not in ("", SYNTHETIC) else name
+        place = given.place(source).resolve() if source not in ("", SYNTHETIC) else name
         if (twin := places.setdefault(place, name)) != name:
             raise ValueError(
                 f"Data sets '{twin}' and '{name}' are one folder: what trains in one would be "
@@ -151,4 +151,4 @@ def located(path: str) -> Path:
     base = os.environ.get("HANDID_NOTEBOOKS", "")
     if not base:
         base = str(own) if own.is_dir() and "JPY_SESSION_NAME" not in os.environ else os.getcwd()
-    return Path(os.path.abspath(Path(base) / Path(path).expanduser()))
+    return Path(os.path.abspath(Path(base) / given.place(path)))

@@ -137,6 +137,14 @@ def caption(facts: dict, rng: Rng) -> str:
     return f"{_draw(OPENINGS, rng)} {side} with {_joined(phrases)}"
 
 
+def about_person(facts: dict, rng: Rng) -> str:
+    """As `caption`, of what belongs to the person alone: true of other photographs of the view."""
+    phrases = _of_person(facts, rng)
+    told = rng.choice(phrases, min(len(phrases), rng.integers(3, 8)), replace=False)
+    side = _draw(SIDES[facts["aspect"]], rng).format(facts["hand"])
+    return f"{_draw(OPENINGS, rng)} {side} with {_joined(list(told))}"
+
+
 # Each fact by itself: the sentences that are possible, one of which is true.
 CHOICES: dict[str, tuple[str, ...]] = {
     "view": tuple(f"a photo of {SIDES[v.split()[0]][0].format(v.split()[1])}" for v in VIEWS),

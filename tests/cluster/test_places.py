@@ -31,7 +31,7 @@ def test_a_file_describes_a_queue_or_an_address(tmp_path):
 
 @pytest.mark.parametrize(
     "where", ["", "nowhere", "local:0", "local:-1", "local:two", "tcp://", "tcp://h", "http://h:1"]
-    + ["tls://h:99999", "tcp://:8786", "inproc://x", "lab.yaml"],
+    + [None, 3, "tcp://" + "x" * 3000, "tls://h:99999", "tcp://:8786", "inproc://x", "lab.yaml"],
 )  # fmt: skip
 def test_a_text_that_means_none_is_told_what_would(where):
     with pytest.raises(ValueError, match=r"write local, local:N, tcp://HOST:PORT"):

@@ -217,3 +217,28 @@ def test_a_file_is_found_in_either_spelling_of_an_accent(write, save_image, list
     root = write(as_list(f"b/{listed},bob 2,left"))
     save_image(root / "b" / there)
     assert str(root / "b" / there) in manifest.read(root)["path"].tolist()
+
+
+@pytest.mark.parametrize("nobody", ["nan", "NaN", "None", "NULL", "<NA>", "#N/A", "N/A"])
+def test_what_a_program_writes_for_a_missing_name_is_nobody(write, nobody):
+    with pytest.raises(ValueError, match=r"subject is .* in data row 5, expected a person"):
+        manifest.read(write(as_list(f"c/1.jpg,{nobody},left")))
+    with pytest.raises(ValueError, match=r"view is .* in data row 5, expected a view"):
+        manifest.read(write(as_list(f"c/1.jpg,ann,{nobody}")))
+
+
+def test_people_may_be_called_nearly_nothing(write):
+    lines = [line.replace("ann", "Nan").replace("bob", "Na") for line in LINES]
+    assert "Nan" in manifest.read(write(as_list(lines=lines)))["subject"].tolist()
+
+
+def test_a_number_that_a_spreadsheet_made_a_fraction_is_the_same_number(write):
+    lines = [LINES[0].replace("ann", "7"), LINES[1].replace("ann", "7.0"), *LINES[2:]]
+    with pytest.raises(ValueError, match=r"'7' and '7\.0' are one name in two spellings"):
+        manifest.read(write(as_list(lines=lines)))
+
+
+def test_a_path_that_breaks_a_line_is_refused(write):
+    with pytest.raises(ValueError, match="expected a path below the folder") as caught:
+        manifest.read(write(as_list('"c/\n1.jpg",ann,left')))
+    assert "\n" not in str(caught.value)

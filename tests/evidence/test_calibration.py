@@ -108,7 +108,7 @@ def test_a_calibration_knows_neither_the_order_nor_a_change_of_unit(simulated, r
         (20, lambda m: m.clip(min=0.5), lambda n: n.clip(max=0.5), "perfect separation"),
         (20, lambda m: np.append(m[1:], np.inf), lambda n: n, "Infinite scores \\(1\\)"),
         (20, lambda m: -m, lambda n: -n, "Mated comparisons do not score higher"),
-        (20, lambda m: m[:-1], lambda n: n, "names for"),
+        (20, lambda m: m[:-1], lambda n: n, "ids for"),
         (20, lambda m: m * np.nan, lambda n: n, "mated scores are NaN"),
         (20, lambda m: m[:0], lambda n: n, "There is no mated score"),
     ],

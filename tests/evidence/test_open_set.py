@@ -78,7 +78,7 @@ def test_more_people_in_the_gallery_lower_no_rate(searches, rng):
 def test_what_cannot_be_searched_is_refused():
     with pytest.raises(ValueError, match="2 ranks for 1 scores"):
         fnir([1, 2], [0.5], 0.1)
-    with pytest.raises(ValueError, match="rank=0 does not exist"):
+    with pytest.raises(ValueError, match="rank=0 must be a whole number from 1"):
         fnir([1], [0.5], 0.1, rank=0)
     with pytest.raises(ValueError, match="no non-mated search's score"):
         fpir([], 0.1)
@@ -95,7 +95,7 @@ def test_a_threshold_with_which_nothing_can_be_compared_is_refused(threshold):
 
 @pytest.mark.parametrize("rank", [None, "1", 1.5, [1], np.nan, 0])
 def test_a_rank_that_is_no_whole_number_is_refused(rank):
-    with pytest.raises(ValueError, match=r"rank=.* does not exist: use a whole number from 1"):
+    with pytest.raises(ValueError, match="rank=.* must be a whole number from 1"):
         fnir([1], [0.5], 0.1, rank)
     with pytest.raises(ValueError, match="2 ranks for 1 scores"):
         fnir([1, 2], [0.5], 0.1)

@@ -6,7 +6,7 @@ import pytest
 from handid.evidence import scores
 
 
-@pytest.mark.parametrize("values", [[], [[1.0]], 3.0])
+@pytest.mark.parametrize("values", [[], [[1.0]], np.array(3.0)])
 def test_no_list_of_scores_is_refused(values):
     with pytest.raises(ValueError, match="There is no mated score"):
         scores.checked(values, "mated")

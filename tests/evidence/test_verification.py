@@ -108,12 +108,12 @@ def test_the_floor_is_the_rule_of_three_over_people():
     assert verification.floor(5) == pytest.approx(0.4507, abs=1e-4)
     expected = stats.binomtest(0, 30, alternative="less").proportion_ci(0.95).high
     assert verification.floor(30) == pytest.approx(expected)
-    with pytest.raises(ValueError, match="Without people"):
+    with pytest.raises(ValueError, match="n_people=0 must lie between 1 and inf"):
         verification.floor(0)
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="no non-mated score"):
         error_rates([1.0], [])
-    with pytest.raises(ValueError, match="fmr=2 is no rate"):
+    with pytest.raises(ValueError, match="fmr=2 must lie between 0 and 1"):
         verification.threshold_at([1.0], 2)

@@ -57,10 +57,10 @@ def test_what_is_transparent_all_over_is_refused_and_not_white(photograph, mode)
 
 def test_a_bmp_whose_alpha_nobody_filled_is_refused_and_not_white(tmp_path):
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    head = struct.pack("<IiiHHIIiiII", 108, 4, 4, 1, 32, 3, 64, 0, 0, 0, 0) + masks
+    head = struct.pack("<IiiHHIIiiII", 108, 5, 4, 1, 32, 3, 80, 0, 0, 0, 0) + masks
     for alpha, refused in ((0, True), (255, False)):
-        content = head.ljust(108, b"\0") + bytes([70, 80, 90, alpha]) * 16
-        (tmp_path / "a.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 186, 0, 0, 122) + content)
+        content = head.ljust(108, b"\0") + bytes([70, 80, 90, alpha]) * 20
+        (tmp_path / "a.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 202, 0, 0, 122) + content)
         if refused:
             with pytest.raises(ValueError, match="is transparent all over"):
                 decode.decode(tmp_path / "a.bmp")
@@ -180,9 +180,12 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
             decode.decode(tmp_path / name)
 
 
-def test_a_line_of_pixels_is_refused(photograph):
-    with pytest.raises(ValueError, match=r"no photograph of a hand \(9000 x 1 pixels\)"):
-        decode.decode(photograph(picture=Image.new("L", (9000, 1))))
+@pytest.mark.parametrize("size", [(9000, 1), (1, 1), (4, 4)])
+def test_a_line_of_pixels_or_less_than_one_a_finger_is_refused(photograph, size):
+    phrase = rf"no photograph of a hand \({size[0]} x {size[1]} pixels\)"
+    with pytest.raises(ValueError, match=phrase):
+        decode.decode(photograph(picture=Image.new("L", size)))
+    assert decode.decode(photograph(picture=Image.new("L", (5, 1)))).size == (5, 1)
 
 
 def test_a_48_megapixel_photograph_is_read(photograph):

@@ -1,6 +1,7 @@
 """Whole runs on toy notebooks in a copy of the house: every way to end, and interruptions."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -208,6 +209,41 @@ def test_the_front_door_refuses_with_one_line_and_exit_code_2(make_house):
     assert refused.returncode == 2 and refused.out == ""
     assert refused.err == "run_notebooks: no notebook '7'; known: 00_x\n"
     assert not (house.root / "reports").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_nobodys_file(closed, tmp_path):
+    code = (
+        "import os, run_notebooks as r; r.open_streams(); from handid.runner.batch import say\n"
+        "f = open('own', 'w'); n = f.fileno(); say('word'); os.system('echo word >&2; echo word')\n"
+        "f.write(f'{n > 2} {r.guarded([chr(45) * 2 + chr(120)])}')"
+    )
+    command = f'exec "{sys.executable}" -c "{code}" {closed}'
+    path = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=path, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "own").read_text() == "True 2"  # neither a word of another, nor a crash
+    heard = done.stdout + done.stderr
+    assert (b"unrecognized arguments" in heard) == (closed in ("<&-", ">&-", "2>&-"))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "there is too little memory"),
+        (ImportError("x.so: failed to map segment from shared object"), "too little memory"),
+        (OSError(28, "The disk that holds x is full"), "run_notebooks: The disk that holds x is"),
+        (PermissionError(13, "Permission denied", "/x"), "run_notebooks: /x: Permission denied"),
+    ],
+)
+def test_what_ends_a_run_is_one_sentence(front_door, monkeypatch, capsys, error, said):
+    def raising(_):
+        raise error
+
+    monkeypatch.setattr(front_door, "main", raising)
+    assert front_door.guarded([]) == 1
+    heard = capsys.readouterr().err
+    assert said in heard and heard.count("\n") == 1 and "Errno" not in heard
 
 
 # --- interruptions ------------------------------------------------------------------------------

@@ -55,3 +55,30 @@ def test_a_models_folder_is_found_from_where_the_command_runs(tmp_path, monkeypa
     assert places.with_place("other") == "other"  # a word, such as the name of a data set
     assert places.with_place("./other") == str(tmp_path.resolve() / "other")
     assert places.with_place(7) == 7
+
+
+@pytest.mark.parametrize("kind", ["no right", "no place"])
+@pytest.mark.parametrize("option", ["--work", "--reports"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_starts(
+    toys, monkeypatch, kind, option
+):
+    private = places.disk.private
+
+    def refusing(folder):
+        if "other" in str(folder):  # such as below /proc
+            raise OSError(2, "No such file or directory", str(folder))
+        return private(folder)
+
+    toys.notebook("00_x", "x = 1")
+    if kind == "no place":
+        monkeypatch.setattr(places.disk, "private", refusing)
+    else:
+        monkeypatch.setattr(places.os, "access", lambda path, _: "other" not in str(path))
+    with pytest.raises(Refused, match=r"other/demo cannot be written \(.*name another one with"):
+        toys.main(option, toys.root / "other")
+    assert not list(toys.root.rglob("manifest.json"))
+
+
+def test_a_folder_is_made_for_its_owner_alone(tmp_path):
+    places.made(tmp_path / "new" / "one")
+    assert (tmp_path / "new" / "one").stat().st_mode & 0o777 == 0o700

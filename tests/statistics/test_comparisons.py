@@ -62,7 +62,7 @@ def test_equal_systems_are_told_apart_at_most_six_times_in_a_hundred(rng):
     [
         ([], [], {}, "non-empty list of finite numbers"),
         ([1.0], [1, 2], {}, "2 ids for 1 value rows"),
-        ([1.0, 2.0], [1, 2], {"draws": 0}, "use draws from 1"),
+        ([1.0, 2.0], [1, 2], {"draws": 0}, "draws=0 must be a whole number from 1"),
     ],
 )
 def test_a_comparison_of_nonsense_is_refused(values, people, options, message):
@@ -97,5 +97,5 @@ def test_what_is_unknown_is_no_comparison():
 
 @pytest.mark.parametrize("values", [None, 0.5, ["x"], [[0.1, 0.2], [0.3, 0.4]], [1j], {}.get])
 def test_what_is_no_list_of_p_values_is_refused(values):
-    with pytest.raises(ValueError, match="p values must be a list of numbers"):
+    with pytest.raises(ValueError, match="p values (are no|must be a) list of numbers"):
         statistics.holm(values)

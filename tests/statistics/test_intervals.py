@@ -106,9 +106,10 @@ def test_the_interval_of_one_person_is_nan_and_of_equal_values_a_point():
         ([1.0, np.nan], [0, 1], {}, "non-empty list of finite numbers"),
         ([[1.0], [2.0]], [0, 1], {}, "non-empty list of finite numbers"),
         ([1.0, 2.0], [0], {}, "1 ids for 2 value rows"),
-        ([1.0, 2.0], [0, 1], {"draws": 0}, "use draws from 1"),
-        ([1.0, 2.0], [0, 1], {"seed": -1}, "a seed from 0"),
-        ([1.0, 2.0], [0, 1], {"level": 95}, "a level between 0 and 1"),
+        ([1.0, 2.0], [0, 1], {"draws": 0}, "draws=0 must be a whole number from 1"),
+        ([1.0, 2.0], [0, 1], {"seed": -1}, "seed=-1 must be a whole number from 0"),
+        ([1.0, 2.0], [0, 1], {"level": 95}, "level=95 must lie between 0 and 1"),
+        ([1.0, 2.0], [0, 1], {"kind": "shares"}, "kind='shares' is unknown: use one of share"),
         ([1.0, 2.0], [0, 1], {"kind": "share"}, "a share must lie between 0 and 1"),
     ],
 )

@@ -49,5 +49,5 @@ def test_too_small_a_table_is_refused(table):
 
 
 def test_numbers_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="too little"):
+    with pytest.raises(ValueError, match="people=0 must lie between 1 and inf"):
         smallest_difference(TRUE, 0, 5)

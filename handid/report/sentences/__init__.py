@@ -25,16 +25,16 @@ from handid.report.sentences.untrained import (
     zero_shot,
 )
 from handid.report.sentences.verdicts import Verdict, verdict
-from handid.report.sentences.why import why
+from handid.report.sentences.why import control, why
 
 __all__ = [
-    "search",
     "Verdict",
     "ablation",
     "about_worth",
     "added",
     "best_backbone",
     "claims",
+    "control",
     "controls",
     "counts",
     "data",
@@ -56,6 +56,7 @@ __all__ = [
     "problems",
     "questions",
     "research_questions",
+    "search",
     "specialised",
     "summary",
     "survival",

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-from handid.report.sentences.verdicts import listed
+from handid.report.sentences.verdicts import counted, listed
+
+_HELD = {"yes": "Held", "no": "The other way", "not shown": "Not shown"}
 
 
 def why(told: pd.DataFrame, pulls: pd.DataFrame) -> str:
@@ -36,3 +38,25 @@ def why(told: pd.DataFrame, pulls: pd.DataFrame) -> str:
     head += "above chance by the prompt with the word that a method made (95 % intervals, each for "
     head += "itself: of many facts, one in forty would be by luck)."
     return "\n".join([head, "", *lines])
+
+
+def control(table: pd.DataFrame) -> str:
+    """Whether both controls of the text branch came out, and each claim in a line.
+
+    Args:
+        table: as claims.judged returns it, with `expected`: "yes" for a claim that must hold.
+    """
+    came_out = (table["held"] == "yes") == (table["expected"] == "yes")
+    answer = "Both controls came out" if came_out.all() else "The controls did not come out"
+    lines = [
+        f"**{answer}** (synthetic): {int(came_out.sum())} of {counted(len(table), 'claim')} are as "
+        "a working text branch has them, true sentences help and others do not.",
+        "",
+    ]
+    for row in table.itertuples():
+        wanted = "must hold" if row.expected == "yes" else "must not hold"
+        lines.append(
+            f"- *{row.claim}* ({wanted}) {_HELD[str(row.held)]}: {row.value:+.1f} points "
+            f"[{row.low:.1f}, {row.high:.1f}]."
+        )
+    return "\n".join(lines)
