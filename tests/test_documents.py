@@ -91,7 +91,7 @@ README, FINDINGS, SPEED, CARD = (
     (ROOT / name).read_text(encoding="utf-8")
     for name in ("README.md", "docs/findings.md", "docs/speed.md", "MODEL_CARD.md")
 )
-PLACE = "11k dorsal right"
+PLACE, TASKS = "11k dorsal right", ("papers", "other hand")
 
 
 def rank1(file):
@@ -143,6 +143,23 @@ DIFFERENCES = [  # what findings.md says of one system minus another, in points
 def test_a_finding_is_what_was_recorded(words, one, other):
     recorded = rank1("benchmarks/recorded.csv")
     assert words.format(f"{recorded[one] - recorded[other]:.1f}") in FINDINGS
+
+
+def test_the_verdict_on_text_is_what_was_recorded():
+    rows = pd.read_csv(ROOT / "benchmarks" / "recorded.csv")
+    rows = rows[rows["system"].str.contains(":chosen, ") & (rows["metric"] == "rank1")]
+    means = rows.groupby(["system", "task"])["value"].mean()
+    profile = yaml.safe_load((ROOT / "notebooks" / "profiles" / "verdict.yaml").read_text())
+    claims = {sentence.rstrip("."): pair for sentence, *pair in profile["parameters"]["claims"]}
+    lines = re.findall(r"^\| ([A-Z].+?) \| (\**[+-].+) \|$", FINDINGS, re.MULTILINE)
+    assert len(lines) == 8
+    for claim, cells in lines:
+        said = [float(value) for value in re.findall(r"([+-][\d.]+)\** \[", cells)]
+        one, other = (
+            [means[f"{key}:chosen, {people}", task] for task in TASKS for people in (45, 200)]
+            for key in claims[claim]
+        )
+        assert said == pytest.approx([a - b for a, b in zip(one, other, strict=True)], abs=0.051)
 
 
 def test_speeds_on_a_gpu_are_those_measured():
