@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 LONGEST = 80  # characters of a value that a refusal repeats
 # What lists of other libraries raise when they are gone through, not all of it of one kind.
@@ -96,11 +95,13 @@ def codes(values: Iterable[Hashable]) -> dict[Hashable, int]:
     Raises:
         ValueError: if one is not hashable, or missing: two unknown people are not one person.
     """
+    from pandas import isna  # which the front door need not load
+
     try:
         found = {value: code for code, value in enumerate(dict.fromkeys(values))}
     except _STRANGE:
         raise ValueError("ids must be hashable, such as whole numbers, texts or tuples") from None
-    if any(pd.isna(value) for value in found):  # pyright: ignore[reportArgumentType, reportCallIssue] (of a tuple it is False)
+    if any(isna(value) for value in found):  # pyright: ignore[reportArgumentType, reportCallIssue] (of a tuple it is False)
         raise ValueError("an id is missing (None or NaN): leave out what nobody is known to show")
     return found
 

@@ -103,7 +103,11 @@ CLIP_LINEAGE = {"clip_ft_mini", "clip_handid_mini", "clip_reid_mini", "promptsg_
 @pytest.mark.parametrize(
     ("function", "line", "users"),
     [
-        ("supervised_contrastive", "return -per_anchor.mean()", CLIP_LINEAGE - {"clip_ft_mini"}),
+        (
+            "supervised_contrastive",
+            "return -(log_shares.masked_fill(~positives, 0).sum(1) / positives.sum(1)).mean()",
+            CLIP_LINEAGE - {"clip_ft_mini"},
+        ),
         ("spectral_gap", "return -_rayleigh(rows, largest, steps)", {"abd_net_mini"}),
         (
             "batch_hard_triplet",
