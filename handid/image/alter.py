@@ -142,11 +142,13 @@ def pixels(
 ) -> np.ndarray:
     """[N, s, s, 3] uint8: altered photographs, each made once and kept on disk; see `fill`."""
     folder, key = Path(folder), code()
+    files = [_file(path, folder, key, geometry, str(alteration)) for path in paths]
+    absent = [path for path, file in zip(paths, files, strict=True) if not file.exists()]
+    fill(absent, folder, geometry, [alteration])
     squares = np.empty((len(paths), geometry[1], geometry[1], 3), np.uint8)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(lambda path: _square(path, folder, geometry, alteration, key), paths)
-        for row, square in enumerate(made):
-            squares[row] = square
+    for row, (path, file) in enumerate(zip(paths, files, strict=True)):
+        square = cache.read(file)
+        squares[row] = _again(path, folder, geometry, alteration, key) if square is None else square
     return squares
 
 
@@ -196,16 +198,14 @@ def _reason(path: str, folder: Path, key: str) -> str:
         return _segmented(path, folder, key).reason
 
 
-def _square(
+def _again(
     path: str, folder: Path, geometry: Geometry, alteration: Alteration, key: str
 ) -> np.ndarray:
-    """A square on disk; made where it is not there, and again where it is damaged."""
+    """A square whose file was damaged."""
     file = _file(path, folder, key, geometry, str(alteration))
+    file.unlink(missing_ok=True)
+    _fill(path, folder, geometry, [alteration], key)
     square = cache.read(file)
-    if square is None:
-        file.unlink(missing_ok=True)
-        _fill(path, folder, geometry, [alteration], key)
-        square = cache.read(file)
     if square is None:
         raise ValueError(f"{path} could not be kept.")
     return square
