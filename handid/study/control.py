@@ -146,7 +146,7 @@ def verdict(lab: Study, seeds: Sequence[int], people: int, photographs: int = 8)
 
 def title(seeds: Sequence[int]) -> str:
     """Of a table of controls: says on whose hands, and if they were recorded."""
-    return f"Synthetic, faint and framed hands{'' if seeds else ', recorded'}"
+    return f"synthetic, faint and framed hands{'' if seeds else ', recorded'}"
 
 
 def scores(lab: Study, seeds: Iterable[int], people: int, photographs: int) -> list[Score]:
