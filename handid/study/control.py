@@ -1,8 +1,10 @@
 """Does the text branch work at all? A world in which language must help, and one in which it lies.
 
-The positive and the negative control of every null result about text, on the faint and framed hands
-of synthetic.framed. Identity labels are learned from the frame. Sentences tell of the hand, so that
-an encoder that is led by them must look there; sentences about somebody else must not help.
+The positive and the negative control of the text encoder and of the losses between image and text,
+on the faint and framed hands of synthetic.framed; what makes a word of a photograph (CLIP-HandID's
+inversion network) has no part in them. Identity labels are learned from the frame. Sentences tell
+of the hand, so that an encoder that is led by them must look there; sentences about somebody else
+must not help.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,17 +17,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from handid import backbone, embed, fingerprint, method, metric, recipes, statistics, train
+from handid import backbone, embed, fingerprint, method, metric, recipes, tasks, train
 from handid.backbone import Backbone
-from handid.image import augment, decode, sampler
+from handid.image import decode
+from handid.image.alter import WHOLE
 from handid.loss import supervised_contrastive
 from handid.method.clip_ft import ClipFT
-from handid.recipes import Recipe, Stage
+from handid.recipes import Recipe
 from handid.report import claims as judge
-from handid.report.rows import COLUMNS, Score
+from handid.report.rows import Score
 from handid.study import network as networks
 from handid.study.experiment import training_code
+from handid.study.score import tidy
 from handid.study.study import Study
+from handid.study.training import Batches
 from handid.synthetic import caption, framed
 from handid.synthetic.framed import World
 
@@ -166,6 +171,10 @@ def _name(lab: Study) -> str:
     return lab.settings.backbones[0]
 
 
+def _weights(lab: Study) -> str:
+    return lab.settings.weights or backbone.own_weights(_name(lab))
+
+
 def _plan(lab: Study, key: str) -> Recipe:
     """The recipe that gives options and schedule; all systems have the same schedule."""
     family = backbone.architecture(_name(lab)).family
@@ -187,17 +196,14 @@ def _score(lab: Study, world: World, key: str, seed: int) -> Score:
         autocast=lab.engine.autocast,
     )
     answers = pd.concat(list(_answers(vectors, world.people[rows])), ignore_index=True)
-    right, people = (answers["first_hit"] == 1).astype(float), answers["subject"]
-    low, high = statistics.interval(right, people)
-    asked, count = f"drawn {framed.VIEW}, faint and framed", people.nunique()
-    row = {
-        **{"system": key, "method": TITLES[key], "backbone": _name(lab), "image": "whole"},
-        **{"train_set": asked, "test_set": asked, "task": "papers", "metric": "rank1"},
-        **{"value": 100 * right.mean(), "low": 100 * low, "high": 100 * high},
+    asked, count = f"drawn {framed.VIEW}, faint and framed", answers["subject"].nunique()
+    head = {
+        **{"system": key, "method": TITLES[key], "backbone": _name(lab), "image": WHOLE},
+        **{"train_set": asked, "test_set": asked, "task": tasks.PAPERS, "seed": seed},
         **{"n_queries": len(answers) // RUNS, "n_gallery": count, "n_subjects": count},
-        **{"seed": seed, "synthetic": True},
+        **{"synthetic": True, "mirror": plan.flip_average},
     }
-    return Score(pd.DataFrame([row])[COLUMNS], answers, np.empty(0))
+    return Score(tidy(head, answers), answers, np.empty(0))
 
 
 def _answers(vectors: np.ndarray, people: np.ndarray) -> Iterator[pd.DataFrame]:
@@ -214,25 +220,22 @@ def _trained(lab: Study, world: World, key: str, plan: Recipe, seed: int) -> met
     """The system after its training, which goes on where it was stopped."""
     name, rows = _name(lab), np.flatnonzero(world.trains)
     torch.manual_seed(seed)
-    weights = lab.settings.weights or backbone.own_weights(name)
-    base = backbone.build(name, weights, last_stride=plan.last_stride)
+    base = backbone.build(name, _weights(lab), last_stride=plan.last_stride)
     network = _network(key, plan, cast(Backbone, base), world)
-    made = [
-        plan.model_dump(),
-        key,
-        seed,
-        name,
-        weights,
-        str(lab.engine.precision),
-        len(world.people),
-    ]
-    made += [fingerprint.code("study.control.scores"), training_code(plan, name)]
-    folder = Path(lab.settings.work) / "control" / fingerprint.digest(made)
+    folder = _folder(lab, world, key, plan, seed)
     images = _squares(world, rows, plan, round(base.image_size * plan.augment.resize))
-    labels = torch.from_numpy(world.people[rows])
-    batches = _Batches(plan, base.image_size, images, labels, lab.engine)
+    batches = Batches(images, world.people[rows], plan, base.image_size, lab.engine.device)
     train.fit(network, plan, batches, None, folder, lab.engine, seed=seed)
     return network
+
+
+def _folder(lab: Study, world: World, key: str, plan: Recipe, seed: int) -> Path:
+    """Where a training is kept: named after all that decides its weights."""
+    name = _name(lab)
+    made = [key, seed, name, _weights(lab), str(lab.engine.precision), plan.model_dump()]
+    made += [world.people.tolist(), fingerprint.code("study.control.scores")]
+    made += [training_code(plan, name)]
+    return Path(lab.settings.work) / "control" / fingerprint.digest(made)
 
 
 def _network(key: str, plan: Recipe, base: Backbone, world: World) -> method.Method:
@@ -247,35 +250,3 @@ def _squares(world: World, rows: np.ndarray, plan: Recipe, side: int) -> np.ndar
     """[rows, side, side, 3] uint8."""
     shape = plan.geometry, side
     return np.stack([decode.fit(Image.fromarray(one), shape) for one in world.images[rows]])
-
-
-class _Batches:
-    """Where train.fit's batches come from.
-
-    Args:
-        plan: how photographs are augmented.
-        size: side that the network sees.
-        images: [N, s, s, 3] uint8.
-        labels: [N] whole numbers from 0.
-        engine: gives the device.
-    """
-
-    def __init__(
-        self, plan: Recipe, size: int, images: np.ndarray, labels: Tensor, engine: train.Engine
-    ):
-        extra = plan.augment
-        chances = size, extra.flip, extra.jitter, extra.erasing, plan.mean_std
-        self.augment, self.device = augment.Augmentation(*chances), engine.device
-        self.images = torch.from_numpy(images).to(engine.device)
-        self.labels = labels.to(engine.device)
-
-    def __call__(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch's (images, labels)."""
-        side = self.images.shape[1]
-        epoch = (
-            {"chosen": chosen} | self.augment.draws(len(chosen), side, side, generator)
-            for chosen in sampler.order(self.labels.tolist(), stage, generator)
-        )
-        for draws in augment.ahead(epoch, self.device):
-            chosen = draws["chosen"]
-            yield self.augment.apply(self.images[chosen], draws), self.labels[chosen]

@@ -159,7 +159,7 @@ class Scorer:
             parts.append(pd.concat([lines, result.per_query], axis=1))
             curves.append(result.cmc)
         per_query = pd.concat(parts, ignore_index=True)
-        return Score(_rows(head, per_query), per_query, _mean_curve(curves))
+        return Score(tidy(head, per_query), per_query, _mean_curve(curves))
 
     def _centred(self, splits: Splits, vectors: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Queries and gallery, each minus its mean, where the recipe asks for it.
@@ -202,8 +202,13 @@ def _sizes(query: pd.DataFrame, gallery: pd.DataFrame) -> dict[str, int]:
     return counts | {"n_subjects": query["subject"].nunique()}
 
 
-def _rows(head: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
-    """A tidy row per metric, in percent, with its interval over people."""
+def tidy(head: dict[str, object], per_query: pd.DataFrame) -> pd.DataFrame:
+    """A tidy row per metric, in percent, with its interval over people.
+
+    Args:
+        head: what the rows say beside it, and `mirror`.
+        per_query: of metric.Evaluation, with `subject`.
+    """
     first, people = per_query["first_hit"], per_query["subject"]
     values = {f"rank{k}": (first <= k).astype(float) for k in (1, 5, 10)}
     values |= {"mAP": per_query["ap"], "mAP_trapezoid": per_query["ap_trapezoid"]}

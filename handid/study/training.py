@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handid import checkpoint, disk, embed, method, metric, protocol, train
 from handid.image import augment, sampler
-from handid.recipes import Stage
+from handid.recipes import Recipe, Stage
 from handid.study import altered
 from handid.study import network as networks
 from handid.study.experiment import Experiment
@@ -38,7 +38,7 @@ def train_experiment(
     codes = pd.factorize(rows["identity"], sort=True)[0]
     torch.manual_seed(experiment.seed)
     network = networks.build(experiment)
-    batches = _Batches(experiment, network, rows, codes, photographs, engine)
+    batches = _OfExperiment(experiment, network, rows, codes, photographs, engine)
     if engine.kind == "cuda" and not engine.compile:  # which keeps less, nobody knows how much
         _weigh(experiment, network, engine)
     validate = _validation(experiment, rows, held_out, photographs, engine)
@@ -66,8 +66,55 @@ def _weigh(experiment: Experiment, network: method.Method, engine: train.Engine)
     memory.check(network, plan.stages, tuple(shape), engine, free + kept)
 
 
-class _Batches:
-    """Where train.fit's batches come from: augmented images, or features if a stage says so.
+class Batches:
+    """Where train.fit's batches come from: photographs that are augmented anew in each epoch.
+
+    Args:
+        images: [N, s, s, 3] uint8.
+        codes: [N] identity of each, whole numbers from 0.
+        recipe: how they are augmented, and in what colours the network sees them.
+        size: side that the network sees, pixels.
+        device: where the batches are made.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        codes: np.ndarray,
+        recipe: Recipe,
+        size: int,
+        device: str | torch.device,
+    ):
+        self.codes, self.device = codes, device
+        self.images = torch.from_numpy(images).to(device)
+        self.labels = torch.from_numpy(codes).to(device)
+        mean_std, extra = recipe.train_mean_std or recipe.mean_std, recipe.augment
+        self.augment = augment.Augmentation(
+            size, extra.flip, extra.jitter, extra.erasing, mean_std, recipe.portrait
+        )
+
+    def __call__(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """An epoch's (images, labels), or (features, labels) where the encoder stands still.
+
+        See augment.ahead: the CPU never waits for a GPU between two batches.
+        """
+        order = sampler.order(self.codes.tolist(), stage, generator)
+        epoch = (self.draws(stage, chosen, generator) for chosen in order)
+        for draws in augment.ahead(epoch, self.device):
+            yield self.seen(stage, draws), self.labels[draws["chosen"]]
+
+    def draws(self, _stage: Stage, chosen: Tensor, generator: torch.Generator) -> augment.Draws:
+        """All chances of one batch."""
+        height, width = self.images.shape[1:3]
+        return {"chosen": chosen} | self.augment.draws(len(chosen), height, width, generator)
+
+    def seen(self, _stage: Stage, draws: augment.Draws) -> Tensor:
+        """What the method gets of one batch."""
+        return self.augment.apply(self.images[draws["chosen"]], draws)
+
+
+class _OfExperiment(Batches):
+    """The same of an experiment: on other backgrounds, or features, if its recipe says so.
 
     Args:
         experiment: what is trained.
@@ -88,20 +135,14 @@ class _Batches:
         engine: train.Engine,
     ):
         recipe, size = experiment.recipe, experiment.image_size
-        self.codes, self.device = codes, engine.device
-        side = round(size * recipe.augment.resize)
-        shape = recipe.geometry, side
+        shape = recipe.geometry, round(size * recipe.augment.resize)
         source = altered.pixels(rows["path"], photographs, shape, recipe.image)
-        self.images = torch.from_numpy(source).to(engine.device)
+        super().__init__(source, codes, recipe, size, engine.device)
         self.other_grounds = recipe.augment.background
         if self.other_grounds:
             pair = altered.grounds(rows, photographs, shape)
             self.covers, self.grounds = (torch.from_numpy(p).to(engine.device) for p in pair)
-        self.labels = torch.from_numpy(codes).to(engine.device)
-        mean_std, extra = recipe.train_mean_std or recipe.mean_std, recipe.augment
-        self.augment = augment.Augmentation(
-            size, extra.flip, extra.jitter, extra.erasing, mean_std, recipe.portrait
-        )
+        mean_std = recipe.train_mean_std or recipe.mean_std
 
         def features(_stage_name: str) -> Tensor:
             pictures = networks.images(experiment, rows, photographs, recipe.image)
@@ -109,32 +150,26 @@ class _Batches:
 
         self.features = cache(features)
 
-    def __call__(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """An epoch's (images, labels), or (features, labels) where the encoder stands still.
-
-        See augment.ahead: the CPU never waits for a GPU between two batches.
-        """
-        order = sampler.order(self.codes.tolist(), stage, generator)
-        epoch = (self._draws(stage, chosen, generator) for chosen in order)
-        for draws in augment.ahead(epoch, self.device):
-            chosen = draws["chosen"]
-            images = self.features(stage.name)[chosen] if stage.encode_once else self._images(draws)
-            yield images, self.labels[chosen]
-
-    def _draws(self, stage: Stage, chosen: Tensor, generator: torch.Generator) -> augment.Draws:
-        draws, count = {"chosen": chosen}, len(chosen)
+    def draws(self, stage: Stage, chosen: Tensor, generator: torch.Generator) -> augment.Draws:
+        """No chances where the encoder stands still; else the backgrounds' first."""
         if stage.encode_once:
-            return draws
+            return {"chosen": chosen}
+        grounds: augment.Draws = {}
         if self.other_grounds:
-            draws |= augment.ground_draws(count, len(self.grounds), self.other_grounds, generator)
-        height, width = self.images.shape[1:3]
-        return draws | self.augment.draws(count, height, width, generator)
+            share, count = self.other_grounds, len(self.grounds)
+            grounds = augment.ground_draws(len(chosen), count, share, generator)
+        return grounds | super().draws(stage, chosen, generator)
 
-    def _images(self, draws: augment.Draws) -> Tensor:
+    def seen(self, stage: Stage, draws: augment.Draws) -> Tensor:
+        """Features where the encoder stands still, else images."""
         chosen = draws["chosen"]
-        images = self.images[chosen]
-        if self.other_grounds:
-            images = augment.on_other_grounds(images, self.covers[chosen], self.grounds, draws)
+        if stage.encode_once:
+            return self.features(stage.name)[chosen]
+        if not self.other_grounds:
+            return super().seen(stage, draws)
+        images = augment.on_other_grounds(
+            self.images[chosen], self.covers[chosen], self.grounds, draws
+        )
         return self.augment.apply(images, draws)
 
 

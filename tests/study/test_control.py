@@ -102,3 +102,11 @@ def test_the_findings_are_those_recorded(lab):
         assert (
             f"{row.value:.1f}{' points' * (row.value > 1)} [{row.low:.1f}, {row.high:.1f}]" in said
         )
+
+
+def test_a_training_is_known_by_its_people_and_not_by_the_number_of_photographs(lab):
+    plan = control._plan(lab, control.TRUE)
+    many, few = framed.draw(12, 2), framed.draw(8, 3)
+    assert len(many.people) == len(few.people)
+    folders = {control._folder(lab, world, control.TRUE, plan, 0) for world in (many, few)}
+    assert len(folders) == 2

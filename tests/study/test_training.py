@@ -147,9 +147,9 @@ def test_other_backgrounds_keep_the_hands_of_half_the_batch(given):
     assert len(batches.covers) == len(batches.images)
     assert 0.05 < float((batches.covers == 255).float().mean()) < 0.6
     every = torch.arange(len(batches.images))
-    draws = batches._draws(plan.stages[-1], every, torch.Generator().manual_seed(0))
+    draws = batches.draws(plan.stages[-1], every, torch.Generator().manual_seed(0))
     plain = batches.augment.apply(batches.images, draws)
-    mixed = batches._images(draws)
+    mixed = batches.seen(plan.stages[-1], draws)
     assert mixed.shape == plain.shape and not torch.equal(mixed, plain)
 
 

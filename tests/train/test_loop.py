@@ -60,7 +60,7 @@ def epoch(pretend_gpu):
         engine = engine or train.Engine(device="gpu", precision="bf16")
         with gpu:
             codes = np.arange(len(rows)) // IMAGES
-            batches = training._Batches(experiment, net, rows, codes, None, engine)
+            batches = training._OfExperiment(experiment, net, rows, codes, None, engine)
             stages = {s.encode_once: s for s in plan.stages}.values()  # the last of each kind
             return [_counted(gpu, loop._Loop(net, s, engine, {}), s, batches) for s in stages]
 

@@ -50,7 +50,7 @@ def control(table: pd.DataFrame) -> str:
     answer = "Both controls came out" if came_out.all() else "The controls did not come out"
     lines = [
         f"**{answer}** (synthetic): {int(came_out.sum())} of {counted(len(table), 'claim')} are as "
-        "a working text branch has them, true sentences help and others do not.",
+        "they are where text encoder and losses work: true sentences help, and others do not.",
         "",
     ]
     for row in table.itertuples():
