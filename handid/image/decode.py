@@ -37,6 +37,7 @@ UPRIGHT = {
 _UNREADABLE = "is truncated, damaged or of a rare kind"  # such as a JPEG of 12 bits
 _LIMITS = Path("/sys/fs/cgroup")
 
+MAX_SIDE = 4096  # pixels of a square; no network sees as many
 Geometry = tuple[str, int]  # ("squash" | "crop", side in pixels)
 _one_large = threading.Lock()
 
@@ -192,15 +193,28 @@ def fit(image: Image.Image, geometry: Geometry) -> np.ndarray:
         [s, s, 3] uint8.
 
     Raises:
-        ValueError: for another geometry.
+        ValueError: for another geometry, or a side that is none or above MAX_SIDE.
     """
-    kind, size = geometry
+    kind, size = _checked(geometry)
     if kind == "squash":
         return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
-    if kind != "crop":
-        raise ValueError(f"Unknown image geometry '{kind}': use 'squash' or 'crop'.")
     short = min(image.size)
     width, height = (size * side // short for side in image.size)  # as torchvision rounds
     left, top = round((width - size) / 2), round((height - size) / 2)
     whole = image.resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(whole.crop((left, top, left + size, top + size)))
+
+
+def _checked(geometry: Geometry) -> Geometry:
+    """A geometry that there is."""
+    if not isinstance(geometry, tuple | list) or len(geometry) != 2:
+        raise ValueError(
+            f"geometry={given.shown(geometry)} is none: give 'squash' or 'crop' and a side of the "
+            "square in pixels."
+        )
+    kind, side = geometry
+    if kind not in ("squash", "crop"):
+        raise ValueError(f"Unknown image geometry {given.shown(kind)}: use 'squash' or 'crop'.")
+    if given.whole("side", side, 1) > MAX_SIDE:
+        raise ValueError(f"side={given.shown(side)} is too large: give at most {MAX_SIDE} pixels.")
+    return kind, int(side)

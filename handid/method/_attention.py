@@ -12,7 +12,8 @@ class ChannelAttention(nn.Module):
     """Each channel plus gamma times a mean of all channels, weighted by how unlike they are.
 
     X: [C, N], one row per channel of the map. A = softmax over rows of (rowmax(E) - E), E = X X';
-    out = gamma A X + X. Nothing is embedded: the only parameter is gamma.
+    out = gamma A X + X. Nothing is embedded: the only parameter is gamma. What a row has in common
+    cancels in its softmax, so that A = softmax(-E).
     """
 
     def __init__(self):
@@ -23,8 +24,7 @@ class ChannelAttention(nn.Module):
         """[B, C, h, w] -> [B, C, h, w]."""
         with exact(grid):
             x = widened(grid.flatten(2))
-            energy = x @ x.mT  # [B, C, C]
-            weights = (energy.amax(2, keepdim=True) - energy).softmax(dim=2)
+            weights = (x @ -x.mT).softmax(dim=2)  # [B, C, C]
             mixed = (weights @ x).view_as(grid)
         return self.gamma * mixed + grid
 

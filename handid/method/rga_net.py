@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from handid.backbone import ImageNetBackbone
 from handid.method._attention import exact, widened
@@ -16,7 +17,9 @@ class Relation(nn.Module):
     """One weight per node, from its relations to all nodes and from itself (Zhang et al. 2020).
 
     The same module for both kinds: nodes are positions with channels as features, or channels with
-    positions as features. G = theta' phi; a node's relations are its row and its column of G.
+    positions as features. G = theta' phi; a node's relations are its row and its column of G, and
+    what counts is their product with weights W. G, M x M and no larger in rank than an embedding,
+    is never made: W G' = (W phi') theta, in a fraction of its products and memory.
 
     Args:
         features: of a node.
@@ -45,8 +48,12 @@ class Relation(nn.Module):
                 f"RGA-Net was built for {self.features} x {self.nodes} maps, not "
                 f"{x.shape[1]} x {x.shape[2]}: give it images of the size it was built for."
             )
-        graph = self.theta(x).mT @ self.phi(x)  # [B, nodes, nodes]
-        relations = self.relations(torch.cat([graph.mT, graph], dim=1))
+        theta, phi = self.theta(x), self.phi(x)  # [B, features / RATIO, nodes]
+        weigh_all, *rest = self.relations
+        rows, columns = weigh_all.weight[:, :, 0].chunk(2, dim=1)
+        relations = linear(phi, rows).mT @ theta + linear(theta, columns).mT @ phi
+        for layer in rest:
+            relations = layer(relations)
         own = self.own(x).mean(1, keepdim=True)
         return self.weigh(torch.cat([own, relations], dim=1)).sigmoid()
 

@@ -4,11 +4,13 @@ A value that the papers give per backbone family is a mapping `{vit: ..., resnet
 configuration language: no inheritance, no expressions, and an unknown key is refused.
 """
 
+from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
+from handid import given
 from handid.recipes import files
 from handid.recipes.files import names
 from handid.recipes.recipe import NAMES, TOOLS, Augment, Rates, Recipe, Stage
@@ -54,9 +56,12 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         ValueError: one sentence: unknown recipe, control or key, or a value of the wrong kind.
     """
     if name not in names():
-        raise ValueError(f"Unknown recipe '{name}': choose one of {', '.join(names())}.")
+        near = _meant(name, names()) or f"choose one of {', '.join(names())}."
+        raise ValueError(f"Unknown recipe {given.shown(name)}: {near}")
     if family not in FAMILIES:
-        raise ValueError(f"Unknown family '{family}': use {' or '.join(FAMILIES)}.")
+        raise ValueError(f"Unknown family {given.shown(family)}: use {' or '.join(FAMILIES)}.")
+    if not isinstance(changes or {}, dict):
+        raise ValueError(f"changes={given.shown(changes)} are no mapping of recipe keys to values.")
     content = {"name": name, **_of_family(name, files.content(name), family)}
     changes = _of_control(content, control) | (changes or {})
     epochs = changes.pop("epochs", None)
@@ -128,9 +133,9 @@ def _of_control(content: dict, control: str) -> dict:
                 f"Recipe '{content['name']}': {key} must name changes, each a mapping."
             )
     controls = named["controls"] | named["ablations"]
-    if control and control not in controls:
+    if control and control not in list(controls):  # a list also looks for what has no hash
         raise ValueError(
-            f"Recipe '{content['name']}' has no control '{control}': "
+            f"Recipe '{content['name']}' has no control {given.shown(control)}: "
             f"it has {', '.join(controls) or 'none'}."
         )
     if isinstance(content.get("title"), str):  # else the validation refuses it
@@ -192,6 +197,11 @@ def _change(content: dict, key: str, value: Any) -> None:
     else:
         keys = [*Recipe.model_fields, *Stage.model_fields, *Augment.model_fields]
         keys += {*options, *TOOLS}
-        near = get_close_matches(key, keys, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(keys))}."
-        raise ValueError(f"Unknown recipe key '{key}' for '{content['name']}': {hint}")
+        near = _meant(key, keys) or f"known keys: {', '.join(sorted(keys))}."
+        raise ValueError(f"Unknown recipe key {given.shown(key)} for '{content['name']}': {near}")
+
+
+def _meant(name: Any, known: Collection[str]) -> str:
+    """A question after the name that is nearest to a wrong one; "" where none is near."""
+    near = get_close_matches(str(name), known, n=1)
+    return f"did you mean '{near[0]}'?" if near else ""

@@ -16,6 +16,7 @@ TOOLS = (
 )
 # What a recipe is called, and what else could be made of it, changes no figure.
 NAMES = {"name", "title", "full_size", "controls", "ablations", "search"}
+MAX_SIDE = 4096  # of the square that a network sees, pixels; as image.decode's
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 Positive = Annotated[float, Field(gt=0)]
@@ -132,7 +133,7 @@ class Recipe(_Strict):
     weights: Literal["study", "random"] = "study"
     teacher: str = ""
     last_stride: Literal[1, 2] = 1
-    image_size: Annotated[int, Field(ge=0)] = 0
+    image_size: Annotated[int, Field(ge=0, le=MAX_SIDE)] = 0
     mean_std: Literal["imagenet", "clip", "half", "own"] | Colours
     train_mean_std: Literal["", "imagenet", "clip", "half", "none"] = ""
     geometry: Literal["squash", "crop"]

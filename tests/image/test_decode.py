@@ -11,6 +11,7 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
 from handid.image import decode
+from handid.recipes import recipe
 
 
 def test_a_colour_image_comes_back_as_it_was(photograph, rng):
@@ -237,6 +238,24 @@ def test_crop_is_openai_preprocessing(rng, shape):
     assert np.array_equal(decode.fit(picture, ("crop", 16)), expected)
 
 
-def test_an_unknown_geometry_is_refused():
-    with pytest.raises(ValueError, match="use 'squash' or 'crop'"):
-        decode.fit(Image.new("RGB", (4, 4)), ("stretch", 2))
+@pytest.mark.parametrize(
+    ("geometry", "words"),
+    [
+        (("stretch", 2), "use 'squash' or 'crop'"),
+        ((["crop"], 2), "use 'squash' or 'crop'"),
+        ("crop", "geometry='crop' is none: give 'squash' or 'crop' and a side of the square"),
+        (("crop", 2, 2), "is none: give"),
+        (None, "geometry=None is none"),
+        (("squash", 2.5), "side=2.5 must be a whole number from 1"),
+        (("squash", 0), "must be a whole number from 1"),
+        (("crop", "224"), "side='224' must be"),
+        (("crop", 10**9), "side=1000000000 is too large"),
+    ],
+)
+def test_an_unknown_geometry_is_refused(geometry, words):
+    with pytest.raises(ValueError, match=words):
+        decode.fit(Image.new("RGB", (4, 4)), geometry)
+
+
+def test_no_recipe_asks_for_a_larger_square():
+    assert recipe.MAX_SIDE == decode.MAX_SIDE

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from handid import loss
 from handid.method.rga_net import Relation, RelationAwareAttention
@@ -43,6 +45,28 @@ def test_relations_are_the_loop(features, nodes, drawn):
     with torch.inference_mode():
         expected = torch.stack([relation_by_loop(module, grid) for grid in maps])
         assert torch.allclose(module(maps), expected, atol=1e-12)
+
+
+class Largest(TorchDispatchMode):
+    """The number of values of the largest tensor that anything inside makes."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for tensor in pytree.tree_leaves(made):
+            if isinstance(tensor, torch.Tensor):
+                self.values = max(self.values, tensor.numel())
+        return made
+
+
+def test_the_relations_of_all_nodes_to_all_are_never_made():
+    x = torch.randn(2, 16, 256, requires_grad=True)
+    module, largest = Relation(16, 256), Largest()
+    with largest:
+        module(x).sum().backward()
+    assert x.grad.abs().max() > 0
+    assert 0 < largest.values < 256 * 256
 
 
 def test_channel_attention_sees_the_map_that_spatial_attention_left(drawn, some_maps):

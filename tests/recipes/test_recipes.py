@@ -364,9 +364,25 @@ def refusal(name, changes=None):
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():
-    message = refusal("clip_fd")
-    assert message.startswith("Unknown recipe 'clip_fd': choose one of abd_net, ")
+    message = refusal("qqq")
+    assert message.startswith("Unknown recipe 'qqq': choose one of abd_net, ")
     assert all(name in message for name in recipes.names())
+
+
+def test_an_unknown_recipe_is_refused_with_what_it_may_have_meant():
+    assert refusal("clip_fd") == "Unknown recipe 'clip_fd': did you mean 'clip_ft'?"
+    assert len(refusal("clip" * 1000)) < 2000
+
+
+@pytest.mark.parametrize("changes", [3, "epochs", [("epochs", 3)], {"epochs"}])
+def test_changes_that_are_no_mapping_are_refused(changes):
+    assert refusal("clip_ft", changes).endswith("are no mapping of recipe keys to values.")
+
+
+@pytest.mark.parametrize("control", [["zero_token"], {"zero_token": 1}, 7])
+def test_a_control_that_is_no_name_is_refused(control):
+    with pytest.raises(ValueError, match="has no control .*: it has public_code, "):
+        recipes.load("clip_handid", "vit", control=control)
 
 
 @pytest.mark.parametrize("name", ["../recipes/clip_ft", "clip_ft.yaml", ""])
@@ -410,6 +426,7 @@ def test_an_option_of_another_method_is_refused():
         ("jitter", [0.1, 0.1]),
         ("geometry", "stretch"),
         ("last_stride", 3),
+        ("image_size", 4097),
         ("options", 3),
     ],
 )
