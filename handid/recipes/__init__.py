@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from handid import given
 from handid.recipes import files
 from handid.recipes.files import names
 from handid.recipes.recipe import NAMES, TOOLS, Augment, Rates, Recipe, Stage
@@ -54,7 +55,7 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         ValueError: one sentence: unknown recipe, control or key, or a value of the wrong kind.
     """
     if name not in names():
-        raise ValueError(f"Unknown recipe '{name}': choose one of {', '.join(names())}.")
+        raise ValueError(f"Unknown recipe {given.shown(name)}: choose one of {', '.join(names())}.")
     if family not in FAMILIES:
         raise ValueError(f"Unknown family '{family}': use {' or '.join(FAMILIES)}.")
     content = {"name": name, **_of_family(name, files.content(name), family)}
