@@ -216,6 +216,8 @@ def guarded(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if sys.getfilesystemencoding() != "utf-8":  # LC_ALL=C, and UTF-8 forbidden: é would be no text
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     os.umask(0o077)  # photographs of hands are biometric data: what is made of them is the owner's
     open_streams()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT

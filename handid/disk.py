@@ -197,11 +197,19 @@ def set_aside(path: str | Path) -> Path:
     return aside
 
 
+def lives(pid: int) -> bool:
+    """Whether there is a process of this number; of one that none can have there is not."""
+    try:
+        return psutil.pid_exists(pid)
+    except OverflowError:
+        return False
+
+
 def sweep(folder: str | Path) -> None:
     """Remove what killed processes left half written below a folder."""
     for path in Path(folder).rglob(".part-*"):
         match = _DRAFT.fullmatch(path.name)
-        if match and not psutil.pid_exists(int(match[1])):
+        if match and not lives(int(match[1])):
             path.unlink(missing_ok=True)
 
 

@@ -27,6 +27,13 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def printable(text: str) -> str:
+    """One line without what a terminal would obey: control characters as Python writes them."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
 def table(values: Any) -> np.ndarray | None:
     """Real numbers as float64, in the shape in which they come; None if they are something else.
 
@@ -175,8 +182,9 @@ def place(value: str | Path) -> Path:
     """
     try:
         found = path(value).expanduser()
-        found.exists()
-    except (OSError, RuntimeError) as error:  # too long, of a user who does not exist, forbidden
-        reason = getattr(error, "strerror", None) or "no such user"
+        found.resolve().exists()
+    except (OSError, RuntimeError) as error:  # too long, no such user, a circle of links
+        circle = "links in a circle" if "loop" in str(error) else "no such user"
+        reason = getattr(error, "strerror", None) or circle
         raise ValueError(f"{shown(str(value))} cannot be read ({reason}): name another") from None
     return found

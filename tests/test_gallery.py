@@ -238,7 +238,8 @@ def test_the_index_of_another_gallery_is_refused(vectors, tmp_path):
         {"shape": None}, {"shape": [600]}, {"shape": [600, 24, 1]}, {"shape": [-600, -24]},
         {"shape": [601, 24]}, {"shape": ["a", 24]}, {"dtype": "int8"}, {"dtype": "much"},
         {"dtype": 3}, {"products": []}, {"products": {}}, {"products": {stored.VECTORS: 7}},
-        {"products": None}, {"colour": "red"},
+        {"products": None}, {"colour": "red"}, {"shape": [float("inf"), 24]},
+        {"products": {stored.VECTORS: {"bytes": 57600}, "../x": None}},
     ],
     ids=str,
 )  # fmt: skip
@@ -251,6 +252,32 @@ def test_what_a_gallery_says_of_itself_is_checked(change, vectors, tmp_path):
             ValueError, match=r"gallery\.json is missing or damaged: build the gall"
         ):
             use()
+
+
+def test_an_index_that_nobody_checked_names_no_embedding_that_is_not_there(vectors, tmp_path):
+    gallery.write(tmp_path, [vectors[0]], "m")
+    gallery.compress(tmp_path)
+    index = faiss.read_index(str(tmp_path / stored.INDEX))
+    lists = faiss.extract_index_ivf(index)
+    number = max(range(lists.nlist), key=lists.get_list_size)
+    faiss.rev_swig_ptr(lists.invlists.get_ids(number), 1)[0] = 600
+    faiss.write_index(index, str(tmp_path / stored.INDEX))
+    opened = gallery.Gallery(tmp_path, "m", check=False)
+    with pytest.raises(ValueError, match=r"index\.faiss is missing or damaged: build the gallery"):
+        opened.nearest(vectors[0], 600)
+
+
+def test_a_place_that_can_be_no_gallery_is_refused_on_one_line(vectors, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    for place in (tmp_path / "file", tmp_path / "loop"):
+        with pytest.raises(ValueError, match=r" is no folder: name a new one for the gallery\.$"):
+            gallery.write(place, [vectors[0]], "m")
+    for place in ("x" * 5000, None):
+        with pytest.raises(ValueError, match=r"name (another|a file or a folder)$"):
+            gallery.Gallery(place, "m")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"^There is no finished gallery in a\\nb: build it"):
+        gallery.Gallery("a\nb", "m")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", '{"model": "m"', '{"model": "m"}'])

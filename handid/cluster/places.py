@@ -1,6 +1,7 @@
 """Which cluster a text means, and whether its messages are safe there. It opens none."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from handid import given
 
 INSTALL = 'A cluster needs Dask: pip install ".[cluster]".'
+_COUNT = re.compile(r"0*[1-9][0-9]{0,8}")  # of workers
 HOW = "write local, local:N, tcp://HOST:PORT, tls://HOST:PORT or the path of a YAML file"
 
 
@@ -64,6 +66,9 @@ class Queue(BaseModel):
 
 
 Place = Local | Address | Queue
+# What a file that describes none may raise: the system, YAML's constructors, a path with ~.
+_UNREADABLE = (OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
+_UNREADABLE += (yaml.YAMLError,)
 
 
 def place(where: str) -> Place:
@@ -74,7 +79,7 @@ def place(where: str) -> Place:
     """
     text = where if isinstance(where, str) else ""
     kind, _, count = text.partition(":")
-    if kind == "local" and (not count or (count.isdecimal() and int(count))):
+    if kind == "local" and (not count or _COUNT.fullmatch(count)):
         return Local(workers=int(count or 0))
     if "://" in text:
         return _checked(Address(address=text))
@@ -93,8 +98,8 @@ def place(where: str) -> Place:
         first = error.errors()[0]
         name, known = ".".join(map(str, first["loc"])), ", ".join(kinds.model_fields)
         raise ValueError(f"{file.name}: {name}: {first['msg']}; it may hold {known}.") from None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        line = str(error).split("\n")[0]
+    except _UNREADABLE as error:
+        line = given.printable(str(error).split("\n")[0].rstrip("."))
         raise ValueError(f"{file.name} describes no cluster: {line}.") from None
     return _checked(found) if isinstance(found, Address) else found
 
@@ -104,6 +109,7 @@ def _checked(found: Address) -> Address:
     try:
         parts = urlsplit(found.address)
         host, scheme, has_port = parts.hostname or "", parts.scheme, bool(parts.port)
+        host.encode("idna")  # as whoever looks for it will: no part is empty or too long
     except ValueError:
         host, scheme, has_port = "", "", False
     if scheme not in ("tcp", "tls") or not host or not has_port:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from handid import given
 from handid.data.sets import LAYOUTS, layout, reader
 
 __all__ = ["LAYOUTS", "layout", "read"]
@@ -35,4 +36,12 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
         FileNotFoundError: if the folder, its list or photographs are missing.
         ValueError: if the folder has no known layout, or something in it contradicts the layout.
     """
-    return reader(layout(root)).read(root, accessories=accessories, missing=missing)
+    try:
+        return reader(layout(root)).read(root, accessories=accessories, missing=missing)
+    except (FileNotFoundError, ValueError) as error:
+        sentence = str(error)
+        if sentence.isprintable():
+            raise
+        # A name may hold a line break: what it says must not look like a line of its own.
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(given.printable(sentence)) from None

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from handid import given
+
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp")
 # Images of other kinds, which people have and nothing here reads.
 OTHERS = (".heic", ".heif", ".tif", ".tiff", ".webp", ".gif", ".avif", ".jp2", ".dng", ".cr2")
@@ -174,7 +176,7 @@ def stop_or_warn(missing: str, sentence: str) -> None:
     """
     if missing == "error":
         raise FileNotFoundError(f"{sentence}: put them in place, or pass missing='skip' to go on")
-    warnings.warn(f"{sentence}: skipped", stacklevel=4)
+    warnings.warn(f"{given.printable(sentence)}: skipped", stacklevel=4)
 
 
 def tell_of_others(root: Path, paths: Iterable[Path]) -> None:
@@ -188,8 +190,8 @@ def tell_of_others(root: Path, paths: Iterable[Path]) -> None:
     if others:
         count = "1 image is" if len(others) == 1 else f"{len(others)} images are"
         warnings.warn(
-            f"{count} of a kind that is not read and left out of {root}, the first is "
-            f"{others[0].name}: save as JPEG or PNG what is to be used.",
+            f"{count} of a kind that is not read and left out of {given.printable(str(root))}, the "
+            f"first is {given.printable(others[0].name)}: save as JPEG or PNG what is to be used.",
             stacklevel=4,
         )
 

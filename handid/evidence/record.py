@@ -10,8 +10,10 @@ Where nothing could be calibrated, `calibration` is None and `refusal` says why 
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from handid import disk
 from handid.evidence.calibration import Calibration
@@ -75,15 +77,16 @@ def read(folder: str | Path, task: str = "papers") -> Record:
     """
     content = disk.read_json(_file(folder, task))
     try:
-        known = content["calibration"]
-        content["calibration"] = None if known is None else Calibration(**known)
         content["rates"] = {
             name: tuple(map(_number, rate)) for name, rate in content["rates"].items()
         }
         for name in ("threshold", "search_threshold"):
             content[name] = _number(content[name])
-        return Record(**{field.name: content[field.name] for field in fields(Record)})
-    except (AttributeError, KeyError, TypeError, ValueError):
+        known = TypeAdapter(Record).validate_python(content)
+        if any(map(math.isnan, asdict(known.calibration).values() if known.calibration else ())):
+            raise ValueError
+        return known
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise ValueError(
             f"{folder} holds no calibration for the task '{task}': run notebook 12 first, or call "
             "lab.calibration(experiment)."

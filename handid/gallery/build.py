@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from handid import disk, metric
+from handid import disk, given, metric
 from handid.gallery import stored
 from handid.gallery.stored import ABOUT, DTYPES, INDEX, VECTORS, Stored
 
@@ -36,7 +36,9 @@ def write(
     """
     if dtype not in DTYPES:
         raise ValueError(f"dtype={dtype!r} keeps no embedding: use {' or '.join(DTYPES)}.")
-    folder = Path(folder)
+    folder = given.place(folder)
+    if (folder.is_symlink() or folder.exists()) and not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: name a new one for the gallery.")
     disk.private(folder)
     (folder / ABOUT).unlink(missing_ok=True)
     with disk.whole(folder / VECTORS) as part:

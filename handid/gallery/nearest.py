@@ -56,7 +56,7 @@ class Gallery:
             )
         found.check(found.products, thoroughly=check)
         self._faiss = stored.faiss()
-        self.vectors, self.model = found.mapped(), model
+        self.vectors, self.model, self._folder = found.mapped(), model, found.folder
         self._index = self._read(found.folder / INDEX) if INDEX in found.products else None
 
     def _read(self, file: Path) -> Any:
@@ -82,7 +82,8 @@ class Gallery:
             top: a whole number from 1; more than there are gives all of them, and then -1.
 
         Raises:
-            ValueError: one sentence, for another number of numbers, NaN, or no such top.
+            ValueError: one sentence, for another number of numbers, NaN, no such top, or an index
+                that nobody checked and that names embeddings which are not there.
         """
         if isinstance(top, bool) or not isinstance(top, Integral) or top < 1:
             raise ValueError(f"top={top} finds nothing: use a whole number from 1.")
@@ -96,6 +97,8 @@ class Gallery:
         if self._index is None:
             return self._all(asked, top)
         named = self._index.search(asked, max(LEAST, SHORTLIST * top))[1]
+        if named.max(initial=-1) >= len(self.vectors):
+            raise stored.damaged(self._folder / INDEX)
         return self._some(asked, named, top)
 
     def _all(self, asked: np.ndarray, top: int) -> Nearest:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handid import disk
+from handid import disk, given
 
 ROWS = 2**16  # embeddings at a time, which bounds memory: 128 MiB of 512 float32 numbers
 VECTORS, INDEX, ABOUT = "vectors.bin", "index.faiss", "gallery.json"
@@ -74,9 +74,10 @@ def read(folder: str | Path) -> Stored:
     Raises:
         ValueError: one sentence, if there is no finished one, or it is damaged.
     """
-    folder = Path(folder)
+    folder = given.place(folder)
     if not (folder / ABOUT).is_file():
-        raise ValueError(f"There is no finished gallery in {folder}: build it first.")
+        shown = given.printable(str(folder))
+        raise ValueError(f"There is no finished gallery in {shown}: build it first.")
     about = disk.read_json(folder / ABOUT)
     try:
         count, width = map(int, about.pop("shape"))
@@ -84,7 +85,8 @@ def read(folder: str | Path) -> Stored:
         size = count * width * np.dtype(found.dtype).itemsize
         is_table = found.dtype in DTYPES and min(count, width) > 0
         fits = is_table and found.products[VECTORS]["bytes"] == size
-    except (KeyError, TypeError, ValueError, AttributeError):
+        fits = fits and {*found.products} <= {VECTORS, INDEX}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         fits = False
     if not fits:
         raise damaged(folder / ABOUT)
@@ -94,7 +96,8 @@ def read(folder: str | Path) -> Stored:
 
 def damaged(file: Path) -> ValueError:
     """One sentence for what is not as it was written."""
-    return ValueError(f"{file} is missing or damaged: build the gallery again.")
+    shown = given.printable(str(file))
+    return ValueError(f"{shown} is missing or damaged: build the gallery again.")
 
 
 def faiss() -> ModuleType:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from handid import disk, fingerprint
+from handid import disk, fingerprint, given
 from handid.image.decode import Geometry, decode, fit
 
 _CACHE_VERSION = 3
@@ -118,7 +118,7 @@ def pixels(
     problems = fill(paths, folder, [geometry], progress=progress)
     if problems:
         sentence = describe(problems, len(paths))
-        raise ValueError(f"{sentence}. Mend or remove them; the rest is cached.")
+        raise ValueError(f"{given.printable(sentence)}. Mend or remove them; the rest is cached.")
     size = geometry[1]
     images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
     for row, path in enumerate(paths):
@@ -135,5 +135,5 @@ def _load_pixels(path: str, folder: Path, geometry: Geometry) -> np.ndarray:
         problem = _decode_to_cache(path, folder, [geometry])
         square = read(file)
         if square is None:
-            raise ValueError(f"{path} {problem or 'could not be kept'}.")
+            raise ValueError(f"{given.printable(path)} {problem or 'could not be kept'}.")
     return square

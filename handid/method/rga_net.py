@@ -49,11 +49,10 @@ class Relation(nn.Module):
                 f"{x.shape[1]} x {x.shape[2]}: give it images of the size it was built for."
             )
         theta, phi = self.theta(x), self.phi(x)  # [B, features / RATIO, nodes]
-        weigh_all, *rest = self.relations
-        rows, columns = weigh_all.weight[:, :, 0].chunk(2, dim=1)
+        weights, norm, relu = self.relations
+        rows, columns = weights.get_parameter("weight").squeeze(2).chunk(2, dim=1)
         relations = linear(phi, rows).mT @ theta + linear(theta, columns).mT @ phi
-        for layer in rest:
-            relations = layer(relations)
+        relations = relu(norm(relations))
         own = self.own(x).mean(1, keepdim=True)
         return self.weigh(torch.cat([own, relations], dim=1)).sigmoid()
 

@@ -109,7 +109,7 @@ class Batch:
         share = crew.sharing(options.cluster, options.jobs)
         live = process.launch(task.notebook.path, task.injected | where, log, share)
         if options.timeout:
-            live.deadline = live.started + options.timeout
+            live.deadline = options.timeout
         self.running[stem] = live
         self.manifest.begin(task)["pid"] = live.process.pid
         self.manifest.save()
@@ -123,9 +123,9 @@ class Batch:
         live.measure()
         if live.process.poll() is not None:
             self._conclude(stem)
-        elif time.time() > live.deadline and live.stopped:
+        elif live.seconds > live.deadline and live.stopped:
             live.process.kill()
-        elif time.time() > live.deadline:
+        elif live.seconds > live.deadline:
             live.stop("timed out", f"stopped after {self.plan.options.timeout:g} s (--timeout)")
 
     def _interrupt(self) -> None:
@@ -158,10 +158,11 @@ class Batch:
         self.manifest.records[stem] |= {
             "state": state,
             "cause": self.plan.published.in_error(cause),
-            "seconds": round(time.time() - live.started, 1),
+            "seconds": round(live.seconds, 1),
             "peak_memory_mib": round(live.peak),
         }
-        self._times[stem] = live.started, time.time()
+        ends, now = live.started + live.seconds, time.time()  # two where the clock was set
+        self._times[stem] = min(live.started, now - live.seconds), max(ends, now)
         self._finish(stem)
 
     def _keep(self, stem: str, live: Running) -> notebook.Document | None:
@@ -230,10 +231,7 @@ class Batch:
 def show_progress(running: Mapping[str, Running]) -> None:
     """On a terminal: which cell each running notebook is in."""
     if sys.stderr.isatty() and running:
-        cells = [
-            f"{stem} cell {live.cell}, {time.time() - live.started:.0f} s"
-            for stem, live in running.items()
-        ]
+        cells = [f"{stem} cell {live.cell}, {live.seconds:.0f} s" for stem, live in running.items()]
         print("\r\033[K" + " | ".join(cells)[:79], end="", file=sys.stderr, flush=True)
 
 

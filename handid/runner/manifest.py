@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from handid import disk, fingerprint
+from handid.runner.places import path_of
 from handid.runner.privacy import absolute
 from handid.runner.refusal import Refused
 
@@ -49,7 +48,7 @@ def past(reports: Path, stems: Container[str], *, alone: bool) -> dict[str, Reco
     """
     content = disk.read_json(reports / FILE)
     pid, notebooks = content.get("pid"), content.get("notebooks")
-    is_over = alone or not isinstance(pid, int) or not psutil.pid_exists(pid)
+    is_over = alone or not isinstance(pid, int) or not disk.lives(pid)
     records = {
         stem: record
         for stem, record in (notebooks if isinstance(notebooks, dict) else {}).items()
@@ -71,8 +70,10 @@ def _is_record(record: Any) -> bool:
     kinds |= {name: type(value) for name, value in optional.items()}
     seconds = record.get("seconds")
     is_timed = seconds is None or type(seconds) in (int, float)
-    products = record.get("products")
-    texts = isinstance(products, list) and all(isinstance(name, str) for name in products)
+    products, known = record.get("products"), record.get("marks")
+    marked = list(known) if isinstance(known, dict) else []
+    names = [*products, *marked] if isinstance(products, list) else [0]
+    texts = all(isinstance(name, str) and path_of(name) for name in names)
     return is_timed and texts and all(isinstance(record.get(k), v) for k, v in kinds.items())
 
 

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,9 @@ POOLS = ("OMP_NUM", "MKL_NUM", "OPENBLAS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM")
 def kill_marked(marker: str) -> None:
     """Kill every process of one notebook but this one, orphans of a dead kernel included."""
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and process.environ().get(MARKER) == marker:
                 process.kill()
-        except (psutil.Error, OSError):
-            continue
 
 
 def temporary() -> Path:
@@ -54,12 +53,10 @@ def temporary() -> Path:
 def sweep() -> None:
     """Remove the temporary files of notebooks whose runner and processes were killed together."""
     for folder in temporary().glob(f"{PREFIX}*-*"):
-        number = folder.name.removeprefix(PREFIX).split("-")[0]
-        try:
+        number, own = folder.name.removeprefix(PREFIX).split("-")[0], False
+        with suppress(OSError):
             own = folder.stat().st_uid == os.getuid()
-        except OSError:
-            continue
-        if own and number.isdigit() and not psutil.pid_exists(int(number)):
+        if own and number.isdecimal() and not disk.lives(int(number)):
             kill_marked(str(folder))
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -193,7 +190,7 @@ class Running:
     Attributes:
         process: the notebook's process, `run` above.
         scratch: its folder of temporary files.
-        deadline: seconds since the epoch at which it is stopped, or killed if it was stopped.
+        deadline: `seconds` at which it is stopped, or killed if it was stopped.
         started: seconds since the epoch.
         peak: largest resident memory so far, MiB.
         stopped: state and cause, if it was stopped.
@@ -203,9 +200,15 @@ class Running:
     scratch: Path
     deadline: float
     started: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.monotonic)
     peak: float = 0.0
     stopped: tuple[str, str] | None = None
-    _measured: float = 0.0
+    _measured: float = -1.0
+
+    @property
+    def seconds(self) -> float:
+        """Since it began, whatever becomes of the clock meanwhile."""
+        return time.monotonic() - self.began
 
     @property
     def cell(self) -> int:
@@ -214,21 +217,19 @@ class Running:
 
     def measure(self) -> None:
         """Keep the largest sum of resident memory, in MiB, over the process and its descendants."""
-        if time.time() - self._measured < 0.5:
+        if (now := self.seconds) - self._measured < 0.5:
             return
-        self._measured, total = time.time(), 0
-        try:
+        self._measured, total = now, 0
+        with suppress(psutil.Error):  # of a process that ended meanwhile
             top = psutil.Process(self.process.pid)
             for process in [top, *top.children(recursive=True)]:
                 total += process.memory_info().rss
-        except psutil.Error:
-            pass  # a process that ended meanwhile
         self.peak = max(self.peak, total / 2**20)
 
     def stop(self, state: str, cause: str) -> None:
         """Ask the process to kill its kernel and save what there is; `deadline` is its last."""
         self.stopped = state, f"cell {self.cell}: {cause}"
-        self.deadline = time.time() + GRACE_SECONDS
+        self.deadline = self.seconds + GRACE_SECONDS
         self.close_input()
 
     def close_input(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from unicodedata import normalize
 
 from handid import disk
+from handid.given import printable
 from handid.runner.privacy import COLOUR, Mask, in_texts
 
 ENDING = r"\.(?:jpe?g|png|bmp|hei[cf]|tiff?|webp|gif|avif|jp2|dng|cr2)(?!\w)"
@@ -107,14 +108,19 @@ class Pseudonyms:
         place = self._work / "cache" / "names" / "pseudonyms.csv"
         with disk.whole(place) as part, open(part, "w", -1, "utf-8", "replace", "") as file:
             csv.writer(file).writerows(rows)
-        written = (str, html.escape, lambda name: re.sub(r"([&%$#_{}])", r"\\\1", name))
+        written = (str, printable, html.escape, lambda name: re.sub(r"([&%$#_{}])", r"\\\1", name))
         return {write(name): pseudonym for name, pseudonym in known.items() for write in written}
 
     @cached_property
     def _people(self) -> dict[str, str]:
         """Each person's name, in all the ways in which an error may write it -> the name."""
         names = {name for folder in self._folders for name in _named_in(folder)}
-        written = (str, lambda name: repr(name)[1:-1], lambda name: name.replace("'", r"\'"))
+        written = (
+            str,
+            printable,
+            lambda name: repr(name)[1:-1],
+            lambda name: name.replace("'", r"\'"),
+        )
         written += tuple(partial(normalize, form) for form in ("NFC", "NFD"))
         written += (lambda name: normalize("NFC", name)[:SHORTENED].strip(),)
         return {write(name): name for name in sorted(names) for write in written}

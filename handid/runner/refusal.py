@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from handid.given import printable
+
 LONGEST_VALUE = 80  # characters of a value that a refusal repeats
 LONGEST_NAME = 200  # of a name or a path
 LONGEST_SENTENCE = 600
@@ -53,13 +55,6 @@ def in_memory(cause: str, log: str) -> str:
     is_told = cause.endswith(".")  # by a sentence of our own
     told = log if cause.endswith("never executed") else cause
     return cause if is_told or not lacks_memory(told) else f"{cause}; {TOO_LITTLE_MEMORY}"
-
-
-def printable(text: str) -> str:
-    """One line without what a terminal would obey: control characters as Python writes them."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
 
 
 def lines(text: str) -> str:

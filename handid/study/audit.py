@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from handid import protocol
+from handid import given, protocol
 from handid import tasks as every_task
 from handid.data import check
 from handid.study.photographs import Photographs
@@ -56,4 +56,7 @@ def images_per_person(name: str, photographs: Photographs) -> pd.DataFrame:
 def problems(name: str, photographs: Photographs) -> pd.DataFrame:
     """Files that cannot be read in full, or that are there twice: path (its name), problem."""
     bad = check.problems(photographs.listed(name))
-    return bad.assign(path=[Path(path).name for path in bad["path"]])
+    return bad.assign(
+        path=[given.printable(Path(path).name) for path in bad["path"]],
+        problem=list(map(given.printable, bad["problem"])),
+    )

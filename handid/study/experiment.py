@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import BaseModel, Field
 
 from handid import backbone, disk, fingerprint, method
 from handid.backbone import imagenet
@@ -101,6 +102,19 @@ class Experiment:
         disk.write_json(self.folder / _FILE, {**content, "key": key})
 
 
+class _Kept(BaseModel, strict=True):
+    """What an experiment's file says, but for its recipe, which `Recipe` reads."""
+
+    system: str
+    title: str
+    backbone: str
+    weights: str
+    target: Annotated[list[str], Field(min_length=2, max_length=2)]
+    view: str
+    n_identities: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+
+
 def read(folder: str | Path) -> Experiment:
     """The experiment that a folder holds; no data set is needed for it.
 
@@ -116,19 +130,19 @@ def read(folder: str | Path) -> Experiment:
 def _read(folder: Path) -> Experiment | None:
     content = disk.read_json(folder / _FILE)
     try:
-        recipe = Recipe.model_validate(content["recipe"])
+        kept, recipe = _Kept.model_validate(content), Recipe.model_validate(content["recipe"])
         return Experiment(
-            System.parse(content["system"]),
-            content["title"],
+            System.parse(kept.system),
+            kept.title,
             recipe,
-            content["backbone"],
-            content["weights"],
-            Target(*content["target"]),
-            content["view"],
-            content["n_identities"],
-            content["seed"],
+            kept.backbone,
+            kept.weights,
+            Target(*kept.target),
+            kept.view,
+            kept.n_identities,
+            kept.seed,
             folder,
-            embedding_code(recipe, content["backbone"]),
+            embedding_code(recipe, kept.backbone),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -17,6 +17,7 @@ from handid.study.card import card
 from handid.study.experiment import Experiment, read
 
 CARD, FIGURES, LICENCE = "README.md", "figures.csv", "LICENSE"
+READ = (".json", ".safetensors")  # ends the names of files that are more than read by people
 
 
 def export(experiment: Experiment, folder: str | Path, score: Score) -> str:
@@ -60,8 +61,8 @@ def export(experiment: Experiment, folder: str | Path, score: Score) -> str:
 
 
 def is_model(name: str) -> bool:
-    """Whether a recipe's name is the path of an exported model's folder."""
-    return "/" in name and Path(name).expanduser().is_dir()
+    """Whether a recipe's name is a path, which is that of an exported model's folder."""
+    return "/" in name
 
 
 def is_exported(experiment: Experiment) -> bool:
@@ -78,20 +79,40 @@ def opened(folder: str | Path, target: Target | None = None, view: str = "") -> 
         view: of the target.
 
     Raises:
-        ValueError: one sentence, if the folder holds no model, or a file of it is missing, cut or
-            changed.
+        ValueError: one sentence, if the folder holds no model, or a file of it is missing, cut,
+            changed or added.
     """
     folder = given.place(folder).resolve()
-    damaged = disk.damaged_product(folder)
+    shown = given.printable(str(folder))
+    if not folder.is_dir():
+        raise ValueError(f"{shown} is no folder: name a recipe or an exported model's.")
+    damaged = _damaged(folder)
     if damaged:
         raise ValueError(
-            f"{folder} is no whole model: {damaged} is missing or was changed after the export; "
-            "export or copy the model again."
+            f"{shown} is no whole model: {damaged} is missing or was changed after the "
+            "export; export or copy the model again."
+        )
+    known = disk.read_json(folder / disk.PRODUCTS)["products"]
+    files = (path.name for path in folder.iterdir() if path.suffix in READ)
+    others = {name for name in files if name[0] != "."} - {*known, disk.PRODUCTS}
+    if others:
+        raise ValueError(
+            f"{shown} is no whole model: {given.printable(min(others))} was put there after the "
+            "export; remove it, or export the model again."
         )
     experiment = read(folder)
     if target is None:
         return experiment
     return replace(experiment, target=target, view=view)
+
+
+def _damaged(folder: Path) -> str:
+    """The name of a file that is not what the list says; of the list, if it names what is none."""
+    try:
+        name = disk.damaged_product(folder)
+    except ValueError:  # a NUL in a name
+        name = disk.PRODUCTS
+    return name if len(name) <= given.LONGEST and name.isprintable() else disk.PRODUCTS
 
 
 def _without_file(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import backbone, data, disk, fingerprint, protocol
+from handid import backbone, data, disk, fingerprint, given, protocol
 from handid.data.sets import DataSet, Target, label
 from handid.image import cache, decode
 from handid.study import sources
@@ -175,7 +175,7 @@ class Photographs:
         bad = cache.fill(list(table["path"]), self._cache, sorted(shapes))
         if not bad:
             return table
-        sentence = cache.describe(bad, len(table))
+        sentence = given.printable(cache.describe(bad, len(table)))
         if self.settings.missing == "error":
             raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
         self.warn(f"{sentence}: left out, because missing is 'skip'.")

@@ -12,6 +12,7 @@ from handid import data, protocol, search, tasks
 from handid.data import table as tables
 from handid.evidence import record
 from handid.evidence.record import Record
+from handid.given import printable
 from handid.image import cache
 from handid.study import model, network, worth
 from handid.study.experiment import Experiment
@@ -134,7 +135,7 @@ def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFram
         roots.append(Path(root))
     paths = _questions(roots[1], photographs.settings.missing)
     within = [os.fsencode(path.relative_to(roots[1])) for path in paths]
-    names = [name.decode(errors="replace") for name in within]  # a file's name may be no text
+    names = [printable(name.decode(errors="replace")) for name in within]  # may be no text
     questions = pd.DataFrame({"path": list(map(str, paths)), "name": names, "truth": ""})
     return given(sets[0], photographs), _readable(questions, photographs)
 
@@ -184,7 +185,7 @@ def _readable(rows: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
     bad = photographs.unreadable(rows["path"])
     if not bad:
         return rows
-    sentence = cache.describe(bad, len(rows))
+    sentence = printable(cache.describe(bad, len(rows)))
     if photographs.settings.missing == "error" or len(bad) == len(rows):
         raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
     warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=5)
@@ -214,10 +215,14 @@ def refuse_twins(
         one, other = enrolled.iloc[twin], enrolled.iloc[place]
         if one["identity"] != other["identity"]:
             raise ValueError(
-                f"{Path(one['path']).name} and {Path(other['path']).name} are the same photograph "
+                f"{_name(one)} and {_name(other)} are the same photograph "
                 "under the names of two enrolled people: remove one of them."
             )
     return pictures
+
+
+def _name(row: pd.Series) -> str:
+    return printable(Path(row["path"]).name)
 
 
 def _tell_of_copies(questions: pd.DataFrame, enrolled: list[bytes], asked: list[bytes]) -> None:

@@ -7,15 +7,18 @@ backbone; a stopped call goes on.
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 import pandas as pd
 
-from handid import backbone, disk, fingerprint, recipes, statistics
+from handid import backbone, disk, fingerprint, given, recipes, statistics
 from handid.recipes import System
 from handid.study import network as networks
 from handid.study.experiment import training_code
@@ -143,7 +146,7 @@ class _Tuning:
     def run(self, trials: int) -> pd.DataFrame:
         """The first trials there are, after adding those that lack."""
         disk.private(self.file.parent)
-        with disk.locked(self.file.with_suffix(".lock")):
+        with disk.locked(self.file.with_suffix(".lock")), _told(self.file):
             study = self._study()
             done = self._done(study)
             for number in range(len(done), trials):
@@ -153,13 +156,18 @@ class _Tuning:
     def _study(self) -> "optuna.Study":
         """The stored trials, if they are of this code and data."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(
-            storage=f"sqlite:///{self.file}",
-            study_name=self.file.stem,
-            direction="maximize",
-            load_if_exists=True,
-        )
         key = self._key()
+        try:
+            study = optuna.create_study(
+                storage=optuna.storages.RDBStorage(  # an address would read ? and % in a path
+                    "sqlite://", {"creator": lambda: sqlite3.connect(self.file)}
+                ),
+                study_name=self.file.stem,
+                direction="maximize",
+                load_if_exists=True,
+            )
+        except (RuntimeError, LookupError) as error:  # another release of Optuna's, which says so
+            raise _unusable(self.file, error) from None
         if study.user_attrs.get("key", key) != key:
             raise ValueError(
                 f"{self.file} holds trials of other code, data or ranges: keep it elsewhere, or "
@@ -178,9 +186,13 @@ class _Tuning:
 
     def _done(self, study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
         """Finished trials by their number; one that was stopped is no trial, and is done again."""
-        finished = [t for t in study.get_trials(deepcopy=False) if "validation" in t.user_attrs]
-        by_number = {trial.user_attrs["number"]: trial for trial in finished}
-        return [by_number[number] for number in sorted(by_number)]
+        try:
+            stored = study.get_trials(deepcopy=False)
+            finished = [trial for trial in stored if "validation" in trial.user_attrs]
+            by_number = {_checked(trial.user_attrs)["number"]: trial for trial in finished}
+            return [by_number[number] for number in range(len(by_number))]
+        except (LookupError, TypeError, ValueError):
+            raise _unusable(self.file, "a trial in it is damaged") from None
 
     def _trial(self, study: "optuna.Study", number: int) -> None:
         """Draw, train, judge; the draw depends on the seed and the number alone."""
@@ -223,6 +235,43 @@ class _Tuning:
             for attrs in (trial.user_attrs for trial in done)
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Say in one sentence what is wrong with a file of trials that cannot be read or written.
+
+    Raises:
+        ValueError: in the place of what the database's libraries raise.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        cause: Any = error if isinstance(error, SQLAlchemyError) else error.__cause__ or error
+        raise _unusable(file, getattr(cause, "orig", None) or cause) from None
+
+
+def _unusable(file: Path, reason: object) -> ValueError:
+    said = given.printable(str(reason).strip().split("\n")[0].rstrip("."))
+    return ValueError(
+        f"{given.printable(str(file))} holds no trials that can be read or added to ({said}): wait "
+        "if another program uses it, mend who may write it, or move it away to tune anew."
+    )
+
+
+def _checked(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a finished trial, as `_trial` writes it.
+
+    Raises:
+        LookupError, TypeError, ValueError: if it is not.
+    """
+    kinds = {"number": int, "validation": Real, "diverged": str}
+    if not all(isinstance(attributes[name], kind) for name, kind in kinds.items()):
+        raise TypeError
+    dict(json.loads(attributes["changes"]))
+    return attributes
 
 
 def _suggested(trial: "optuna.Trial", key: str, values: recipes.Range) -> Any:

@@ -70,6 +70,8 @@ def of(
 ) -> Worth:
     """What a match of an experiment is worth; kept with the experiment as evidence.record.Record.
 
+    An exported model's folder stays as it is.
+
     Args:
         experiment: whose embeddings are compared.
         task: a key of tasks.TASKS.
@@ -87,8 +89,7 @@ def of(
     calibration, refusal = _calibrated(development)
     searches = compare.searches(found.asked, found.searched, apart=found.apart, extra=found.extra)
     ratios = None if calibration is None else summary.ratios(calibration, among)
-    n_people = len(np.unique(among.people))
-    floor = verification.floor(n_people)
+    floor = verification.floor(n_people := len(np.unique(among.people)))
     tests = photographs.halves(experiment.target)[1]
     figures = summary.figures(among, threshold, searches, search_threshold, ratios)
     worth = Worth(
@@ -119,7 +120,8 @@ def of(
         pav=summary.pav(among, calibration),
         groups=groups.errors(found, among, threshold, searches, tests),
     )
-    write(_record(worth, experiment, _made_of(experiment, photographs)), experiment.folder)
+    if not model.is_exported(experiment):  # whose folder must fit its list
+        write(_record(worth, experiment, _made_of(experiment, photographs)), experiment.folder)
     return worth
 
 

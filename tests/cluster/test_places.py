@@ -31,7 +31,8 @@ def test_a_file_describes_a_queue_or_an_address(tmp_path):
 
 @pytest.mark.parametrize(
     "where", ["", "nowhere", "local:0", "local:-1", "local:two", "tcp://", "tcp://h", "http://h:1"]
-    + [None, 3, "tcp://" + "x" * 3000, "tls://h:99999", "tcp://:8786", "inproc://x", "lab.yaml"],
+    + [None, 3, "tcp://" + "x" * 3000, "tls://h:99999", "tcp://:8786", "inproc://x", "lab.yaml"]
+    + ["local:" + "9" * 100, "local:\u0663", "tls://" + "a" * 300 + ":8786", "tls://a..b:8786"],
 )  # fmt: skip
 def test_a_text_that_means_none_is_told_what_would(where):
     with pytest.raises(ValueError, match=r"write local, local:N, tcp://HOST:PORT"):
@@ -54,6 +55,9 @@ def test_another_machine_needs_tls_or_the_users_word():
         ("- a\n", "^lab.yaml describes no cluster: it must name an address or a queue"),
         ("a: [\n", "^lab.yaml describes no cluster: "),
         ("!!python/object/apply:os.getcwd []\n", "^lab.yaml describes no cluster: could not det"),
+        ("address: !!bool x\n", r"^lab\.yaml describes no cluster: 'x'\.$"),
+        ("address: !!timestamp x\n", "^lab.yaml describes no cluster: 'NoneType' object"),
+        ("address: tls://h:1\nca: ~nobody-there/x\n", r"^lab\.yaml .* home directory\.$"),
     ],
 )
 def test_a_file_that_describes_none_is_refused_in_one_sentence(content, sentence, tmp_path):

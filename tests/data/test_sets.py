@@ -198,3 +198,36 @@ def test_one_file_and_one_line_make_a_layout_that_is_studied(tmp_path, save_imag
 def test_contributing_shows_this_layout():
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert EXAMPLE.read_text(encoding="utf-8").strip() in text and LINE.strip() in text
+
+
+ODD = "a\n1 of 5\u2028\x1b[31m.jpg"  # a file's name that would begin lines of its own
+
+
+def _people(root):
+    for person in ("ann", "bob"):
+        (root / person).mkdir(parents=True)
+        for number in (1, 2):
+            (root / person / f"{number}.jpg").write_bytes(b"x")
+    return root
+
+
+def test_a_name_with_a_line_break_stands_on_one_line_of_every_refusal(tmp_path):
+    beside = _people(tmp_path / "beside")
+    (beside / ODD).touch()
+    empty = _people(tmp_path / "empty")
+    (empty / "ann" / ODD).touch()
+    folder = _people(tmp_path / "folder")
+    (folder / "a\nb").mkdir()
+    for root, error in ((beside, ValueError), (empty, FileNotFoundError), (folder, ValueError)):
+        with pytest.raises(error, match=r"a\\n(1 of 5|b)") as said:
+            data.read(root)
+        assert str(said.value).isprintable()
+
+
+def test_a_name_with_a_line_break_stands_on_one_line_of_every_warning(tmp_path):
+    root = _people(tmp_path / "set")
+    (root / "ann" / ODD).touch()
+    (root / "ann" / ODD.replace("jpg", "heic")).touch()
+    with pytest.warns(UserWarning, match=r"a\\n1 of 5\\u2028\\x1b") as told:
+        assert len(data.read(root, missing="skip")) == 4
+    assert len(told) == 2 and all(str(one.message).isprintable() for one in told)

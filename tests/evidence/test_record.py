@@ -1,5 +1,6 @@
 """record.py: what is written is read back, and what is absent or damaged is named."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -42,3 +43,17 @@ def test_a_folder_without_one_is_told_in_a_sentence(text, tmp_path):
         (tmp_path / "calibration-papers.json").write_text(text)
     with pytest.raises(ValueError, match="no calibration for the task 'papers': run notebook 12"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"n_people": "many"}, {"system": 3}, {"rates": {"fmr": [0.1]}}, {"threshold": []}]
+    + [{"calibration": vars(LINE) | {"slope": value}} for value in ("x", None, [], NAN)],
+    ids=str,
+)  # fmt: skip
+def test_a_record_of_wrong_types_is_none(record, change, tmp_path):
+    write(record, tmp_path)
+    (file,) = tmp_path.glob("*.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ValueError, match="no calibration for the task 'other hand'"):
+        read(tmp_path, "other hand")

@@ -20,7 +20,8 @@ from handid.runner.manifest import Manifest
 from handid.runner.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COPIED = ["run_notebooks.py", "handid/__init__.py", "handid/disk.py", "handid/fingerprint.py"]
+COPIED = ["run_notebooks.py"]
+COPIED += [f"handid/{name}.py" for name in ("__init__", "disk", "fingerprint", "given")]
 WORK = "work = '../runs/demo'  # products, folder"
 PATIENCE_SECONDS = 40
 

@@ -211,6 +211,17 @@ def test_the_front_door_refuses_with_one_line_and_exit_code_2(make_house):
     assert not (house.root / "reports").exists()
 
 
+def test_letters_of_any_language_are_text_whatever_the_locale_says():
+    ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "run_notebooks.py", "--profile", "é"],
+        cwd=REPOSITORY,
+        env=os.environ | ascii_alone,
+        capture_output=True,
+    )
+    assert "no profile 'é' in notebooks/profiles".encode() in done.stderr
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_nobodys_file(closed, tmp_path):
     code = (

@@ -15,7 +15,9 @@ def record(state, **more):
 
 
 @pytest.mark.parametrize(
-    ("pid", "alone"), [(-1, False), (os.getpid(), True)], ids=["dead", "alone"]
+    ("pid", "alone"),
+    [(-1, False), (os.getpid(), True), (10**30, False)],
+    ids=["dead", "alone", "impossible"],
 )
 def test_what_runs_in_no_living_run_was_interrupted(tmp_path, pid, alone):
     content = {"pid": pid, "notebooks": {"00_a": record("running"), "01_b": record("failed")}}
@@ -39,6 +41,16 @@ def test_records_of_other_notebooks_and_half_ones_are_left_out(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     assert manifest.past(tmp_path, ["00_a"], alone=True) == {}
     (tmp_path / "manifest.json").write_text("{")
+    assert manifest.past(tmp_path, ["00_a"], alone=True) == {}
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, 3])
+def test_a_record_of_products_that_no_disk_can_hold_is_none(tmp_path, name):
+    content = {"notebooks": {"00_a": record("succeeded", products=["results/00_a.csv", name])}}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    assert manifest.past(tmp_path, ["00_a"], alone=True) == {}
+    content = {"notebooks": {"00_a": record("succeeded", marks={f"work/{name}\0": {}})}}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
     assert manifest.past(tmp_path, ["00_a"], alone=True) == {}
 
 

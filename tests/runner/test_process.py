@@ -72,6 +72,17 @@ def test_the_cores_are_shared_and_nothing_of_the_shells_backend_is_inherited(mon
     assert environment[process.MARKER] == str(tmp_path)
 
 
+def test_a_clock_that_is_set_back_ends_no_measuring_and_no_time_limit(tmp_path, monkeypatch):
+    started = SimpleNamespace(pid=os.getpid(), stdin=None)
+    live = process.Running(started, tmp_path, 1.0)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setattr(process.time, "time", lambda: 0.0)
+    live.measure()
+    live.stop("timed out", "as asked")
+    assert live.peak > 0
+    assert 0 < live.deadline - live.seconds <= process.GRACE_SECONDS
+    assert live.stopped == ("timed out", "cell 0: as asked")
+
+
 def test_a_long_folder_of_temporary_files_is_not_used(tmp_path, monkeypatch):
     long = tmp_path / ("l" * 90)
     long.mkdir()

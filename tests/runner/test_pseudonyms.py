@@ -36,6 +36,15 @@ def test_no_name_is_left_however_it_is_written_and_wherever_it_stands(hands, tmp
         assert names(shown) == shown
 
 
+def test_a_name_with_a_line_break_is_hidden_as_refusals_write_it(tmp_path):
+    folder = tmp_path / "hands"
+    (folder / "Ann\nSmith").mkdir(parents=True)
+    (folder / "Ann\nSmith" / "of Ann\u2028Smith.jpg").touch()
+    names = Pseudonyms(Mask([]), {str(folder): "mine"}, tmp_path / "work")
+    assert re.fullmatch(r"as photograph-\w+", names(r"as of Ann\u2028Smith.jpg"))
+    assert re.fullmatch(r"of person-\w+ alone", names.in_error(r"of Ann\nSmith alone"))
+
+
 def test_what_is_no_photograph_of_the_set_stays(hands, tmp_path):
     names = Pseudonyms(Mask([], {str(hands): "mine"}), {str(hands): "mine"}, tmp_path / "work")
     for text in ("figures/faces.png of …/mine", "hands.csv", "Ann Smith.jpgs", "1.jpg2"):

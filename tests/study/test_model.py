@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from handid.study import model, network
+from handid import disk
+from handid.study import model, network, worth
 from handid.study.card import card
 
 TARGET = "11k dorsal right"
@@ -95,6 +96,59 @@ def test_a_folder_that_does_not_fit_its_list_is_refused(copied, file, damage):
         (copied / file).write_bytes(broken)
     with pytest.raises(ValueError, match=f"is no whole model: {file} is missing or was changed"):
         model.opened(copied)
+
+
+def listed(folder):
+    """Mend the list of a folder whose files were edited, as its owner may."""
+    known = json.loads((folder / disk.PRODUCTS).read_text())["products"]
+    disk.write_products(folder, [name for name in known if (folder / name).is_file()])
+
+
+def test_a_calibration_of_another_model_is_not_taken_for_this_one_s(lab, copied):
+    (copied / "calibration-papers.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"calibration-papers\.json was put there after the exp"):
+        lab.experiments(str(copied))
+
+
+def test_a_list_that_names_less_than_is_read_is_refused(copied):
+    disk.write_products(copied, ["README.md"])
+    with pytest.raises(ValueError, match=r"experiment\.json was put there after the export"):
+        model.opened(copied)
+    for name in ("a\0b", "a" * 500):
+        disk.write_json(copied / disk.PRODUCTS, {"products": {name: {"bytes": 1}}})
+        with pytest.raises(ValueError, match="no whole model: products.json is missing"):
+            model.opened(copied)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("title", ["CLIP"]), ("weights", 5), ("n_identities", -1), ("n_identities", "two")]
+    + [("seed", None), ("seed", 2**64), ("view", 1.5), ("target", ["11k"]), ("backbone", [])],
+)  # fmt: skip
+def test_a_card_of_wrong_types_is_refused(copied, name, value):
+    said = json.loads((copied / "experiment.json").read_text())
+    (copied / "experiment.json").write_text(json.dumps(said | {name: value}))
+    listed(copied)
+    with pytest.raises(ValueError, match=r"no experiment: experiment\.json is missing or damaged"):
+        model.opened(copied)
+
+
+def test_judging_an_exported_model_leaves_its_folder_as_it_was(lab, copied):
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
+    (experiment,) = lab.experiments(str(copied))
+    worth.of(experiment, "papers", lab.photographs, lab.engine, set_to=0.1, name="a")
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
+
+
+def test_a_path_that_is_no_folder_is_told_so(lab, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    for place in (tmp_path / "file", tmp_path / "nothing"):
+        with pytest.raises(ValueError, match="is no folder: name a recipe or an exported model's"):
+            lab.experiments(str(place))
+    for place, why in ((tmp_path / "loop", "circle"), ("~nobody-there/x", "no such user")):
+        with pytest.raises(ValueError, match=f"cannot be read .*{why}"):
+            lab.expect(str(place))
 
 
 def test_a_folder_that_is_not_empty_is_not_overwritten(lab, tuned, tuned_score, copied):

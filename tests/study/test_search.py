@@ -218,3 +218,9 @@ def test_a_name_that_is_no_text_is_asked_and_written(lab, given, places):
     assert found.questions[1] == "m\ufffdller.jpg"
     written = pd.read_csv(Path(lab.settings.work) / "search" / "candidates.csv")
     assert "m\ufffdller.jpg" in {*written["question"]}
+
+
+def test_a_question_whose_name_breaks_lines_is_shown_on_one(given, places):
+    photograph = next((places / "questions").glob("a*.jpg"))
+    photograph.rename(places / "questions" / "b\x1b[2J\n1.jpg")
+    assert r"b\x1b[2J\n1.jpg" in given().questions

@@ -1,5 +1,7 @@
 """Trials: as many for everybody, drawn from the seed, kept, resumed, and refused where not ours."""
 
+import sqlite3
+
 import pandas as pd
 import pytest
 
@@ -101,6 +103,50 @@ def test_trials_of_other_code_are_refused_in_one_sentence(judged, tune, monkeypa
     with pytest.raises(ValueError, match="holds trials of other code, data or ranges") as said:
         tune(2)
     assert "\n" not in str(said.value)
+
+
+def test_trials_lie_where_the_folder_of_products_is_however_it_is_called(judged, lab, tmp_path):
+    judged([1.0])
+    own = lab.having(work=str(tmp_path / "a?b=%20c"))
+    tuning.trials(own, {"mini-ViT": NAMES[:1]}, 1)
+    (stored,) = tmp_path.rglob("*.sqlite")
+    assert stored.parent == tmp_path / "a?b=%20c" / "tuning" and not list(tmp_path.glob("a"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("DROP TABLE studies; CREATE TABLE studies(a)", "no column named study_name"),
+        ("UPDATE alembic_version SET version_num = 'v99'", "no longer compatible with the table"),
+        ("UPDATE study_directions SET direction = 'x'", "not among the defined enum values"),
+        ("DELETE FROM trial_user_attributes WHERE key = 'changes'", "a trial in it is damaged"),
+        ("UPDATE trial_user_attributes SET value_json = '7' WHERE key = 'number'", "is damaged"),
+        (
+            "UPDATE trial_user_attributes SET value_json = 'null' WHERE key = 'validation'",
+            "damaged",
+        ),
+        ("UPDATE trials SET state = 'x'", "a trial in it is damaged"),
+    ],
+)
+def test_a_file_of_trials_that_was_edited_is_refused(judged, tune, tmp_path, change, reason):
+    judged([1.0])
+    tune(1)
+    (file,) = (tmp_path / "tuning").glob("*.sqlite")
+    with sqlite3.connect(file) as opened:
+        opened.executescript(change)
+    with pytest.raises(ValueError, match=rf"sqlite holds no trials that can be .*{reason}") as said:
+        tune(1)
+    assert str(said.value).isprintable() and file.exists()
+
+
+def test_what_is_no_file_of_trials_is_refused_and_kept(judged, tune, tmp_path):
+    judged([1.0])
+    tune(1)
+    (file,) = (tmp_path / "tuning").glob("*.sqlite")
+    file.write_bytes(b"not at all\n" * 100)
+    with pytest.raises(ValueError, match=r"\(file is not a database\): wait if another program"):
+        tune(1)
+    assert file.read_bytes() == b"not at all\n" * 100
 
 
 @pytest.mark.parametrize("number", [-1, 2.5, True])
