@@ -24,7 +24,7 @@ class ChannelAttention(nn.Module):
         """[B, C, h, w] -> [B, C, h, w]."""
         with exact(grid):
             x = widened(grid.flatten(2))
-            weights = (x @ -x.mT).softmax(dim=2)  # [B, C, C]
+            weights = (x @ x.mT).neg_().softmax(dim=2)  # [B, C, C]
             mixed = (weights @ x).view_as(grid)
         return self.gamma * mixed + grid
 
