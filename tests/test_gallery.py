@@ -271,8 +271,11 @@ def test_a_place_that_can_be_no_gallery_is_refused_on_one_line(vectors, tmp_path
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     for place in (tmp_path / "file", tmp_path / "loop"):
-        with pytest.raises(ValueError, match=r" is no folder: name a new one for the gallery\.$"):
+        with pytest.raises(
+            ValueError, match=r"(is no folder|links in a circle\)): name a"
+        ) as caught:
             gallery.write(place, [vectors[0]], "m")
+        assert "\n" not in str(caught.value)
     for place in ("x" * 5000, None):
         with pytest.raises(ValueError, match=r"name (another|a file or a folder)$"):
             gallery.Gallery(place, "m")  # pyright: ignore[reportArgumentType]
