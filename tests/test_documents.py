@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import run_notebooks
-from handid import cluster
+from handid import cluster, statistics
 from handid.runner.plan import Plan
 from handid.study.card import _CARD
 
@@ -165,6 +165,19 @@ def test_the_verdict_is_what_was_recorded(heading, backbone, claimed):
             for key in claims[claim]
         )
         assert said == pytest.approx([a - b for a, b in zip(one, other, strict=True)], abs=0.051)
+
+
+def test_intervals_and_bold_differences_of_the_verdict_are_those_recorded():
+    rows = pd.read_csv(ROOT / "benchmarks" / "recorded_claims.csv")
+    rows["shown"] = (statistics.holm(rows["p"]) < 0.05) & (rows["low"] * rows["high"] > 0)
+    section = FINDINGS.partition("### The same image encoder")[2]
+    for claim, part in rows.groupby("claim"):
+        part = part.set_index(["task", "people"]).loc[[(t, n) for t in TASKS for n in (45, 200)]]
+        cells = [
+            f"{'**' * row.shown}{row.value:+.1f}{'**' * row.shown} [{row.low:.1f}, {row.high:.1f}]"
+            for row in part.itertuples()
+        ]
+        assert f"| {claim.rstrip('.')} | {' | '.join(cells)} |" in section
 
 
 def test_speeds_on_a_gpu_are_those_measured():

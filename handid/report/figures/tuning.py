@@ -18,7 +18,7 @@ def expected_best(curves: pd.DataFrame, title: str) -> Drawing:
         title: of the figure; says which set it is, and if that is synthetic.
     """
     names, methods = curves["backbone"].unique(), list(curves["method"].unique())
-    figure, axes = canvas(3.6, 1, len(names), sharey=True)
+    figure, axes = canvas(3.6, 1, len(names))  # each encoder has a range of its own
     words = []
     for axis, name in zip(axes.flat, names, strict=True):
         for method, part in curves[curves["backbone"] == name].groupby("method", sort=False):
