@@ -29,7 +29,7 @@ def expected_best(curves: pd.DataFrame, title: str) -> Drawing:
         axis.set(xlabel="trials")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.set_title(str(name), fontweight="normal", fontsize=9.5)
-    axes[0, 0].set(ylabel="expected best validation mAP, %")
+    axes[0, 0].set(ylabel="expected best mAP, %")
     titled(figure, title)
     handles = {
         label: handle
