@@ -15,7 +15,7 @@ app: $(VENV)/.ready
 	$(RUN) run_notebooks.py --app $(ARGS)
 
 test: $(VENV)/.ready
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
@@ -52,7 +52,7 @@ test-lowest:
 		--no-header --no-annotate --quiet > $(LOWEST)/versions
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python -r $(LOWEST)/versions
 	$(LOWEST)/bin/python benchmarks/lowest.py
-	PYTHONPATH=$(CURDIR) OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	PYTHONPATH=$(CURDIR) OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 clean:
 	find reports -mindepth 1 -maxdepth 1 -type d ! -name example -exec rm -rf {} +

@@ -13,11 +13,36 @@ from PIL import Image
 from handid.runner import browser
 
 VIEWS = ("dorsal right", "dorsal left", "palmar right", "palmar left")
+# Files whose tests take longest, the longest first.
+LONGEST = ("test_notebooks", "test_benchmarks", "test_real_reports", "test_jobs", "test_backbone")
+LONGEST += ("test_batch", "test_pretrain", "test_page", "test_study", "test_reid")
+# Python imports a module of this name first, in every process of a run: nothing reaches another
+# machine, and what tries to is written down.
+GUARD = """
+import os, socket, sys
+
+LOCAL = {"", None, "localhost", "127.0.0.1", "::1", "0.0.0.0", socket.gethostname()}
+
+def guard(event, given):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        host = given[1][0] if isinstance(given[1], tuple) else None  # else a file of this machine
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = given[0].decode() if isinstance(given[0], bytes) else given[0]
+    else:
+        return
+    if host not in LOCAL:
+        with open(os.path.join(os.path.dirname(__file__), "tried"), "a") as file:
+            print(event, host, sys.argv, file=file)
+        raise OSError(f"no network: {host}")
+
+sys.addaudithook(guard)
+"""
 
 
 def pytest_collection_modifyitems(items):
-    """The notebooks first: they take longest, and workers share files in this order."""
-    items.sort(key=lambda item: "test_notebooks" not in item.nodeid)
+    """The longest files first: workers share them in this order, and none shall end alone."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture
@@ -39,6 +64,23 @@ def real_11k():
     if not root or not Path(root).is_dir():
         pytest.skip("set HANDID_11K to a copy of 11k Hands")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def offline():
+    """offline(folder): the environment of a process that reaches no other machine.
+
+    What tries to is written to `guard/tried` in the folder.
+    """
+
+    def environment(folder):
+        guard = folder / "guard"
+        guard.mkdir(exist_ok=True)
+        (guard / "sitecustomize.py").write_text(GUARD)
+        paths = [str(guard), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+    return environment
 
 
 @pytest.fixture(scope="module")

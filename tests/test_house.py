@@ -434,7 +434,14 @@ def test_no_two_tests_of_a_file_share_a_name(path):
     assert len(names) == len(set(names))
 
 
-ABOUT_THE_WHOLE = {"test_benchmarks", "test_documents", "test_house", "test_notebooks"}
+ABOUT_THE_WHOLE = {
+    "test_benchmarks",
+    "test_documents",
+    "test_house",
+    "test_jupyterlab",
+    "test_notebooks",
+    "test_real_reports",
+}
 
 
 @pytest.mark.parametrize("path", [p for p in TESTS if p.stem.startswith("test_")], ids=name_of)

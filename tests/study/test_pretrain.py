@@ -10,7 +10,8 @@ from handid.study import hands, pretrain
 from handid.study.experiment import REGISTRIES
 from handid.synthetic import caption
 
-TINY = {"epochs": 2, "batch_size": 16, "warmup_epochs": 0}
+# Muon, which takes most of a step here, is resumed in tests/train.
+TINY = {"epochs": 2, "batch_size": 16, "warmup_epochs": 0, "optimiser": "adamw"}
 
 
 @pytest.fixture(autouse=True, scope="module")
