@@ -222,17 +222,18 @@ def unit_rows(embeddings: Any, name: str) -> np.ndarray:
     # The largest number is divided out first, so that no square overflows or vanishes.
     rows = rows / np.where(largest == 0, 1, largest)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length == 0, 1, length)
+    return np.divide(rows, np.where(length == 0, 1, length), out=rows)
 
 
 def _codes(query_ids, gallery_ids):
     """Whole numbers instead of ids, [Q] and [G]; refuses a query without a match."""
     code_of = given.codes(gallery_ids)
-    given.codes(query_ids)  # refuses what can be no id
+    try:
+        return tuple(np.array([code_of[i] for i in ids]) for ids in (query_ids, gallery_ids))
+    except (KeyError, TypeError):
+        given.codes(query_ids)  # refuses what can be no id
     lost = [identity for identity in query_ids if identity not in code_of]
-    if lost:
-        raise ValueError(
-            f"{len(lost)} of {len(query_ids)} queries have no match in the gallery, "
-            f"the first is {lost[0]!r}: add an image of that identity or leave the query out"
-        )
-    return np.array([code_of[i] for i in query_ids]), np.array([code_of[i] for i in gallery_ids])
+    raise ValueError(
+        f"{len(lost)} of {len(query_ids)} queries have no match in the gallery, "
+        f"the first is {lost[0]!r}: add an image of that identity or leave the query out"
+    )
