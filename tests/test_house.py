@@ -1,18 +1,14 @@
-"""The rules of the house: who may import whom, how long, in which words, what notebooks hold."""
+"""The rules of the house: who may import whom, how long, in which words, how tests are laid out."""
 
 import ast
 import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "handid"
@@ -115,6 +111,15 @@ def test_a_room_imports_only_what_the_plan_allows(path):
 def test_the_front_door_opens_on_the_runner_alone():
     tree = ast.parse((ROOT / "run_notebooks.py").read_text())
     assert rooms_in(imported(tree)) == {"runner"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_calls_only_the_rooms_meant_for_it(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    names = imported(ast.parse("\n".join(code)))
+    assert rooms_in(names) <= NOTEBOOKS_MAY_IMPORT
+    assert {name.split(".")[0] for name in names} <= {"handid", "pandas"}
 
 
 def test_a_method_is_one_file_one_line_and_a_recipe():
@@ -239,173 +244,6 @@ def test_every_file_of_text_is_in_plain_english():
     assert said == []
 
 
-# --- notebooks ----------------------------------------------------------------------------------
-
-NO_LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-NO_LOGIC += (ast.If, ast.IfExp, ast.While, ast.Try, ast.With, ast.Match)
-TAGS = {"parameters", "hide-input"}
-each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-
-
-def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def cells(path, kind):
-    return [cell for cell in read(path)["cells"] if cell["cell_type"] == kind]
-
-
-def text(cell):
-    return "".join(cell["source"])
-
-
-def code_lines(cell):
-    return [line for line in text(cell).splitlines() if line.strip()]
-
-
-def parameters(path):
-    """name -> value of the notebook's parameters cell."""
-    tagged = [c for c in cells(path, "code") if "parameters" in c["metadata"].get("tags", [])]
-    tree = ast.parse(text(tagged[0]))
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in tree.body}
-
-
-def test_there_are_notebooks_and_each_has_a_number_of_its_own():
-    numbers = [path.stem[:2] for path in NOTEBOOKS]
-    assert len(numbers) >= 6 and len(set(numbers)) == len(numbers)
-    assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in NOTEBOOKS)
-
-
-@each_notebook
-def test_a_notebook_is_stripped(path):
-    for cell in cells(path, "code"):
-        assert cell["outputs"] == [] and cell["execution_count"] is None
-        assert set(cell["metadata"]) <= {"tags"}
-    assert set(read(path)["metadata"]) <= {"handid", "kernelspec", "language_info"}
-
-
-@each_notebook
-def test_a_notebook_opens_with_its_number_and_its_question(path):
-    first = read(path)["cells"][0]
-    heading = text(first).splitlines()[0]
-    assert first["cell_type"] == "markdown"
-    assert re.fullmatch(rf"# {path.stem[:2]} · .+\?", heading), heading
-
-
-@each_notebook
-def test_a_notebook_ends_with_its_answer(path):
-    heading, answer = read(path)["cells"][-2:]
-    assert text(heading).startswith("## Answer")
-    assert answer["cell_type"] == "code" and "display.say(sentences." in text(answer)
-
-
-@each_notebook
-def test_text_stands_before_every_code_cell(path):
-    kinds = [cell["cell_type"] for cell in read(path)["cells"]]
-    assert kinds[0] == "markdown"
-    assert ("code", "code") not in zip(kinds, kinds[1:], strict=False)
-    assert all(text(cell).strip() for cell in read(path)["cells"])
-
-
-@each_notebook
-def test_the_first_code_cell_and_no_other_holds_the_parameters(path):
-    tags = [cell["metadata"].get("tags", []) for cell in cells(path, "code")]
-    assert ["parameters" in own for own in tags] == [True] + [False] * (len(tags) - 1)
-    assert {tag for own in tags for tag in own} <= TAGS
-
-
-@each_notebook
-def test_a_parameter_is_one_literal_with_its_meaning_on_one_line(path):
-    for line in text(cells(path, "code")[0]).splitlines():
-        wanted = f"write 'name = literal  # meaning, unit': {line}"
-        assert re.fullmatch(r"[a-z][a-z0-9_]* = [^=]+?  # [^=#]+", line), wanted
-        ast.literal_eval(line.split(" = ", 1)[1].rpartition("  # ")[0])
-
-
-@each_notebook
-def test_every_parameter_is_used(path):
-    code = "\n".join(text(cell) for cell in cells(path, "code")[1:])
-    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
-    assert parameters(path).keys() - used == set()
-
-
-@each_notebook
-def test_no_parameter_is_set_again(path):
-    for cell in cells(path, "code")[1:]:
-        for node in ast.walk(ast.parse(text(cell))):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                assert node.id not in parameters(path)
-
-
-def is_logic(node):
-    long = isinstance(node, ast.For) and (len(node.body) > 3 or node.orelse)
-    return isinstance(node, NO_LOGIC) or long
-
-
-@each_notebook
-def test_a_notebook_holds_no_logic(path):
-    for cell in cells(path, "code"):
-        logic = [ast.unparse(n)[:60] for n in ast.walk(ast.parse(text(cell))) if is_logic(n)]
-        assert logic == [], "move to handid/"
-
-
-@each_notebook
-def test_a_notebook_and_its_cells_are_short(path):
-    parameters, *others = [len(code_lines(cell)) for cell in cells(path, "code")]
-    lengths = [parameters, *others]
-    assert parameters <= 35 and max(others) <= 30  # a parameter a line
-    assert sum(lengths) <= 150
-
-
-@each_notebook
-def test_a_notebook_calls_only_the_rooms_meant_for_it(path):
-    names = imported(ast.parse("\n".join(text(cell) for cell in cells(path, "code"))))
-    assert rooms_in(names) <= NOTEBOOKS_MAY_IMPORT
-    assert {name.split(".")[0] for name in names} <= {"handid", "pandas"}
-
-
-@each_notebook
-def test_every_figure_has_a_name_and_a_caption(path):
-    for cell in cells(path, "code"):
-        for node in ast.walk(ast.parse(text(cell))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "display.figure":
-                assert {word.arg for word in node.keywords} == {"name", "caption"}
-
-
-@each_notebook
-def test_a_notebook_records_its_results_under_its_own_name(path):
-    for cell in cells(path, "code"):
-        for node in ast.walk(ast.parse(text(cell))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "lab.record":
-                assert ast.literal_eval(node.args[1]) == path.stem
-
-
-@each_notebook
-def test_a_notebook_needs_earlier_notebooks_that_exist(path):
-    needs = read(path)["metadata"]["handid"]["needs"]
-    earlier = [other.stem for other in NOTEBOOKS if other.stem < path.stem]
-    assert set(needs) <= set(earlier)
-    assert parameters(path).get("notebooks", [n[:2] for n in needs]) == [n[:2] for n in needs]
-
-
-def test_a_parameter_has_one_default_in_all_notebooks():
-    defaults = {}
-    for path in NOTEBOOKS:
-        for name, value in parameters(path).items():
-            defaults.setdefault(name, {}).setdefault(repr(value), []).append(path.stem)
-    assert {"work", "people", "backbones"} <= defaults.keys()
-    assert {name: found for name, found in defaults.items() if len(found) > 1} == {}
-
-
-def test_a_profile_sets_only_parameters_that_some_notebook_has():
-    known = set().union(*(parameters(path) for path in NOTEBOOKS))
-    profiles = sorted(ROOT.glob("notebooks/profiles/*.yaml"))
-    assert "demo" in [path.stem for path in profiles]
-    for path in profiles:
-        content = yaml.safe_load(path.read_text())
-        assert content["parameters"].keys() <= known, path.name
-
-
 # --- tests --------------------------------------------------------------------------------------
 
 COMPARERS = {"allclose", "isclose", "equal", "array_equal", "approx", "equals", "array_equiv"}
@@ -438,6 +276,8 @@ ABOUT_THE_WHOLE = {
     "test_benchmarks",
     "test_documents",
     "test_house",
+    "test_notebook_files",
+    "test_repository",
     "test_jupyterlab",
     "test_notebooks",
     "test_real_reports",
@@ -464,131 +304,3 @@ def test_each_file_of_these_wings_has_a_test_file(wing):
     files = {path.stem for path in (PACKAGE / wing).glob("[!_]*.py")}
     tested = {p.stem.removeprefix("test_") for p in (ROOT / "tests" / wing).glob("test_*.py")}
     assert files - tested == set()
-
-
-# --- what everybody who clones this sees --------------------------------------------------------
-
-# Built from pieces, so that this file does not name such a place itself.
-PLACES = "|".join(("home", "Users", "root", "work", "mnt", "media", "scratch"))
-PRIVATE_PATH = re.compile(rf"(?<![\w.~$}}*-])/({PLACES})/\w|\b[A-Z]:\\{{1,2}}Users", re.ASCII)
-INVENTED = {"/home/" + "alice"}  # the person of the tests
-
-
-def in_git():
-    """Every file that git tracks or would."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode:
-        pytest.skip("not a git repository")
-    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
-
-
-def test_no_file_names_a_place_on_one_machine():
-    found = []
-    for path in in_git():
-        content = path.read_bytes().decode("utf-8", "ignore")
-        for name in INVENTED:
-            content = content.replace(name, "")
-        places = [match[0] for match in PRIVATE_PATH.finditer(content)]
-        own = [home for home in (str(ROOT), str(Path.home())) if f"{home}/" in content]
-        found += [(name_of(path), place) for place in places + own]
-    assert found == []
-
-
-def test_the_check_for_private_places_sees_them():
-    for place in ("/" + "home/bob/hands", "'/" + "work/main'", "C:" + "\\Users\\bob"):
-        assert PRIVATE_PATH.search(place), place
-    for place in (
-        "https://example.org/" + "home/x",
-        "../" + "work/x",
-        "$HOME/" + "work/a",
-        "/dev/full",
-    ):
-        assert not PRIVATE_PATH.search(place), place
-
-
-MINIS = ("mini-ViT", "mini-RN", "mini-Lite0")
-
-
-def test_no_photograph_no_weights_but_the_minis_and_nothing_large_is_in_git():
-    shipped = {PACKAGE / "weights" / f"{name}.safetensors" for name in MINIS}
-    others = [path for path in in_git() if path not in shipped]
-    names = [path.name for path in others]
-    assert not [n for n in names if re.match(r"HandInfo\.csv|Hand_\d+\.jpg", n)]
-    assert not [n for n in names if n.endswith((".pt", ".pth", ".pkl", ".safetensors"))]
-    assert [name_of(p) for p in others if p.stat().st_size > 1_200_000] == []
-
-
-# --- what it needs ------------------------------------------------------------------------------
-
-CONDA_NAMES = {"pytorch": "torch"}
-
-
-def project():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-
-def declared():
-    """name -> accepted versions, of the package and of all that it may be asked for beside."""
-    extras = project()["optional-dependencies"].values()
-    lines = [*project()["dependencies"], *(line for extra in extras for line in extra)]
-    wanted = [Requirement(line) for line in lines]
-    return {canonicalize_name(one.name): one.specifier for one in wanted}
-
-
-def environment():
-    """name -> accepted versions of environment.yml, and the options of its pip section."""
-    content = yaml.safe_load((ROOT / "environment.yml").read_text())
-    (pip,) = [one["pip"] for one in content["dependencies"] if isinstance(one, dict)]
-    conda = [one for one in content["dependencies"] if isinstance(one, str)]
-    wanted = [Requirement(line) for line in conda + [p for p in pip if not p.startswith("-")]]
-    names = [canonicalize_name(CONDA_NAMES.get(one.name, one.name)) for one in wanted]
-    assert len(names) == len(set(names))
-    versions = dict(zip(names, (one.specifier for one in wanted), strict=True))
-    return versions, [line for line in pip if line.startswith("-")]
-
-
-def test_every_dependency_has_a_lower_bound():
-    assert len(declared()) > 15
-    for name, versions in declared().items():
-        assert any(bound.operator == ">=" for bound in versions), name
-
-
-def test_the_conda_environment_asks_for_what_the_package_asks_for():
-    versions, options = environment()
-    assert versions.pop("python") == SpecifierSet(project()["requires-python"])
-    versions.pop("pip")
-    assert versions == declared()
-    assert options == ["-e ."]
-
-
-def pins():
-    """Every pin of constraints.txt, and the digests of its files."""
-    text = (ROOT / "constraints.txt").read_text().replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    pairs = [line.partition(" --hash=") for line in lines]
-    return [(Requirement(pin), hashes.split("--hash=")) for pin, _, hashes in pairs]
-
-
-def test_every_dependency_is_pinned_to_a_version_in_its_range():
-    pinned = {canonicalize_name(pin.name): pin.specifier for pin, _ in pins()}
-    assert len(pins()) == len({(canonicalize_name(p.name), str(p.marker)) for p, _ in pins()})
-    for name, versions in declared().items():
-        (bound,) = pinned[name]
-        assert bound.operator == "==" and versions.contains(bound.version), name
-
-
-def test_a_constraint_is_a_name_a_version_and_digests_and_no_place():
-    for pin, hashes in pins():
-        assert re.fullmatch("==[0-9][\\w.]*", str(pin.specifier)) and not pin.url and not pin.extras
-        assert all(re.fullmatch("sha256:[0-9a-f]{64} *", digest) for digest in hashes), pin
-
-
-def test_every_pin_has_its_licence_in_the_table():
-    listed = (ROOT / "docs" / "licences.md").read_text()
-    for pin, _ in pins():
-        assert f"| {pin.name} | {str(pin.specifier)[2:]} |" in listed
