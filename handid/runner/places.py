@@ -133,4 +133,16 @@ def export_of(parameters: Mapping[str, Any], base: Path) -> Path | None:
         base: the folder from which it looks.
     """
     text = parameters.get(EXPORT)
-    return base / text if isinstance(text, str) and text else None
+    return base / (path_of(text) or text) if isinstance(text, str) and text else None
+
+
+def expect_new(folder: Path) -> None:
+    """Look, before anything runs, whether a notebook can leave a model in a folder at its end.
+
+    Raises:
+        Refused: if it cannot.
+    """
+    try:
+        disk.new_folder(folder)
+    except ValueError as error:
+        raise Refused(f"{EXPORT}: {error}") from None
