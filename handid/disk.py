@@ -236,7 +236,8 @@ def sweep(folder: str | Path) -> None:
     for path in Path(folder).rglob(".part-*"):
         match = _DRAFT.fullmatch(path.name)
         if match and not lives(int(match[1])):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # in a folder that is another user's
+                path.unlink(missing_ok=True)
 
 
 # --- one at a time ------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ def join_results(folder: Path, path: Path) -> list[str]:
         path: the joined table.
 
     Returns:
-        Names of tables that are damaged and left out.
+        Names of tables that are damaged, or not ours to read, and left out.
     """
     columns: dict[str, None] = {}
     rows: list[dict[str, str]] = []
@@ -267,7 +267,7 @@ def join_results(folder: Path, path: Path) -> list[str]:
                 own = [{name: disk.cell(row[name]) for name in row} for row in reader]
             if not reader.fieldnames or any("" in row or None in row.values() for row in own):
                 raise ValueError("rows of another length than the head")
-        except (ValueError, csv.Error, TypeError, AttributeError):
+        except (OSError, ValueError, csv.Error, TypeError, AttributeError):
             damaged.append(table.stem)
             continue
         columns |= dict.fromkeys(reader.fieldnames)

@@ -84,6 +84,14 @@ def test_results_are_joined_with_the_union_of_their_columns(tmp_path):
     assert not joined.exists()
 
 
+def test_a_table_that_cannot_be_read_is_left_out_and_named(tmp_path):
+    folder, joined = tmp_path / "results", tmp_path / "results.csv"
+    (folder / "b.csv").mkdir(parents=True)  # as little a file that may be read as another user's
+    (folder / "a.csv").write_text("method,value\na,2\n")
+    assert manifest.join_results(folder, joined) == ["b"]
+    assert joined.read_text() == "method,value\na,2\n"
+
+
 def test_a_folder_without_git_has_no_commit(tmp_path):
     assert manifest.git_state(tmp_path) == {}
 
