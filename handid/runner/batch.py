@@ -219,9 +219,14 @@ class Batch:
                 products = manifest.products(self.plan.work, since, until)
                 self.manifest.records[stem]["products"] = products
                 self.manifest.mark(stem)
-        results = self.plan.reports / "results.csv"
-        for stem in manifest.join_results(self.plan.work / "results", results):
-            say(f"results/{stem}.csv is damaged and left out of results.csv: run {stem} again")
+        results, work = self.plan.reports / "results.csv", self.plan.work
+        records = self.manifest.records.items()
+        untrue = {k for k, record in records if not manifest.results_stand(k, record, work)}
+        for stem in manifest.join_results(work / "results", results, untrue):
+            say(
+                f"results/{stem}.csv is not what a run left that succeeded, and is left out of "
+                f"results.csv: run {stem} again"
+            )
         self.manifest.save()
         lines = "\n".join(summary(self.plan, self.manifest))
         say("\n" + self.plan.published.explained(lines))

@@ -230,6 +230,18 @@ def marks(stem: str, record: Record, reports: Path, work: Path) -> dict[str, Any
     }
 
 
+def results_stand(stem: str, record: Record, work: Path) -> bool:
+    """Whether what a notebook recorded is what its last run left, and that run succeeded.
+
+    Where the run left no marks, nothing speaks against it.
+    """
+    known = record.get("marks")
+    known = known if isinstance(known, dict) else {}
+    names = [f"work/{name}" for name in own_results(stem)]
+    own = {name: known[name] for name in names if name in known}
+    return record["state"] == "succeeded" and outputs_stand({"marks": own}, work, work)
+
+
 def outputs_stand(record: Record, reports: Path, work: Path) -> bool:
     """Whether every file that a notebook left is what it was; only a touched one is read."""
     known_marks = record.get("marks")
@@ -244,7 +256,7 @@ def outputs_stand(record: Record, reports: Path, work: Path) -> bool:
     return True
 
 
-def join_results(folder: Path, path: Path) -> list[str]:
+def join_results(folder: Path, path: Path, untrue: Container[str] = ()) -> list[str]:
     """Join the notebooks' result tables, in order of file name, with the union of their columns.
 
     A row that several notebooks wrote comes once. A text that a spreadsheet would take for a
@@ -253,15 +265,18 @@ def join_results(folder: Path, path: Path) -> list[str]:
     Args:
         folder: holds the tables; without any, `path` is removed.
         path: the joined table.
+        untrue: names of tables that are not what a run left, see `results_stand`.
 
     Returns:
-        Names of tables that are damaged, or not ours to read, and left out.
+        Names of tables that are so, are damaged, or are not ours to read, and left out.
     """
     columns: dict[str, None] = {}
     rows: list[dict[str, str]] = []
     damaged = []
     for table in sorted(folder.glob("*.csv")):
         try:
+            if table.stem in untrue:
+                raise ValueError("changed, or of a run that did not succeed")
             with table.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file, restkey="", strict=True)
                 own = [{name: disk.cell(row[name]) for name in row} for row in reader]

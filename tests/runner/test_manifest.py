@@ -92,6 +92,23 @@ def test_a_table_that_cannot_be_read_is_left_out_and_named(tmp_path):
     assert joined.read_text() == "method,value\na,2\n"
 
 
+def test_results_that_no_finished_run_left_are_none_of_the_report(tmp_path):
+    table, joined = tmp_path / "results" / "01_x.csv", tmp_path / "results.csv"
+    table.parent.mkdir()
+    table.write_text("method,value\na,2\n")
+    record = {"state": "succeeded", "products": []}
+    record["marks"] = manifest.marks("01_x", record, tmp_path, tmp_path)
+    assert manifest.results_stand("01_x", record, tmp_path)
+    assert manifest.results_stand("01_x", {"state": "succeeded"}, tmp_path)  # of an earlier version
+    assert not manifest.results_stand("01_x", record | {"state": "failed"}, tmp_path)
+    table.write_text("method,value\na,3\n")
+    assert not manifest.results_stand("01_x", record, tmp_path)
+    assert manifest.join_results(table.parent, joined, {"01_x"}) == ["01_x"]
+    assert not joined.exists()
+    table.unlink()
+    assert not manifest.results_stand("01_x", record, tmp_path)
+
+
 def test_a_folder_without_git_has_no_commit(tmp_path):
     assert manifest.git_state(tmp_path) == {}
 
