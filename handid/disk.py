@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -96,6 +96,12 @@ def private(folder: str | Path) -> Path:
     for place in reversed(missing):
         place.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def anew(path: Path) -> BinaryIO:
+    """An empty file in the place of an old one, which may be another user's, or a link."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
 
 
 def new_folder(place: str | Path) -> Path:

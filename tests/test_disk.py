@@ -197,3 +197,12 @@ def test_a_new_folder_can_be_made_and_nothing_of_it_stays(tmp_path):
         with pytest.raises(ValueError, match=f"{tmp_path / name} {why}"):
             disk.new_folder(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
+
+
+def test_a_file_anew_replaces_what_stood_there_and_follows_no_link(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "log").symlink_to("mine")
+    with disk.anew(tmp_path / "log") as file:
+        file.write(b"new")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "log").read_text() == "new"

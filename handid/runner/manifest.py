@@ -9,7 +9,7 @@ import os
 import shlex
 import subprocess
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -256,26 +256,27 @@ def outputs_stand(record: Record, reports: Path, work: Path) -> bool:
     return True
 
 
-def join_results(folder: Path, path: Path, untrue: Container[str] = ()) -> list[str]:
+def join_results(work: Path, path: Path, records: Mapping[str, Record]) -> list[str]:
     """Join the notebooks' result tables, in order of file name, with the union of their columns.
 
     A row that several notebooks wrote comes once. A text that a spreadsheet would take for a
     formula gets an apostrophe in front.
 
     Args:
-        folder: holds the tables; without any, `path` is removed.
+        work: folder of what the notebooks compute; without tables there `path` is removed.
         path: the joined table.
-        untrue: names of tables that are not what a run left, see `results_stand`.
+        records: of the notebooks that ran, by name.
 
     Returns:
-        Names of tables that are so, are damaged, or are not ours to read, and left out.
+        Names of tables that do not stand, are damaged, or are not ours to read, and left out.
     """
     columns: dict[str, None] = {}
     rows: list[dict[str, str]] = []
     damaged = []
-    for table in sorted(folder.glob("*.csv")):
+    for table in sorted((work / "results").glob("*.csv")):
+        record = records.get(table.stem)
         try:
-            if table.stem in untrue:
+            if record and not results_stand(table.stem, record, work):
                 raise ValueError("changed, or of a run that did not succeed")
             with table.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file, restkey="", strict=True)

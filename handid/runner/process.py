@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import psutil
 
@@ -263,7 +263,7 @@ def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Ru
     paths = [str(notebook), str(scratch / "out.ipynb")]
     job = {"paths": paths, "parameters": injected, "runner": os.getpid()}
     disk.write_json(scratch / "job.json", job)
-    with new_log(log) as file:
+    with disk.anew(log) as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "handid.runner.process", str(scratch)],
             cwd=notebook.parent,
@@ -274,12 +274,6 @@ def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Ru
             start_new_session=True,  # Ctrl-C reaches the runner only, which then stops them
         )
     return Running(process, scratch, float("inf"))
-
-
-def new_log(path: Path) -> BinaryIO:
-    """An empty file in the place of an old log, which may be another user's, or a link."""
-    path.unlink(missing_ok=True)
-    return path.open("xb")
 
 
 def environment(scratch: Path, jobs: int) -> dict[str, str]:

@@ -62,15 +62,6 @@ def test_the_process_ends_cleanly_while_its_input_is_open(tmp_path):
     shutil.rmtree(live.scratch)
 
 
-def test_a_log_replaces_what_stood_there_and_follows_no_link(tmp_path):
-    (tmp_path / "mine").write_text("mine")
-    (tmp_path / "log").symlink_to("mine")
-    with process.new_log(tmp_path / "log") as file:
-        file.write(b"new")
-    assert (tmp_path / "mine").read_text() == "mine"
-    assert (tmp_path / "log").read_text() == "new"
-
-
 def test_the_cores_are_shared_and_nothing_of_the_shells_backend_is_inherited(monkeypatch, tmp_path):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("PYTHONPATH", "/mine")
