@@ -150,7 +150,7 @@ def main(words: list[str]) -> int:
 def bundle(pages: Pages, manifest: dict) -> None:
     """Write the whole report as one page, and as PDF where a browser prints."""
     page = pages.whole(manifest)
-    say(f"the whole report: {page}")
+    say(f"the whole report: {printable(str(page))}")
     try:
         print_page(page, page.with_name(PDF))
     except Refused as refusal:
@@ -188,6 +188,14 @@ def ended(code: int, sentence: str) -> int:
     return code
 
 
+def told(error: OSError) -> str:
+    """What the system refused, with the file: a full disk, a folder that may not be written."""
+    sentence = error.strerror or str(error)
+    if isinstance(error, PermissionError):  # such as a lock that another user's killed run left
+        sentence += "; make it yours, remove it, or name another place"
+    return f"{error.filename}: {sentence}" if error.filename else sentence
+
+
 def guarded(words: list[str]) -> int:
     """Run the command line; whatever ends it is said in one sentence.
 
@@ -210,9 +218,7 @@ def guarded(words: list[str]) -> int:
             return ended(1, TOO_LITTLE_MEMORY)
         if not isinstance(error, OSError):
             raise
-        # A full disk, a folder that may not be written.
-        told = error.strerror or str(error)
-        return ended(1, f"{error.filename}: {told}" if error.filename else told)
+        return ended(1, told(error))
 
 
 if __name__ == "__main__":

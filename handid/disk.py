@@ -9,11 +9,13 @@ import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
+
+from handid import given
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # of the disk, of the user's share of it
 PRODUCTS = "products.json"  # in a folder of products: size and digest of each
@@ -93,6 +95,36 @@ def private(folder: str | Path) -> Path:
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     for place in reversed(missing):
         place.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def anew(path: Path) -> BinaryIO:
+    """An empty file in the place of an old one, which may be another user's, or a link."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
+
+
+def new_folder(place: str | Path) -> Path:
+    """The path of a folder that is to be made later, if it can be; nothing of it stays.
+
+    Raises:
+        ValueError: one sentence, if something is there already, or it cannot be made and written.
+    """
+    folder = given.place(place).resolve()
+    shown = given.printable(str(folder))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{shown} exists already: name a new folder.")
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        private(folder)
+        (folder / ".new").mkdir()  # the superuser may write everywhere but where nobody can
+        (folder / ".new").rmdir()
+    except OSError as error:
+        raise ValueError(f"{shown} cannot be made ({error.strerror}): name another.") from None
+    finally:
+        for one in missing:
+            with suppress(OSError):
+                one.rmdir()
     return folder
 
 
@@ -210,7 +242,8 @@ def sweep(folder: str | Path) -> None:
     for path in Path(folder).rglob(".part-*"):
         match = _DRAFT.fullmatch(path.name)
         if match and not lives(int(match[1])):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # in a folder that is another user's
+                path.unlink(missing_ok=True)
 
 
 # --- one at a time ------------------------------------------------------------------------------

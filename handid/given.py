@@ -171,7 +171,8 @@ def path(value: str | Path) -> Path:
         ValueError: if no file or folder can be called so.
     """
     if not isinstance(value, (str, os.PathLike)) or "\0" in str(value) or not str(value):
-        raise ValueError(f"{shown(value)} is no path: name a file or a folder")
+        text = str(value) if isinstance(value, os.PathLike) else value
+        raise ValueError(f"{shown(text)} is no path: name a file or a folder")
     return Path(value)
 
 

@@ -178,3 +178,31 @@ def test_a_file_system_without_locks_lets_everybody_in(tmp_path, monkeypatch):
     with disk.locked(tmp_path / "a.lock"), disk.locked(tmp_path / "a.lock", wait=False):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_folder_can_be_made_and_nothing_of_it_stays(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("a/b", "empty"):
+        assert disk.new_folder(tmp_path / name) == (tmp_path / name).resolve()
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+    assert list((tmp_path / "empty").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    long = "a" * 300
+    for name, why in (
+        ("", "exists already: name a new folder"),
+        ("file", "exists already: name a new folder"),
+        ("file/a", r"cannot be made \(Not a directory\): name another"),
+        (f"b/{long}", r"cannot be made \(File name too long\): name another"),
+    ):
+        with pytest.raises(ValueError, match=f"{tmp_path / name} {why}"):
+            disk.new_folder(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
+
+
+def test_a_file_anew_replaces_what_stood_there_and_follows_no_link(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "log").symlink_to("mine")
+    with disk.anew(tmp_path / "log") as file:
+        file.write(b"new")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "log").read_text() == "new"

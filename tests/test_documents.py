@@ -196,6 +196,19 @@ def test_speeds_on_a_gpu_are_those_measured():
             assert told == ("not measured" if speed is None else f"{speed:.0f}"), (name, way)
 
 
+def test_times_and_memory_of_notebooks_are_those_of_the_rendered_run():
+    manifest = json.loads((ROOT / "reports" / "example" / "manifest.json").read_text())
+    records = {stem[:2]: record for stem, record in manifest["notebooks"].items()}
+    told = dict(re.findall(r"`(\d\d)`: (\d[^|;]*?) *[|;]", README))
+    told |= dict(re.findall(r"`?(1\d)`? takes (\d+ min \d+ s)", SPEED))
+    assert len(told) == 8
+    for number, time in told.items():
+        minutes, seconds = re.fullmatch(r"(?:(\d+) min )?(\d+) s", time).groups("0")
+        assert 60 * int(minutes) + int(seconds) == round(records[number]["seconds"]), number
+    peak, number = max((record["peak_memory_mib"], number) for number, record in records.items())
+    assert f"| {peak / 1024:.1f} GiB (`{number}`) |" in SPEED
+
+
 def test_memory_in_the_readme_is_that_of_the_table():
     lines = re.findall(r"^\| (.+?), ([\w/-]+) \| \d+ \| [\dx ]+ \| (.+?) \| (.+?) \|$", SPEED, re.M)
     counted = {(method, on): (bf16, fp32) for method, on, fp32, bf16 in lines}

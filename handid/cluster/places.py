@@ -78,8 +78,8 @@ def place(where: str) -> Place:
         ValueError: one sentence.
     """
     text = where if isinstance(where, str) else ""
-    kind, _, count = text.partition(":")
-    if kind == "local" and (not count or _COUNT.fullmatch(count)):
+    kind, colon, count = text.partition(":")
+    if kind == "local" and (not colon or _COUNT.fullmatch(count)):
         return Local(workers=int(count or 0))
     if "://" in text:
         return _checked(Address(address=text))

@@ -19,10 +19,12 @@ from handid.runner.places import CLUSTER
 from handid.runner.plan import Plan, Task
 from handid.runner.privacy import in_texts
 from handid.runner.process import Running
-from handid.runner.refusal import Refused, in_memory, lines
+from handid.runner.refusal import Refused, in_memory, lines, printable
 
 ENDINGS = {"killed": "was killed", "blocked": "was blocked", "interrupted": "was interrupted"}
 MARK = "papermill-error-cell-tag"
+LEFT_OUT = "results/{0}.csv is not what a run left that succeeded"
+LEFT_OUT += ", and is left out of results.csv: run {0} again"
 STOPPED = "stopped by Ctrl-C or a signal"
 
 
@@ -219,13 +221,13 @@ class Batch:
                 products = manifest.products(self.plan.work, since, until)
                 self.manifest.records[stem]["products"] = products
                 self.manifest.mark(stem)
-        results = self.plan.reports / "results.csv"
-        for stem in manifest.join_results(self.plan.work / "results", results):
-            say(f"results/{stem}.csv is damaged and left out of results.csv: run {stem} again")
+        results, records = self.plan.reports / "results.csv", self.manifest.records
+        for stem in manifest.join_results(self.plan.work, results, records):
+            say(LEFT_OUT.format(stem))
         self.manifest.save()
         lines = "\n".join(summary(self.plan, self.manifest))
         say("\n" + self.plan.published.explained(lines))
-        say(f"{self.manifest.state}: {self.pages.index(self.manifest.content())}")
+        say(f"{self.manifest.state}: {printable(str(self.pages.index(self.manifest.content())))}")
 
 
 def show_progress(running: Mapping[str, Running]) -> None:

@@ -66,7 +66,7 @@ def hosted(where: str, log: Path) -> Iterator[str]:
         return
     scratch = process.scratch_folder()
     file = scratch / "cluster.yaml"
-    with disk.private(log.parent).joinpath(log.name).open("wb") as out:
+    with disk.anew(disk.private(log.parent) / log.name) as out:
         live = subprocess.Popen(
             [sys.executable, "-m", "handid.cluster", where, str(file)],
             env=process.environment(scratch, sharing(where, 1)),

@@ -9,7 +9,7 @@ import os
 import shlex
 import subprocess
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -230,6 +230,18 @@ def marks(stem: str, record: Record, reports: Path, work: Path) -> dict[str, Any
     }
 
 
+def results_stand(stem: str, record: Record, work: Path) -> bool:
+    """Whether what a notebook recorded is what its last run left, and that run succeeded.
+
+    Where the run left no marks, nothing speaks against it.
+    """
+    known = record.get("marks")
+    known = known if isinstance(known, dict) else {}
+    names = [f"work/{name}" for name in own_results(stem)]
+    own = {name: known[name] for name in names if name in known}
+    return record["state"] == "succeeded" and outputs_stand({"marks": own}, work, work)
+
+
 def outputs_stand(record: Record, reports: Path, work: Path) -> bool:
     """Whether every file that a notebook left is what it was; only a touched one is read."""
     known_marks = record.get("marks")
@@ -244,30 +256,34 @@ def outputs_stand(record: Record, reports: Path, work: Path) -> bool:
     return True
 
 
-def join_results(folder: Path, path: Path) -> list[str]:
+def join_results(work: Path, path: Path, records: Mapping[str, Record]) -> list[str]:
     """Join the notebooks' result tables, in order of file name, with the union of their columns.
 
     A row that several notebooks wrote comes once. A text that a spreadsheet would take for a
     formula gets an apostrophe in front.
 
     Args:
-        folder: holds the tables; without any, `path` is removed.
+        work: folder of what the notebooks compute; without tables there `path` is removed.
         path: the joined table.
+        records: of the notebooks that ran, by name.
 
     Returns:
-        Names of tables that are damaged and left out.
+        Names of tables that do not stand, are damaged, or are not ours to read, and left out.
     """
     columns: dict[str, None] = {}
     rows: list[dict[str, str]] = []
     damaged = []
-    for table in sorted(folder.glob("*.csv")):
+    for table in sorted((work / "results").glob("*.csv")):
+        record = records.get(table.stem)
         try:
+            if record and not results_stand(table.stem, record, work):
+                raise ValueError("changed, or of a run that did not succeed")
             with table.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file, restkey="", strict=True)
                 own = [{name: disk.cell(row[name]) for name in row} for row in reader]
             if not reader.fieldnames or any("" in row or None in row.values() for row in own):
                 raise ValueError("rows of another length than the head")
-        except (ValueError, csv.Error, TypeError, AttributeError):
+        except (OSError, ValueError, csv.Error, TypeError, AttributeError):
             damaged.append(table.stem)
             continue
         columns |= dict.fromkeys(reader.fieldnames)

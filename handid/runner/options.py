@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from handid import given
 from handid.runner.places import (
     CLUSTER,
     DATA,
@@ -148,7 +149,7 @@ def read_set(item: str) -> tuple[str, Value]:
     if name == DATA and isinstance(value, Mapping):
         value = {key: located(folder) for key, folder in value.items()}
     elif name == EXPORT and isinstance(value, str) and value:
-        value = os.path.abspath(path_of(value) or value)
+        value = _new_place(value, origin)
     elif name.endswith("backbones") and isinstance(value, list):
         value = [with_file(backbone) for backbone in value]
     elif isinstance(value, list):
@@ -156,6 +157,18 @@ def read_set(item: str) -> tuple[str, Value]:
     else:
         value = located(value) if name.endswith("weights") else with_place(value)
     return name, Value(value, origin)
+
+
+def _new_place(text: str, origin: str) -> str:
+    """The absolute path of a folder that is to be made.
+
+    Raises:
+        Refused: if nothing can be there.
+    """
+    try:
+        return os.path.abspath(given.place(text))
+    except ValueError as error:
+        raise Refused(f"{origin}: {error}") from None
 
 
 def read_data(item: str) -> tuple[str, Value]:

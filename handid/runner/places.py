@@ -50,16 +50,21 @@ def made(folder: Path) -> None:
     """Make a folder that a run writes, its owner's alone, before anything is started.
 
     Raises:
-        Refused: if it cannot be made or written.
+        Refused: if it, or a folder in it or in its cache, cannot be made or written: what another
+            user once ran leaves such ones.
     """
+    place, reason = folder, ""
     try:
         disk.private(folder)
-        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "you may not write there"
+        own = (folder, *folder.glob("*/"), *folder.glob("cache/*/"))
+        place = next((one for one in own if not os.access(one, os.W_OK | os.X_OK)), None)
+        reason = place and "you may not write there"
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     if reason:
         raise Refused(
-            f"{folder} cannot be written ({reason}); name another one with --work or --reports"
+            f"{place} cannot be written ({reason}); make it yours, or name another one with --work "
+            "or --reports"
         )
 
 
@@ -133,4 +138,16 @@ def export_of(parameters: Mapping[str, Any], base: Path) -> Path | None:
         base: the folder from which it looks.
     """
     text = parameters.get(EXPORT)
-    return base / text if isinstance(text, str) and text else None
+    return base / (path_of(text) or text) if isinstance(text, str) and text else None
+
+
+def expect_new(folder: Path) -> None:
+    """Look, before anything runs, whether a notebook can leave a model in a folder at its end.
+
+    Raises:
+        Refused: if it cannot.
+    """
+    try:
+        disk.new_folder(folder)
+    except ValueError as error:
+        raise Refused(f"{EXPORT}: {error}") from None

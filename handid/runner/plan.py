@@ -13,10 +13,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handid import fingerprint
-from handid.runner import manifest, notebook, targets
+from handid.runner import manifest, needs, notebook, targets
 from handid.runner.notebook import Notebook
 from handid.runner.options import Options, Value, asked, check_data, checked, merged, same_name
-from handid.runner.places import CLUSTER, DATA, EXPORT, export_of, inputs, path_of, real
+from handid.runner.places import CLUSTER, DATA, EXPORT, expect_new, export_of, inputs, path_of, real
 from handid.runner.plain import read_yaml
 from handid.runner.privacy import Mask, absolute_paths
 from handid.runner.pseudonyms import Pseudonyms
@@ -194,6 +194,10 @@ class Plan:
         stale = "forced" if self.options.force else self._why_stale(book.stem, fingerprints)
         if export and not (stale or export.exists()):
             stale = "its outputs are gone"
+        if export and stale:
+            expect_new(export)
+        if stale:
+            needs.expect(book, self.tasks, self.records, self.work)
         return Task(book, injected, shown, fingerprints, stale)
 
     def _inputs(self, book: Notebook, injected: dict[str, Any]) -> dict[str, str]:

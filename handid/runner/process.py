@@ -263,7 +263,7 @@ def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Ru
     paths = [str(notebook), str(scratch / "out.ipynb")]
     job = {"paths": paths, "parameters": injected, "runner": os.getpid()}
     disk.write_json(scratch / "job.json", job)
-    with log.open("wb") as file:
+    with disk.anew(log) as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "handid.runner.process", str(scratch)],
             cwd=notebook.parent,

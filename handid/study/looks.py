@@ -204,6 +204,11 @@ class Looks:
         how = {"enrolled": enrolled, "top": top, "show": show}
         return panel.panel(experiment, self.photographs, self.engine, **how)
 
+    def expect_export(self, folder: str) -> None:
+        """Refuse, before anything is trained, a folder ("" for none) that cannot be made."""
+        if folder:
+            disk.new_folder(settings.located(folder))
+
     def export(self, experiment: Experiment, folder: str, score: Score) -> str:
         """Write a model that can be handed on into a new folder ("" for none); say it in words.
 

@@ -32,12 +32,9 @@ def export(experiment: Experiment, folder: str | Path, score: Score) -> str:
         A sentence for readers, without the folder's path.
 
     Raises:
-        ValueError: one sentence, if the folder exists and is not empty.
+        ValueError: one sentence, if the folder exists and is not empty, or cannot be made.
     """
-    folder = given.place(folder).resolve()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} exists already: name a new folder for the model.")
-    disk.private(folder)
+    folder = disk.private(disk.new_folder(folder))
     own = replace(
         experiment, folder=folder, backbone=_without_file(experiment.backbone), weights="random"
     )

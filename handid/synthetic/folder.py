@@ -16,7 +16,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import psutil
 from PIL import Image
 from tqdm.auto import tqdm
 
@@ -207,7 +206,7 @@ def _sweep(root: Path) -> None:
     """Remove the drafts of processes that live no more."""
     for draft in root.parent.glob(f".{glob.escape(root.name)}.partial-*"):
         number = draft.name.rpartition("-")[2]
-        if not (number.isdigit() and psutil.pid_exists(int(number))):
+        if not (number.isdecimal() and disk.lives(int(number))):
             shutil.rmtree(draft, ignore_errors=True)
 
 

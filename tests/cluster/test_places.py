@@ -30,7 +30,7 @@ def test_a_file_describes_a_queue_or_an_address(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "where", ["", "nowhere", "local:0", "local:-1", "local:two", "tcp://", "tcp://h", "http://h:1"]
+    "where", ["", "nowhere", "local:", "local:0", "local:-1", "local:two", "tcp://", "tcp://h", "http://h:1"]
     + [None, 3, "tcp://" + "x" * 3000, "tls://h:99999", "tcp://:8786", "inproc://x", "lab.yaml"]
     + ["local:" + "9" * 100, "local:\u0663", "tls://" + "a" * 300 + ":8786", "tls://a..b:8786"],
 )  # fmt: skip

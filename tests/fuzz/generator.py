@@ -256,7 +256,7 @@ class Stranger:
         text = spoilt_text(rng, self.results).encode("utf-8", "surrogatepass")
         is_cut = rng.random() < 0.4
         (folder / "02_bad.csv").write_bytes(spoilt_bytes(rng, text) if is_cut else text)
-        manifest.join_results(folder, self.folder / "joined.csv")
+        manifest.join_results(self.folder, self.folder / "joined.csv", {})
         rows.read(self.folder, ["02"])
 
 

@@ -244,7 +244,10 @@ def test_closed_streams_are_nobodys_file(closed, tmp_path):
         (MemoryError(), "there is too little memory"),
         (ImportError("x.so: failed to map segment from shared object"), "too little memory"),
         (OSError(28, "The disk that holds x is full"), "run_notebooks: The disk that holds x is"),
-        (PermissionError(13, "Permission denied", "/x"), "run_notebooks: /x: Permission denied"),
+        (
+            PermissionError(13, "Permission denied", "/x"),
+            "/x: Permission denied; make it yours, re",
+        ),
     ],
 )
 def test_what_ends_a_run_is_one_sentence(front_door, monkeypatch, capsys, error, said):
@@ -255,6 +258,27 @@ def test_what_ends_a_run_is_one_sentence(front_door, monkeypatch, capsys, error,
     assert front_door.guarded([]) == 1
     heard = capsys.readouterr().err
     assert said in heard and heard.count("\n") == 1 and "Errno" not in heard
+
+
+def test_results_of_a_run_that_failed_since_are_left_out_and_a_line_break_is_on_one_line(
+    make_house, work_line
+):
+    house = make_house("results")
+    write = (
+        "import pathlib; f = pathlib.Path(work, 'results/00_x.csv'); f.parent.mkdir(exist_ok=True)"
+    )
+    write += "; f.write_text('method,value\\na,2\\n'); assert good"
+    house.notebook("00_x", write, parameters=f"{work_line}\ngood = True  # or not")
+    reports = house.root / "two\nlines"
+    first = house.run("--reports", reports)
+    assert (reports / "demo" / "results.csv").read_text() == "method,value\na,2\n"
+    assert first.out.splitlines()[-1].startswith("succeeded: ")
+    assert first.out.splitlines()[-1].endswith("two\\nlines/demo/index.html")
+    second = house.run("--reports", reports, "--set", "good=false")
+    assert second.returncode == 1
+    assert "results/00_x.csv is not what a run left that succeeded" in second.out
+    assert not (reports / "demo" / "results.csv").exists()
+    assert (house.work / "results" / "00_x.csv").exists()  # nothing is lost
 
 
 # --- interruptions ------------------------------------------------------------------------------

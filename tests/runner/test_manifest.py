@@ -66,12 +66,12 @@ def test_products_are_what_was_written_meanwhile_and_no_cache(tmp_path):
 
 def test_results_are_joined_with_the_union_of_their_columns(tmp_path):
     folder, joined = tmp_path / "results", tmp_path / "results.csv"
-    manifest.join_results(folder, joined)
+    manifest.join_results(tmp_path, joined, {})
     assert not joined.exists()
     folder.mkdir()
     (folder / "b.csv").write_text("method,low\nb,1\n")
     (folder / "a.csv").write_text("method,value\na,2\na,2\n")
-    manifest.join_results(folder, joined)
+    manifest.join_results(tmp_path, joined, {})
     with joined.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows == [
@@ -80,8 +80,33 @@ def test_results_are_joined_with_the_union_of_their_columns(tmp_path):
     ]
     for path in folder.iterdir():
         path.unlink()
-    manifest.join_results(folder, joined)
+    manifest.join_results(tmp_path, joined, {})
     assert not joined.exists()
+
+
+def test_a_table_that_cannot_be_read_is_left_out_and_named(tmp_path):
+    folder, joined = tmp_path / "results", tmp_path / "results.csv"
+    (folder / "b.csv").mkdir(parents=True)  # as little a file that may be read as another user's
+    (folder / "a.csv").write_text("method,value\na,2\n")
+    assert manifest.join_results(tmp_path, joined, {}) == ["b"]
+    assert joined.read_text() == "method,value\na,2\n"
+
+
+def test_results_that_no_finished_run_left_are_none_of_the_report(tmp_path):
+    table, joined = tmp_path / "results" / "01_x.csv", tmp_path / "results.csv"
+    table.parent.mkdir()
+    table.write_text("method,value\na,2\n")
+    record = {"state": "succeeded", "products": []}
+    record["marks"] = manifest.marks("01_x", record, tmp_path, tmp_path)
+    assert manifest.results_stand("01_x", record, tmp_path)
+    assert manifest.results_stand("01_x", {"state": "succeeded"}, tmp_path)  # of an earlier version
+    assert not manifest.results_stand("01_x", record | {"state": "failed"}, tmp_path)
+    table.write_text("method,value\na,3\n")
+    assert not manifest.results_stand("01_x", record, tmp_path)
+    assert manifest.join_results(tmp_path, joined, {"01_x": record}) == ["01_x"]
+    assert not joined.exists()
+    table.unlink()
+    assert not manifest.results_stand("01_x", record, tmp_path)
 
 
 def test_a_folder_without_git_has_no_commit(tmp_path):

@@ -82,3 +82,17 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_starts(
 def test_a_folder_is_made_for_its_owner_alone(tmp_path):
     places.made(tmp_path / "new" / "one")
     assert (tmp_path / "new" / "one").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", ["results", "cache", "cache/pixels"])
+def test_a_folder_in_it_that_another_user_left_is_named_before_anything_starts(
+    tmp_path, monkeypatch, name
+):
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "experiments" / "kept").mkdir(parents=True)  # may be written by nobody any more
+    theirs = [tmp_path / "experiments" / "kept"]
+    monkeypatch.setattr(places.os, "access", lambda path, _: path not in theirs)
+    places.made(tmp_path)
+    theirs.append(tmp_path / name)
+    with pytest.raises(Refused, match=f"/{name} cannot be written .*make it yours, or name anoth"):
+        places.made(tmp_path)

@@ -380,3 +380,21 @@ def test_another_model_of_the_same_name_and_an_export_that_is_gone_run_again(toy
     assert "data" in toys.stale(*words[:3], f"export={toys.root}/b/new")["14_x"]
     (toys.root / "a" / "m" / "weights").write_text("cut")
     assert "data" in toys.stale(*words)["14_x"]
+
+
+def test_an_export_that_cannot_be_made_is_refused_before_anything_runs(toys, work_line):
+    toys.notebook("14_x", "x = 1", parameters=f"{work_line}\nexport = ''")
+    (toys.root / "full" / "of").mkdir(parents=True)
+    for place, why in (
+        (toys.root / "full", "exists already: name a new folder"),
+        (toys.root / "notebooks" / "14_x.ipynb" / "new", "cannot be made"),
+        ("~nobody-there/new", "no such user"),
+    ):
+        with pytest.raises(Refused, match=f"export.*{why}"):
+            toys.plan("--set", f"export={place}")
+    words = ["--set", f"export={toys.root}/new"]
+    toys.finish(*words)
+    (toys.root / "new" / "model").mkdir(parents=True)
+    assert toys.stale(*words) == {"14_x": ""}  # what the run left
+    with pytest.raises(Refused, match="new exists already"):
+        toys.plan(*words, "--force")

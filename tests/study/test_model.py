@@ -154,6 +154,9 @@ def test_a_path_that_is_no_folder_is_told_so(lab, tmp_path):
 def test_a_folder_that_is_not_empty_is_not_overwritten(lab, tuned, tuned_score, copied):
     with pytest.raises(ValueError, match="exists already: name a new folder"):
         lab.export(tuned, str(copied), tuned_score)
+    with pytest.raises(ValueError, match="exists already: name a new folder"):
+        lab.expect_export(str(copied))
+    lab.expect_export("")
     assert "No folder is named" in lab.export(tuned, "", tuned_score)
 
 

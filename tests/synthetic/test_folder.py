@@ -158,7 +158,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path, monkeypatch, fault
 
 
 def test_the_drafts_of_killed_processes_are_removed_and_the_set_is_its_owners(tmp_path):
-    for number in ("999999999", "1", "x"):
+    for number in ("999999999", "1", "x", "9" * 30, "²"):  # of processes that nobody can have, too
         (tmp_path / f".11k.partial-{number}" / "Hands").mkdir(parents=True)
     root = write_11k(tmp_path / "11k", workers=1, **SMALL)
     assert {path.name for path in tmp_path.iterdir()} == {"11k", ".11k.partial-1"}  # 1 lives
