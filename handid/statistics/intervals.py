@@ -102,7 +102,8 @@ def _studentised(
         squares += shift**2 * (times @ counts**2)
         errors = np.sqrt(factor * np.maximum(squares, 0)) / size
         known = errors > 1e-6 * error  # a draw of people who are all alike has no error
-        quantiles = np.quantile(shift[known] / errors[known], [1 - tail, tail])
+        if known.any():  # of few draws all may be such: then Student's t remains
+            quantiles = np.quantile(shift[known] / errors[known], [1 - tail, tail])
     low, high = mean - quantiles * error
     return float(low), float(high)
 
@@ -132,11 +133,12 @@ def balanced_accuracy(
         the answers, so that there is nothing to compare.
 
     Raises:
-        ValueError: if lengths differ, there is no photograph, or the level is out of range.
+        ValueError: if lengths differ, there is no photograph, one is neither right nor wrong, or
+            the level is out of range.
     """
     right = given.numbers(right, "answers")
-    if right.ndim != 1 or len(right) == 0:
-        raise ValueError("right must be a non-empty list, one per photograph")
+    if right.ndim != 1 or len(right) == 0 or not np.isin(right, (0, 1)).all():
+        raise ValueError("right must be a non-empty list of 0 or 1, one per photograph")
     level = _checked(1, 0, level)
     truth = persons.codes(answers, len(right), "photograph")
     who = persons.codes(people, len(right), "photograph")

@@ -232,6 +232,8 @@ def test_two_people_who_show_an_answer_bound_little():
         (([], [], []), "non-empty"),
         (([1, 0], [0], [1, 2]), "1 ids for 2 photograph rows"),
         (([1, 0], [0, 1], [1]), "1 ids for 2 photograph rows"),
+        (([1, np.nan], [0, 1], [1, 2]), "list of 0 or 1"),
+        (([1, 2], [0, 1], [1, 2]), "list of 0 or 1"),
     ],
 )
 def test_a_balanced_accuracy_of_nonsense_is_refused(arguments, message):
@@ -239,6 +241,14 @@ def test_a_balanced_accuracy_of_nonsense_is_refused(arguments, message):
         statistics.balanced_accuracy(*arguments)
     with pytest.raises(ValueError, match="level=95"):
         statistics.balanced_accuracy([1, 0], [0, 1], [1, 2], 95)
+
+
+def test_a_single_draw_of_people_who_are_alike_leaves_students_t():
+    """The one who differs is not drawn: a third of the draws."""
+    values = [0.3] * 9 + [0.9]
+    ends = [statistics.interval(values, range(10), draws=1, seed=seed) for seed in range(9)]
+    expected = stats.t.interval(0.95, 9, np.mean(values), stats.sem(values))
+    assert any(pair == pytest.approx(expected) for pair in ends)
 
 
 def test_one_person_who_differs_does_not_break_the_interval():
