@@ -271,6 +271,8 @@ def _read_rows(path):
         raise ValueError(f"{path} is not a readable CSV file: write it again") from error
     if list(rows.columns) != ["run", "part", "image"]:
         raise ValueError(f"{path} has not the columns run, part, image: write it with save_splits")
+    if rows.isna().any(axis=None):
+        raise ValueError(f"{path} lacks a run, part or image in a row: write it with save_splits")
     if rows.empty or any(
         set(part) != {"query", "gallery"} for _, part in rows.groupby("run")["part"]
     ):
