@@ -372,7 +372,7 @@ def test_an_image_that_the_table_lacks_is_refused(tmp_path):
         ("run,part,image\n0,query,a/1.jpg\n0,gallery,a/1.jpg\n", "names an image twice"),
         (
             "run,part,image\n,query,a/1.jpg\n0,query,a/2.jpg\n0,gallery,a/3.jpg\n",
-            "lacks a run, part or image in a row",
+            "or a value in a row",
         ),
     ],
 )
