@@ -53,6 +53,7 @@ def interval(
     Raises:
         ValueError: if lengths differ, there is no value, a value is NaN or infinite, or an option
             is out of range.
+        IndexError: if draws are so few that all are of people who are alike.
     """
     values = given.numbers(values, "values")
     totals, counts = persons.sums(values, people)
@@ -102,8 +103,7 @@ def _studentised(
         squares += shift**2 * (times @ counts**2)
         errors = np.sqrt(factor * np.maximum(squares, 0)) / size
         known = errors > 1e-6 * error  # a draw of people who are all alike has no error
-        if known.any():  # of few draws all may be such: then Student's t remains
-            quantiles = np.quantile(shift[known] / errors[known], [1 - tail, tail])
+        quantiles = np.quantile(shift[known] / errors[known], [1 - tail, tail])
     low, high = mean - quantiles * error
     return float(low), float(high)
 

@@ -243,14 +243,6 @@ def test_a_balanced_accuracy_of_nonsense_is_refused(arguments, message):
         statistics.balanced_accuracy([1, 0], [0, 1], [1, 2], 95)
 
 
-def test_a_single_draw_of_people_who_are_alike_leaves_students_t():
-    """The one who differs is not drawn: a third of the draws."""
-    values = [0.3] * 9 + [0.9]
-    ends = [statistics.interval(values, range(10), draws=1, seed=seed) for seed in range(9)]
-    expected = stats.t.interval(0.95, 9, np.mean(values), stats.sem(values))
-    assert any(pair == pytest.approx(expected) for pair in ends)
-
-
 def test_one_person_who_differs_does_not_break_the_interval():
     people = np.repeat(np.arange(45), 5)
     people = people[:-2]  # not all have equally many
