@@ -31,7 +31,7 @@ class Progress:
     Attributes:
         stage: number of the stage that runs, from 0.
         epoch: number of finished epochs of this stage.
-        best: the largest validation figure so far.
+        best: validation figure of the weights that are kept; -inf for none, and for NaN.
         history: one row per finished epoch.
     """
 

@@ -69,7 +69,7 @@ def embed(
 
     Args:
         method: its `embed` is called in evaluation mode, on the device where its parameters are.
-        images: [N, H, W, 3] uint8, in memory or on the device.
+        images: [N, H, W, 3] uint8, N 1 or more, in memory or on the device.
         prepare: [B, H, W, 3] uint8 tensor -> the method's input, on the same device.
         flip_average: add the embedding of the mirror image (the papers' test-time averaging).
         batch_size: images per forward pass; 0 for what is fast on the device.

@@ -35,7 +35,9 @@ def printable(text: str) -> str:
 
 
 def table(values: Any) -> np.ndarray | None:
-    """Real numbers as float64, in the shape in which they come; None if they are something else.
+    """Real numbers as float64, in the shape in which they come; None if NumPy makes none of them.
+
+    Texts count as what they spell; arrays of complex numbers, times or records are no numbers.
 
     Args:
         values: array, list, iterator, pandas column or CPU tensor; what is masked or missing in it

@@ -121,6 +121,8 @@ def ranking(
         ValueError: as `evaluate`.
     """
     query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
+    if query.shape[1] != gallery.shape[1]:
+        raise ValueError("query and gallery embeddings differ in length: use one encoder for both")
     names = given.ids(query_ids, len(query), "query")
     query_codes, gallery_codes = _codes(names, given.ids(gallery_ids, len(gallery), "gallery"))
     similarity = query @ gallery.T

@@ -271,10 +271,10 @@ def _read_rows(path):
         raise ValueError(f"{path} is not a readable CSV file: write it again") from error
     if list(rows.columns) != ["run", "part", "image"]:
         raise ValueError(f"{path} has not the columns run, part, image: write it with save_splits")
-    if rows.empty or any(
-        set(part) != {"query", "gallery"} for _, part in rows.groupby("run")["part"]
-    ):
-        raise ValueError(f"{path} lacks query or gallery rows in a run: write it with save_splits")
+    parts = [set(part) for _, part in rows.groupby("run")["part"]]
+    if not parts or rows.isna().any(axis=None) or any(p != {"query", "gallery"} for p in parts):
+        text = f"{path} lacks query or gallery rows in a run, or a value in a row"
+        raise ValueError(f"{text}: write it with save_splits")
     if rows.duplicated(["run", "image"]).any():
         raise ValueError(f"{path} names an image twice in one run: write it with save_splits")
     return rows

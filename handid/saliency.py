@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from handid import given
+
 CELLS, WINDOW = 8, 3  # cells per side of a map, and of the window that hides some of them
 JUDGED = 7  # cells per side in the deletion, and its steps: no inner border is one of the map's
 Embed = Callable[[np.ndarray], np.ndarray]  # [N, H, W, 3] uint8 -> [N, D]
@@ -86,13 +88,13 @@ def explain(
         query: [H, W, 3] uint8.
         match: the gallery's photograph, likewise.
         orders: number of random orders; all 19 are worse than the map by chance once in 20.
-        seed: of the random orders.
+        seed: of the random orders, 0 or more.
 
     Raises:
-        ValueError: for no orders, or a picture too small to be cut.
+        ValueError: for no orders, no such seed, or a picture too small to be cut.
     """
-    if orders < 1:
-        raise ValueError(f"orders={orders} must be at least 1.")
+    given.whole("orders", orders, 1)
+    given.whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
     query_map = occlusion_map(embed, query, match)
     ranked = [order(query_map), order(occlusion_map(untrained, query, match))]

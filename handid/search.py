@@ -23,7 +23,7 @@ class Embedded:
     """Photographs as vectors.
 
     Attributes:
-        vectors: [N, D] of any length above 0.
+        vectors: [N, D] of any length; one of zeros is like nobody.
         names: [N] whose hand it is, for enrolled photographs; what a question is called.
         model: a digest of all that made the vectors; only those of one model are compared.
     """
@@ -41,7 +41,7 @@ class Embedded:
 
     @property
     def unit(self) -> np.ndarray:
-        """[N, D] of length 1, float64; refuses NaN and infinity."""
+        """[N, D] of length 1 (zeros stay zeros), float64; refuses NaN and infinity."""
         return metric.unit_rows(self.vectors, "searched")
 
 
@@ -77,8 +77,8 @@ def among(
     """As `candidates`, in a gallery on disk of any size.
 
     The gallery names the NEAREST photographs of each question; all photographs of their people are
-    then compared. Where it compares with every embedding, a person is missed only whose mean is
-    below the similarity of the last of those photographs.
+    then compared. Where it compares with every embedding, a person is missed only whose mean is at
+    most the similarity of the last of those photographs.
 
     Args:
         questions: what is asked.

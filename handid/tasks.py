@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 import pandas as pd
 
+from handid import given
 from handid.protocol import Split, halves, monte_carlo, one_of_each
 
 
@@ -60,14 +61,18 @@ def draws(
         Iterator over (query, gallery), rows of the table with its index.
 
     Raises:
-        ValueError: one sentence, if the task is unknown or this table or view cannot answer it.
+        ValueError: one sentence, if the task is unknown, this table or view cannot answer it, or
+            runs or seed is out of range.
     """
     check(task)
     if task == PAPERS:
         return monte_carlo(table, view, runs, seed)
+    given.whole("runs", runs, 1)
+    given.whole("seed", seed, 0)
+    asked = halves(table, view)[1]  # refuses what is no table, or no view of it
     if task == BURSTS_APART:
-        return _bursts_apart(table, view, runs, seed)
-    return _other_view(table, view, other_view(table, view, task), runs, seed)
+        return _bursts_apart(table, asked, view, runs, seed)
+    return _other_view(table, asked, other_view(table, view, task), runs, seed)
 
 
 def few(splits: Iterable[Split], queries: int) -> Iterator[Split]:
@@ -134,12 +139,15 @@ def check(task: str) -> None:
     Raises:
         ValueError: one sentence.
     """
-    if task not in TASKS:
-        raise ValueError(f"Unknown task '{task}': choose one of {', '.join(TASKS)}.")
+    if not isinstance(task, str) or task not in TASKS:
+        raise ValueError(f"Unknown task {given.shown(task)}: choose one of {', '.join(TASKS)}.")
 
 
-def _bursts_apart(table: pd.DataFrame, view: str, runs: int, seed: int) -> Iterator[Split]:
-    asked = halves(table, view)[1]
+def _bursts_apart(
+    table: pd.DataFrame, asked: pd.DataFrame, view: str, runs: int, seed: int
+) -> Iterator[Split]:
+    if "burst" not in table:
+        raise ValueError("the table lacks the column 'burst': pass what handid.data reads")
     bursts = asked.groupby("identity")["burst"].transform("nunique")
     if asked.loc[bursts > 1, "subject"].nunique() < 2:
         raise ValueError(
@@ -180,15 +188,14 @@ def other_view(table: pd.DataFrame, view: str, task: str) -> str:
 
 
 def _other_view(
-    table: pd.DataFrame, view: str, other: str, runs: int, seed: int
+    table: pd.DataFrame, asked: pd.DataFrame, other: str, runs: int, seed: int
 ) -> Iterator[Split]:
-    asked = halves(table, view)[1]
     searched = table[(table["view"] == other) & table["subject"].isin(asked["subject"])]
     query = asked[asked["subject"].isin(searched["subject"])]
     if query["subject"].nunique() < 2:
         raise ValueError(
-            f"Fewer than two test people of {view!r} are also shown as {other!r}: there is nobody "
-            "to be mistaken for."
+            f"Fewer than two test people of {asked['view'].iloc[0]!r} are also shown as {other!r}: "
+            "there is nobody to be mistaken for."
         )
     return (
         (query, table[table.index.isin(one_of_each(searched, seed, run))]) for run in range(runs)

@@ -342,6 +342,11 @@ def test_the_ranking_that_is_shown_is_the_one_that_is_scored(world):
     assert (np.sort(order, axis=1) == np.arange(len(gallery))).all()
 
 
+def test_a_ranking_of_two_encoders_is_refused():
+    with pytest.raises(ValueError, match="differ in length: use one encoder for both"):
+        metric.ranking(np.eye(2), np.eye(3), [0, 1], [0, 1, 2])
+
+
 def test_of_equal_images_the_ranking_shows_the_match_last():
     order, similarity = metric.ranking([[1.0, 0.0]], [[2.0, 0.0]] * 3, ["a"], ["a", "b", "c"])
     assert order.tolist() == [[1, 2, 0]]

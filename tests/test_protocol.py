@@ -370,6 +370,10 @@ def test_an_image_that_the_table_lacks_is_refused(tmp_path):
         ("run,part,image\n0,query,a/1.jpg\n", "lacks query or gallery rows"),
         ("run,part,image\n0,query,a/1.jpg\n0,probe,a/2.jpg\n", "lacks query or gallery rows"),
         ("run,part,image\n0,query,a/1.jpg\n0,gallery,a/1.jpg\n", "names an image twice"),
+        (
+            "run,part,image\n,query,a/1.jpg\n0,query,a/2.jpg\n0,gallery,a/3.jpg\n",
+            "or a value in a row",
+        ),
     ],
 )
 def test_a_file_that_holds_no_splits_is_refused(tmp_path, content, message):

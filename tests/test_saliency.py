@@ -176,5 +176,8 @@ def test_a_picture_too_small_to_be_cut_is_refused(side):
 
 
 def test_no_random_order_is_refused():
-    with pytest.raises(ValueError, match="orders=0 must be at least 1"):
-        saliency.explain(looks_at_all, looks_at_all, QUERY, QUERY, orders=0)
+    for bad in (0, 1.5):
+        with pytest.raises(ValueError, match=f"orders={bad} must be a whole number from 1"):
+            saliency.explain(looks_at_all, looks_at_all, QUERY, QUERY, orders=bad)
+    with pytest.raises(ValueError, match="seed=-1 must be a whole number from 0"):
+        saliency.explain(looks_at_all, looks_at_all, QUERY, QUERY, seed=-1)

@@ -119,11 +119,28 @@ def test_draws_are_written_to_and_read_from_csv(task, tmp_path):
         (make_table(views=["hand"]), "hand", "other hand", "as right is to left"),
         (make_table(views=["hand"]), "hand", "other side", "as dorsal is to palmar"),
         (make_table(views=VIEWS[:1]), "dorsal right", "other hand", "has no view"),
+        (make_table(), "dorsal", "other hand", "no image shows the view 'dorsal'"),
+        (make_table(), None, "other side", "no image shows the view None"),
+        (
+            make_table().drop(columns="view"),
+            "dorsal right",
+            "other hand",
+            "lacks the column 'view'",
+        ),
+        (make_table().drop(columns="burst"), VIEWS[0], "bursts apart", "lacks the column 'burst'"),
+        (make_table(), "dorsal right", ["papers"], r"Unknown task \['papers'\]"),
     ],
 )
 def test_what_a_set_cannot_answer_is_one_sentence(table, view, task, sentence):
     with pytest.raises(ValueError, match=sentence):
         tasks.draws(table, view, task)
+
+
+@pytest.mark.parametrize("task", list(tasks.TASKS))
+@pytest.mark.parametrize(("option", "value"), [("runs", 0), ("runs", 1.5), ("seed", -1)])
+def test_impossible_runs_and_seeds_are_told_when_the_splits_are_asked_for(task, option, value):
+    with pytest.raises(ValueError, match=f"{option}={value} must be a whole number from"):
+        tasks.draws(make_table(), "dorsal right", task, **{option: value})
 
 
 def test_people_who_cannot_be_mistaken_for_another_are_no_task():

@@ -29,8 +29,8 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
         missing: "error" stops at a listed photograph that is not there, "skip" warns and goes on.
 
     Returns:
-        The table, sorted by path (or file name, where there are folders of people), index 0 to
-        N - 1.
+        The table, sorted by path (by file name, where there is a list or a folder per person),
+        index 0 to N - 1.
 
     Raises:
         FileNotFoundError: if the folder, its list or photographs are missing.

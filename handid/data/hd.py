@@ -34,8 +34,8 @@ def read(root: str | Path, *, accessories: bool = False, missing: str = "error")
 
     Raises:
         FileNotFoundError: if a folder or an image is missing.
-        ValueError: if a file name starts with no number, or an id is that of a main and of an extra
-            person.
+        ValueError: if a folder is empty or nested, a file name starts with no number, or an id is
+            that of a main and of an extra person.
     """
     tables.check_choice(missing)
     root = _originals(given.place(root))

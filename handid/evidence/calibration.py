@@ -50,7 +50,13 @@ class Calibration:
         return np.clip(self.slope * scores + self.intercept, self.low, self.high)
 
     def interval(self, score: float, level: float = 0.95) -> tuple[float, float]:
-        """What other people to fit on would have given for the log10 ratio, within the bounds."""
+        """What other people to fit on would have given for the log10 ratio, within the bounds.
+
+        Raises:
+            ValueError: if the score is not finite, or the level not in (0, 1).
+        """
+        given.between("score", score, -np.inf, np.inf)
+        given.between("level", level, 0, 1)
         off = score - self.middle
         error = np.hypot(self.error, self.slope_error * off)
         half = special.stdtrit(self.n_people - 1, (1 + level) / 2) * error
@@ -80,12 +86,13 @@ def fit(
 
     Raises:
         ValueError: one sentence for fewer than 20 people, infinite or equal scores, perfect
-            separation (one score in common at most), or scores that are not higher for the same
-            hand.
+            separation (one score in common at most), scores that are not higher for the same hand,
+            or a pair that is no tuple of two people.
     """
     mated, nonmated = checked(mated, "mated"), checked(nonmated, "non-mated")
     mated_people = given.ids(mated_people, len(mated), "mated")
     nonmated_pairs = given.ids(nonmated_pairs, len(nonmated), "non-mated")
+    members = _members(mated_people, nonmated_pairs)
     people, own = _grouped(mated_people, mated)
     pairs, other = _grouped(nonmated_pairs, nonmated)
     if own.max() + 1 < FEWEST:
@@ -112,12 +119,19 @@ def fit(
     return Calibration(
         *(slope, intercept, *bounds, float(both.min()), float(both.max())),
         *(int(own.max()) + 1, int(other.max()) + 1),
-        *_errors((slope, intercept), both, same, [*mated_people, *nonmated_pairs]),
+        *_errors((slope, intercept), both, same, members),
     )
 
 
+def _members(people: list, pairs: list) -> list[tuple[Hashable, Hashable]]:
+    """The two people of each comparison, mated ones first: there one person twice."""
+    if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+        raise ValueError("Each non-mated comparison is of two people: give a tuple of both.")
+    return [*((person, person) for person in people), *pairs]
+
+
 def _errors(
-    line: tuple[float, float], scores: np.ndarray, same: np.ndarray, groups: list
+    line: tuple[float, float], scores: np.ndarray, same: np.ndarray, members: list
 ) -> tuple[float, float, float]:
     """Where the line is known best, its standard error there, and that of its slope.
 
@@ -129,9 +143,8 @@ def _errors(
         line: slope and intercept.
         scores: [C] of all comparisons.
         same: [C] which are mated.
-        groups: [C] the person where mated, else the pair.
+        members: [C] see `_members`.
     """
-    members = [group if isinstance(group, tuple) else (group, group) for group in groups]
     known = {name: code for code, name in enumerate(dict.fromkeys(chain.from_iterable(members)))}
     first, second = np.array([[known[name] for name in pair] for pair in members]).T
     code = first * len(known) + second  # one per person and per pair

@@ -186,7 +186,9 @@ def intervals(shares: Shares, *tallies: Tally, level: float = 0.95) -> np.ndarra
     values, low, high = _jackknife(shares, tallies, _logit, special.expit, level)
     people = tallies[-1].queries.people
     for certain in (0.0, 1.0):
-        least, most = statistics.interval(np.full(len(people), certain), people, kind="share")
+        least, most = statistics.interval(
+            np.full(len(people), certain), people, level, kind="share"
+        )
         at = np.abs(values - certain) <= EDGE
         low, high = np.where(at, least, low), np.where(at, most, high)
     return np.stack([values, low, high], axis=1)

@@ -30,6 +30,10 @@ def intervals(
     Returns:
         One (value, low, high) per figure; low and high are NaN below three people, or where
         one of them has all mated comparisons.
+
+    Raises:
+        ValueError: what the statistic says of no scores, where one person is part of all non-mated
+            comparisons.
     """
     values = np.asarray(statistic(mated[0], nonmated[0]), dtype=np.float64)
     people = np.unique(np.concatenate([mated[1], nonmated[1].ravel()]))

@@ -114,9 +114,14 @@ def ece(
 
     Returns:
         [P] bits.
+
+    Raises:
+        ValueError: if there is no ratio, one is NaN, or odds are not finite.
     """
     mated, nonmated = checked(mated, "mated"), checked(nonmated, "non-mated")
     prior = given.numbers(prior_log10_odds, "prior log10 odds").ravel()
+    if not np.isfinite(prior).all():
+        raise ValueError("Prior odds must be finite numbers: who is certain needs no evidence.")
     share = special.expit(np.log(10) * prior)
     same = _bits(-(mated[None] + prior[:, None])).mean(axis=1)
     other = _bits(nonmated[None] + prior[:, None]).mean(axis=1)

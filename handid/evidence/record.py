@@ -39,9 +39,9 @@ class Record:
         n_people: test people of the rates.
         n_gallery: people enrolled when they were measured: FPIR grows with their number.
         rates: metric -> value, low, high (95 % over test people; NaN for none) and the floor below
-            which so many people support no value. Shares: eer, fmr and fnmr at `threshold`, fpir
-            and fnir (rank 1) at `search_threshold`, misleading_mated, misleading_nonmated. Bits:
-            cllr, cllr_min, cllr_cal, whose floor is 0.
+            which so many people support no value. Shares: eer, fmr and fnmr at `threshold`, fpir,
+            fnir (rank 1) and fnir5 (rank 5) at `search_threshold`, miss1 (rank 1, any threshold),
+            misleading_mated, misleading_nonmated. Bits: cllr, cllr_min, cllr_cal, whose floor is 0.
         made_of: digest of the code, photographs and weights that it came from.
     """
 

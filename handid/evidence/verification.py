@@ -107,29 +107,33 @@ def threshold_at(nonmated: Iterable[float], fmr: float) -> float:
         fmr: the rate, in [0, 1].
 
     Returns:
-        One of the scores' own values, or just above the highest one; -inf if all may be accepted.
+        Just above one of the scores; -inf if all may be accepted.
 
     Raises:
-        ValueError: if the rate is out of range or there is no score.
+        ValueError: if the rate is out of range, there is no score, or more are infinite than may be
+            accepted.
     """
     given.between("fmr", fmr, 0, 1, ends=True)
     scores = np.sort(as_never(checked(nonmated, "development", failures=True)))
     allowed = int(np.floor(fmr * len(scores) + 1e-9))
     if allowed >= len(scores):
         return -np.inf
-    return float(np.nextafter(scores[len(scores) - allowed - 1], np.inf))
+    highest = scores[len(scores) - allowed - 1]  # of those that may not be accepted
+    if np.isposinf(highest):
+        raise ValueError("Infinite scores reach every threshold: leave them out.")
+    return float(np.nextafter(highest, np.inf))
 
 
 def fnmr_at(mated: Iterable[float], threshold: float) -> float:
     """Share of mated comparisons below a threshold, failures (NaN) among them."""
     given.real("threshold", threshold, "give one similarity")
-    return float((as_never(checked(mated, "mated", failures=True)) < threshold).mean())
+    return float((~(checked(mated, "mated", failures=True) >= threshold)).mean())
 
 
 def fmr_at(nonmated: Iterable[float], threshold: float) -> float:
     """Share of non-mated comparisons at or above a threshold."""
     given.real("threshold", threshold, "give one similarity")
-    return float((as_never(checked(nonmated, "non-mated", failures=True)) >= threshold).mean())
+    return float((checked(nonmated, "non-mated", failures=True) >= threshold).mean())
 
 
 def floor(n_people: int, level: float = 0.95) -> float:
@@ -144,7 +148,7 @@ def floor(n_people: int, level: float = 0.95) -> float:
         level: in (0, 1).
 
     Raises:
-        ValueError: if nobody is there.
+        ValueError: if nobody is there, or the level is out of range.
     """
     given.between("n_people", n_people, 1, np.inf, ends=True)
     given.between("level", level, 0, 1)

@@ -31,7 +31,8 @@ def write(
 
     Raises:
         ValueError: one sentence, if there is none, one is NaN or infinite, their lengths differ,
-            the dtype is another, or FAISS is not installed.
+            the dtype is another, or they are so many that an index is made, and FAISS is not
+            installed.
         OSError: when the disk is full.
     """
     if dtype not in DTYPES:

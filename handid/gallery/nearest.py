@@ -22,8 +22,8 @@ class Nearest(NamedTuple):
     """The most similar embeddings of a gallery, best first.
 
     Attributes:
-        places: [Q, top] their numbers, in the order in which they were written; -1 for none.
-        similarity: [Q, top] cosines; -inf for none.
+        places: [Q, n] their numbers, in the order in which they were written; -1 for none.
+        similarity: [Q, n] cosines; -inf for none.
     """
 
     places: np.ndarray
@@ -79,7 +79,11 @@ class Gallery:
 
         Args:
             questions: [Q, D] of any length.
-            top: a whole number from 1; more than there are gives all of them, and then -1.
+            top: a whole number from 1.
+
+        Returns:
+            As many as asked for, n = top. Of fewer embeddings: where all are compared, all of them;
+            where an index names some, -1 after the last that it names.
 
         Raises:
             ValueError: one sentence, for another number of numbers, NaN, no such top, or an index

@@ -128,8 +128,9 @@ def fill(
         alterations: which: each photograph is decoded and segmented once for all of them.
 
     Raises:
-        ValueError: naming the first photograph that cannot be altered.
-        OSError: when the disk is full.
+        ValueError: naming the first photograph that cannot be altered; of one that does not decode
+            decode's phrase alone.
+        OSError: when one is missing, or the disk is full.
     """
     folder, key = Path(folder), code()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -160,7 +161,8 @@ def doubts(paths: Sequence[str], folder: str | Path) -> dict[str, str]:
         folder: the cache's folder.
 
     Raises:
-        ValueError: naming the first file that does not decode.
+        ValueError: decode's phrase, of the first file that does not decode.
+        OSError: when one is missing, or the disk is full.
     """
     folder, key = Path(folder), code()
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -34,7 +34,8 @@ def balanced_order(
     """P identities x K images per batch; an identity with fewer than K images repeats some.
 
     Yields:
-        [P * K] row numbers; about as many batches per epoch as `plain_order` gives.
+        [P * K] row numbers, P two or more where there are as many; about as many batches per epoch
+        as `plain_order` gives, where a batch holds two identities.
     """
     codes = torch.as_tensor(labels)
     identities = codes.unique()

@@ -46,6 +46,11 @@ def real(path: Path) -> Path:
     return found
 
 
+# Folders of a run; what else lies there, such as a disk's `lost+found`, need not be ours.
+KEPT = ("cache", "cache/*", "control", "curves", "experiments", "figures", "people", "pretrain")
+KEPT += ("results", "search", "synthetic", "tuning")
+
+
 def made(folder: Path) -> None:
     """Make a folder that a run writes, its owner's alone, before anything is started.
 
@@ -56,7 +61,7 @@ def made(folder: Path) -> None:
     place, reason = folder, ""
     try:
         disk.private(folder)
-        own = (folder, *folder.glob("*/"), *folder.glob("cache/*/"))
+        own = (folder, *(one for kept in KEPT for one in folder.glob(f"{kept}/")))
         place = next((one for one in own if not os.access(one, os.W_OK | os.X_OK)), None)
         reason = place and "you may not write there"
     except OSError as error:

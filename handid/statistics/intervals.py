@@ -53,6 +53,7 @@ def interval(
     Raises:
         ValueError: if lengths differ, there is no value, a value is NaN or infinite, or an option
             is out of range.
+        IndexError: if draws are so few that all are of people who are alike.
     """
     values = given.numbers(values, "values")
     totals, counts = persons.sums(values, people)
@@ -132,11 +133,12 @@ def balanced_accuracy(
         the answers, so that there is nothing to compare.
 
     Raises:
-        ValueError: if lengths differ, there is no photograph, or the level is out of range.
+        ValueError: if lengths differ, there is no photograph, one is neither right nor wrong, or
+            the level is out of range.
     """
     right = given.numbers(right, "answers")
-    if right.ndim != 1 or len(right) == 0:
-        raise ValueError("right must be a non-empty list, one per photograph")
+    if right.ndim != 1 or len(right) == 0 or not np.isin(right, (0, 1)).all():
+        raise ValueError("right must be a non-empty list of 0 or 1, one per photograph")
     level = _checked(1, 0, level)
     truth = persons.codes(answers, len(right), "photograph")
     who = persons.codes(people, len(right), "photograph")

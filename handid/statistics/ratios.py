@@ -22,15 +22,15 @@ def ratio(part: Figure, whole: Figure) -> tuple[float, float]:
 
     Returns:
         Low and high; high is infinite where the whole is not shown to be above 0. Both NaN where a
-        figure has no interval.
+        figure or its interval is.
 
     Raises:
         ValueError: if a figure is negative, or the whole is 0.
     """
     (p, p_low, p_high), (w, w_low, w_high) = _figure(part), _figure(whole)
-    if any(isnan(bound) for bound in (p_low, p_high, w_low, w_high)):
+    if any(map(isnan, (p, p_low, p_high, w, w_low, w_high))):
         return float("nan"), float("nan")
-    if min(p_low, w_low) < 0 or w <= 0:
+    if min(p, p_low, w_low) < 0 or w <= 0:
         raise ValueError(f"{p} of {w} is no share: both must be above 0")
     product = p * w
     below = product**2 - p_low * w_high * (2 * p - p_low) * (2 * w - w_high)

@@ -15,7 +15,8 @@ class WithSeeds(NamedTuple):
     Attributes:
         low: in the figure's unit.
         high: likewise.
-        part: share of the variance that is between seeds, in [0, 1]; NaN for a single one.
+        part: share of the variance that is between seeds, in [0, 1]; NaN for a single one, and
+            without an interval.
     """
 
     low: float
@@ -35,7 +36,7 @@ def with_seeds(values: Iterable[float], low: float, high: float, level: float = 
     interval keeps its own width.
 
     Args:
-        values: [S] the figure of each training.
+        values: [S] the figure of each training; NaN for one leaves no interval.
         low: of the interval over people of their mean; NaN for none.
         high: likewise.
         level: in (0, 1), that of the given interval.
@@ -59,5 +60,5 @@ def with_seeds(values: Iterable[float], low: float, high: float, level: float = 
         freedom = (len(values) - 1) * (total / between) ** 2 if between > 0 else np.inf
         factor = special.stdtrit(freedom, (1 + level) / 2) if np.isfinite(freedom) else normal
         sides.append(float(factor * np.sqrt(total)))
-        parts.append(between / total if total > 0 else 0.0)
+        parts.append(0.0 if total == 0 else between / total)
     return WithSeeds(mean - sides[0], mean + sides[1], float(np.mean(parts)))

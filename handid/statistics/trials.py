@@ -18,7 +18,7 @@ def expected_best(values: Iterable[float]) -> np.ndarray:
         values: [N] validation of every trial, one that diverged with the worst that there can be.
 
     Returns:
-        [N] expected best of 1 to N trials; it never falls, and the last is below the best of all.
+        [N] expected best of 1 to N trials; it never falls, and the last is at most the best of all.
 
     Raises:
         ValueError: if there is no value, or one is not finite.

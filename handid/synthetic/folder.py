@@ -54,6 +54,8 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
 ) -> Path:
     """Write a data set as 11k Hands lies on disk: HandInfo.csv and Hands/Hand_0000001.jpg onwards.
 
+    With bursts the numbers begin at 10, with the first gap.
+
     Args:
         root: folder to write; its parents are made too.
         subjects: number of people, >= 2.

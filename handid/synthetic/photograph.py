@@ -46,7 +46,8 @@ def photograph(  # noqa: PLR0913 - what decides a photograph, each by its name
         [size, size * 4 // 3, 3] uint8 RGB, and a dict of plain words and numbers for captions.
 
     Raises:
-        ValueError: for a view or camera that does not exist, a negative shot, too small a frame.
+        ValueError: for a view or camera that does not exist, a negative shot, too small a frame, or
+            a burst that begins after the shot.
     """
     scene = _scene(person, view, shot, size=size, seed=seed, camera=camera, first=first)
     own = [seed, person.seed, person.subject, VIEWS.index(view)]

@@ -38,7 +38,7 @@ class Scene:
 
     hand: int  # 0 right, 1 left
     palmar: bool
-    spread: float  # 0 closed to 1.25
+    spread: float  # 0 closed to 1.1
     angles: Array  # [5, 3] degrees of each bone from the hand's axis, before the person's leans
     shorten: Array  # [5, 3] foreshortening of each bent bone
     turn: float  # degrees in the image's plane

@@ -119,3 +119,28 @@ def test_what_cannot_be_calibrated_is_refused_in_a_sentence(
     same, people, other, pairs = simulated(rng, n_people)
     with pytest.raises(ValueError, match=message):
         fit(mated(same), nonmated(other), people, pairs)
+
+
+def test_people_may_be_called_by_tuples(simulated, rng):
+    """A hand, (person, side), as well as a number: the same line and the same errors."""
+    mated, people, nonmated, pairs = simulated(rng, 20)
+    named = [("hand", person) for person in people]
+    both = [(("hand", one), ("hand", other)) for one, other in pairs]
+    assert fit(mated, nonmated, named, both) == fit(mated, nonmated, people, pairs)
+
+
+@pytest.mark.parametrize("of", [lambda pair: pair[0], lambda pair: (*pair, 0)])
+def test_pairs_that_are_none_are_refused(simulated, rng, of):
+    mated, people, nonmated, pairs = simulated(rng, 20)
+    with pytest.raises(ValueError, match="is of two people: give a tuple of both"):
+        fit(mated, nonmated, people, [of(pair) for pair in pairs])
+
+
+@pytest.mark.parametrize(
+    ("score", "level", "message"),
+    [(np.nan, 0.95, "score=nan"), (np.inf, 0.95, "score=inf"), (0.5, 95, "level=95")],
+)
+def test_an_interval_of_no_score_is_refused(simulated, rng, score, level, message):
+    mated, people, nonmated, pairs = simulated(rng, 20)
+    with pytest.raises(ValueError, match=message):
+        fit(mated, nonmated, people, pairs).interval(score, level)

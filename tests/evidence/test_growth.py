@@ -101,6 +101,8 @@ def test_where_nobody_errs_nothing_is_foretold_and_the_bound_is_clopper_and_pear
     ((value, low, high),) = growth.intervals(lambda c: growth.measured(c, [100]), found)
     assert value == 1 and high == 1
     assert low == pytest.approx(0.025 ** (1 / 80), abs=2e-3)
+    ((_, lower, _),) = growth.intervals(lambda c: growth.measured(c, [100]), found, level=0.99)
+    assert lower == pytest.approx(0.005 ** (1 / 80), abs=4e-3)
 
 
 @pytest.mark.slow

@@ -117,3 +117,9 @@ def test_ratios_that_are_missing_are_refused():
         lr.cllr([], [1.0])
     with pytest.raises(ValueError, match="1 non-mated scores are NaN"):
         lr.cllr([1.0], [np.nan])
+
+
+@pytest.mark.parametrize("odds", [np.inf, -np.inf, np.nan])
+def test_prior_odds_that_are_not_finite_are_refused(odds):
+    with pytest.raises(ValueError, match="Prior odds must be finite"):
+        lr.ece([1.0], [-1.0], [0.0, odds])

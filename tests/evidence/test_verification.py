@@ -32,9 +32,9 @@ def test_error_rates_are_those_of_loops_and_of_scikit_learn(overlapping):
 def test_a_failure_is_an_error_where_mated_and_none_where_not():
     rates = error_rates([np.nan, 0.9], [np.nan, 0.1])
     assert rates["fnmr"].min() == 0.5 and rates["fmr"].max() == 0.5
-    assert verification.fnmr_at([np.nan, 0.9], -np.inf) == 0  # a threshold that accepts anything
-    assert verification.fnmr_at([np.nan, 0.9], 0.0) == 0.5
-    assert verification.fmr_at([np.nan, 0.9], 0.0) == 0.5
+    for threshold in (0.0, -np.inf):  # the lowest accepts whatever was compared, and no failure
+        assert verification.fnmr_at([np.nan, 0.9], threshold) == 0.5
+        assert verification.fmr_at([np.nan, 0.9], threshold) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,5 @@ def test_what_cannot_be_compared_is_refused():
         error_rates([1.0], [])
     with pytest.raises(ValueError, match="fmr=2 must lie between 0 and 1"):
         verification.threshold_at([1.0], 2)
+    with pytest.raises(ValueError, match="Infinite scores reach every threshold"):
+        verification.threshold_at([0.1, np.inf], 0)

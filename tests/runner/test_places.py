@@ -90,7 +90,8 @@ def test_a_folder_in_it_that_another_user_left_is_named_before_anything_starts(
 ):
     (tmp_path / name).mkdir(parents=True)
     (tmp_path / "experiments" / "kept").mkdir(parents=True)  # may be written by nobody any more
-    theirs = [tmp_path / "experiments" / "kept"]
+    (tmp_path / "lost+found").mkdir()  # of the disk
+    theirs = [tmp_path / "experiments" / "kept", tmp_path / "lost+found"]
     monkeypatch.setattr(places.os, "access", lambda path, _: path not in theirs)
     places.made(tmp_path)
     theirs.append(tmp_path / name)

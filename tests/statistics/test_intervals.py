@@ -232,6 +232,8 @@ def test_two_people_who_show_an_answer_bound_little():
         (([], [], []), "non-empty"),
         (([1, 0], [0], [1, 2]), "1 ids for 2 photograph rows"),
         (([1, 0], [0, 1], [1]), "1 ids for 2 photograph rows"),
+        (([1, np.nan], [0, 1], [1, 2]), "list of 0 or 1"),
+        (([1, 2], [0, 1], [1, 2]), "list of 0 or 1"),
     ],
 )
 def test_a_balanced_accuracy_of_nonsense_is_refused(arguments, message):

@@ -52,9 +52,12 @@ def test_a_part_of_what_may_be_nothing_is_not_bounded():
 
 def test_without_an_interval_there_is_none():
     assert all(isnan(end) for end in ratio((5, np.nan, np.nan), (10, 8, 12)))
+    assert all(isnan(end) for end in ratio((np.nan, 0, 6), (10, 8, 12)))
 
 
-@pytest.mark.parametrize("figures", [((1, -1, 2), (5, 4, 6)), ((1, 0, 2), (0, 0, 1))])
+@pytest.mark.parametrize(
+    "figures", [((1, -1, 2), (5, 4, 6)), ((-1, 0, 1), (5, 4, 6)), ((1, 0, 2), (0, 0, 1))]
+)
 def test_what_is_no_share_is_refused(figures):
     with pytest.raises(ValueError, match="is no share"):
         ratio(*figures)

@@ -35,6 +35,10 @@ def test_no_interval_over_people_gives_none():
     assert np.isnan(found).all()
 
 
+def test_a_training_without_a_value_leaves_no_interval():
+    assert np.isnan(with_seeds([0.4, float("nan")], 0.3, 0.5)).all()
+
+
 def test_no_training_is_refused():
     with pytest.raises(ValueError, match="no training"):
         with_seeds([], 0, 1)
