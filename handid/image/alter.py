@@ -193,11 +193,8 @@ def _fill(
 
 def _reason(path: str, folder: Path, key: str) -> str:
     """Why a photograph's segmentation is not to be trusted; reads no more of it than that."""
-    try:
-        with np.load(_file(path, folder, key, "segmentation"), allow_pickle=False) as stored:
-            return str(stored["reason"])
-    except (OSError, ValueError, EOFError, KeyError):
-        return _segmented(path, folder, key).reason
+    stored = _stored(_file(path, folder, key, "segmentation"), "reason")
+    return str(stored[0]) if stored else _segmented(path, folder, key).reason
 
 
 def _again(
@@ -216,11 +213,19 @@ def _again(
 def _segmented(path: str, folder: Path, key: str, image: Image.Image | None = None) -> Segmentation:
     """A photograph's segmentation, from disk where it is there."""
     file = _file(path, folder, key, "segmentation")
+    stored = _stored(file, "hand", "rest", "reason")
+    if stored:
+        return Segmentation(stored[0], stored[1], str(stored[2]))
+    found = segment(image or decode(path))
+    with disk.whole(file, sync=False) as part:
+        np.savez_compressed(part, hand=found.hand, rest=found.rest, reason=found.reason)
+    return found
+
+
+def _stored(file: Path, *names: str) -> list[np.ndarray]:
+    """Arrays of a file; none if it is not there or damaged."""
     try:
         with np.load(file, allow_pickle=False) as stored:
-            return Segmentation(stored["hand"], stored["rest"], str(stored["reason"]))
-    except (OSError, ValueError, EOFError, KeyError):
-        found = segment(image or decode(path))
-        with disk.whole(file, sync=False) as part:
-            np.savez_compressed(part, hand=found.hand, rest=found.rest, reason=found.reason)
-        return found
+            return [stored[name] for name in names]
+    except Exception:  # OSError, KeyError, BadZipFile, zlib.error, NotImplementedError, ...
+        return []

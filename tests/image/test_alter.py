@@ -111,6 +111,23 @@ def test_a_damaged_square_is_made_again(drawn, tmp_path):
     assert np.array_equal(alter.pixels(drawn[:1], tmp_path / "cache", shape, one), first)
 
 
+@pytest.mark.parametrize("damage", ["cut", "noise inside", "another kind of file", "emptied"])
+def test_a_damaged_segmentation_is_made_again(drawn, tmp_path, rng, damage):
+    expected = alter.doubts(drawn[2:], tmp_path / "cache")
+    (file,) = (tmp_path / "cache").rglob("*.npz")
+    whole = file.read_bytes()
+    half = len(whole) // 2
+    damaged = {
+        "cut": whole[:half],
+        "noise inside": whole[:60] + rng.bytes(half) + whole[60 + half :],
+        "another kind of file": b"P" * 900,
+        "emptied": b"",
+    }
+    file.write_bytes(damaged[damage])
+    assert alter.doubts(drawn[2:], tmp_path / "cache") == expected != {}
+    assert file.read_bytes()[:2] == b"PK" and len(file.read_bytes()) == len(whole)
+
+
 def test_doubts_name_the_photographs_without_a_hand(drawn, tmp_path):
     for _ in range(2):  # made, then read
         doubts = alter.doubts(drawn, tmp_path / "cache")
