@@ -99,7 +99,7 @@ def check_kinds(name: str, family: str, changes: dict, control: str = "") -> Non
     Raises:
         ValueError: one sentence: see `load`; or an option of another kind.
     """
-    own = load(name, family, control=control).options
+    own = load(name, family, None, control).options
     for key in [key for key in own if changes.get(key) is not None and own[key] is not None]:
         value, kind = changes[key], type(own[key])
         if kind in (int, float):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import disk, statistics
+from handid import disk, given, statistics
 from handid.report import lineages
 
 COLUMNS = [
@@ -135,8 +135,8 @@ def read(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: naming the notebook that has to run first.
-        ValueError: if none is named, one is damaged, or two were measured on different data or
-            draws.
+        ValueError: if none is named or one by no text, one is damaged, or two were measured on
+            different data or draws.
     """
     notebooks = list(notebooks)
     rows = _read("results", work, notebooks)
@@ -165,6 +165,8 @@ def read_people(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 def _read(kind: str, work: str | Path, notebooks: list[str]) -> pd.DataFrame:
     if not notebooks:
         raise ValueError("No notebook is named: say whose results to read.")
+    if wrong := [name for name in notebooks if not isinstance(name, str) or not name]:
+        raise ValueError(f"{given.shown(wrong[0])} names no notebook: write a text, such as '01'.")
     parts = [_read_one(kind, Path(work), notebook) for notebook in notebooks]
     rows = pd.concat(parts, ignore_index=True)
     counts = [c for c in ("synthetic", "n_queries", "n_gallery", "n_subjects") if c in rows]

@@ -84,6 +84,8 @@ def test_the_notebook_that_has_to_run_first_is_named(tmp_path, system):
         with pytest.raises(FileNotFoundError, match="notebook 02_fine_tune are not there") as told:
             read(tmp_path, ["02_fine_tune", "01_zero_shot"])
         assert "--only 02)" in str(told.value)
+        with pytest.raises(ValueError, match="^1 names no notebook: write a text, such as '01'"):
+            read(tmp_path, ["02", 1])
         with pytest.raises(ValueError, match="No notebook is named"):
             read(tmp_path, [])
 
