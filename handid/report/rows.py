@@ -61,8 +61,9 @@ def is_plain(score: Score) -> bool:
 
 
 def of(scores: Iterable[Score]) -> pd.DataFrame:
-    """The tidy rows of all scores, in their order."""
-    return pd.concat([score.rows for score in scores], ignore_index=True)
+    """The tidy rows of all scores, in their order; of none COLUMNS without rows."""
+    parts = [score.rows for score in scores]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
 
 def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFrame:
@@ -78,9 +79,11 @@ def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFr
         The rows.
 
     Raises:
-        ValueError: if a column of COLUMNS is missing.
+        ValueError: if there is no score, or a column of COLUMNS is missing.
     """
     scores = list(scores)
+    if not scores:
+        raise ValueError(f"Notebook {notebook} has no score to write: name a recipe to be scored.")
     rows = of(scores)
     write_rows(rows, work, notebook)
     _write(pd.concat([_curve(score) for score in scores]), Path(work) / "curves", notebook)

@@ -90,6 +90,13 @@ def test_the_notebook_that_has_to_run_first_is_named(tmp_path, system):
             read(tmp_path, [])
 
 
+def test_no_score_has_no_rows_and_is_not_written(tmp_path):
+    assert rows.of([]).empty and list(rows.of([])) == COLUMNS
+    with pytest.raises(ValueError, match="Notebook 07_ablations has no score to write"):
+        rows.write([], tmp_path, "07_ablations")
+    assert not list(tmp_path.iterdir())
+
+
 def test_two_notebooks_may_not_say_different_things_of_a_system(tmp_path, system):
     rows.write([system(value=90)], tmp_path, "02")
     rows.write([system(value=80)], tmp_path, "03")
