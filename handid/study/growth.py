@@ -21,8 +21,7 @@ from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
 
-PART = 1 / 10  # of real strangers, on whom the model that is checked is fitted
-LEAST = 4  # people in a real gallery: two strangers to fit to, one to check on, and the mate
+PART, LEAST = 1 / 10, 4  # of a real gallery: whom the checked model is fitted to; its people
 
 
 class Size(NamedTuple):
@@ -263,18 +262,14 @@ def _own(experiment: Experiment, photographs: Photographs, engine: Engine, size:
     query, gallery = next(photographs.splits(experiment.target, 1))
     view = photographs.view(experiment.target)
     gallery = gallery[gallery["view"] == view].drop_duplicates("identity")
-    if len(gallery) < LEAST:
-        raise ValueError(
-            f"{photographs.label(experiment.target)} has {len(gallery)} people to search among: "
-            f"{LEAST} or more are needed to fit to some and check on others."
-        )
+    if (n := len(gallery)) < LEAST:
+        where = photographs.label(experiment.target)
+        raise ValueError(f"{where} has {n} people to search among: {LEAST} or more are needed.")
     gallery = gallery.sample(frac=1, random_state=0)
     number = {name: place for place, name in enumerate(gallery["identity"])}
     embedder = network.Embedder(experiment, photographs, engine)
-    vectors, asked = (
-        metric.unit_rows(embedder(rows), name)
-        for rows, name in ((gallery, "gallery"), (query, "query"))
-    )
+    pairs = (gallery, "gallery"), (query, "query")
+    vectors, asked = (metric.unit_rows(embedder(rows), name) for rows, name in pairs)
     people = query["identity"].map(number).to_numpy()
     n_fitted = max(2, round(PART * len(gallery)))
     return _Material(
