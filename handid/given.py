@@ -24,6 +24,11 @@ def shown(value: object) -> str:
         text = " ".join(repr(value).split())
     except Exception:  # an object's own words fail in ways of their own
         text = f"a {type(value).__name__}"
+    return shorter(text)
+
+
+def shorter(text: str) -> str:
+    """A text, or its beginning if it is long."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -21,7 +21,7 @@ def label_smoothed_cross_entropy(logits: Tensor, labels: Tensor, smoothing: floa
 
     Args:
         logits: [B, K] scores of K identities, any range.
-        labels: [B] whole numbers from 0 to K - 1.
+        labels: [B] whole numbers from 0 to K - 1, int64; their values are not looked at.
         smoothing: share that is spread, in [0, 1); the paper's is 0.1.
 
     Returns:
@@ -198,7 +198,7 @@ def arcface_logits(
     Args:
         embeddings: [B, D], any length but 0.
         directions: [K, D], one per identity, any length but 0.
-        labels: [B] whole numbers from 0 to K - 1.
+        labels: [B] whole numbers from 0 to K - 1, int64; their values are not looked at.
         scale: > 0; has no unit.
         margin: in radians, from 0 to below pi / 2; 0 gives plain scaled cosines.
 
@@ -235,7 +235,7 @@ def centre(embeddings: Tensor, centres: Tensor, labels: Tensor) -> Tensor:
     Args:
         embeddings: [B, D], any length.
         centres: [K, D], in the unit of the embeddings.
-        labels: [B] whole numbers from 0 to K - 1.
+        labels: [B] whole numbers from 0 to K - 1; their values are not looked at.
 
     Returns:
         Scalar: mean over B rows, at least 0.

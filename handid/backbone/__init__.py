@@ -90,9 +90,9 @@ def build(
             from `seed`), "mini" (this package's own, see MODEL_CARD.md; of the minis only), a name
             or a file as weights.read_state takes it, or a folder with such a file for each
             backbone, named ViT-B-16 or RN50.
-        last_stride: stride of a ResNet's or EfficientNet-Lite0's last layer: 1 as in the papers'
-            fine-tuned models, 2 as OpenAI trained it and as the papers' zero-shot rows keep it. No
-            choice for others.
+        last_stride: stride of a ResNet's or EfficientNet-Lite0's last layer, or of VGG19-bn's last
+            pooling: 1 as in the papers' fine-tuned models, 2 as they were trained and as the
+            papers' zero-shot rows keep it. No choice for others, timm's ResNets among them.
         image_size: side of the square input, pixels; 0 for the backbone's own, and nothing else for
             a CLIP whose positions are learned.
         seed: of the random weights.

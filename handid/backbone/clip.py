@@ -72,7 +72,7 @@ class _OpenClip(nn.Module):
 
 
 class Backbone(ImageEncoder):
-    """One CLIP: an image encoder that may be trained and a text encoder that is frozen.
+    """One CLIP: an image encoder that may be trained, and a text encoder that is frozen at first.
 
     Args:
         name: a name of a CLIP, see names.py.

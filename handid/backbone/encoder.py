@@ -36,8 +36,8 @@ class ImageEncoder(nn.Module, ABC):
         image_size: side of the square input, pixels.
         dims: width of each image feature that `forward` returns, by its name.
         channels: of the feature map; 0 for an encoder that has none.
-        sides: of the feature map after each stage, in cells; empty without a map. The last is that
-            of `map`.
+        sides: of the feature maps after four stages, in cells, or of `map` alone where the encoder
+            has no such stages; empty without a map. The last is that of `map`.
     """
 
     name: str

@@ -60,7 +60,7 @@ class Vocabulary:
     Args:
         model: open_clip's name of the architecture; "" for CLIP's own tokens.
         text: its `text_cfg`.
-        folder: of the file of weights, where a tokenizer may stand too; None for none.
+        folder: of the file of weights, where a tokenizer may stand too; "" for none.
     """
 
     def __init__(self, model: str = "", text: dict[str, Any] | None = None, folder: str = ""):

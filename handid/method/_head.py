@@ -19,8 +19,8 @@ class IdentityHead(nn.Module):
     """A classifier behind a batch norm neck, and what else may pull features together by identity.
 
     Source: neck and its frozen bias Luo et al. 2019 (BNNeck); CLIP-FH describes which of the other
-    parts it uses in sections 3.3.2 and 3.4. All that stands here is in the loss and in the
-    optimiser.
+    parts it uses in sections 3.3.2 and 3.4. All that stands here acts on the loss, and all but
+    the neck's bias learns: the centres by a rule of their own, the rest in the optimiser.
 
     Args:
         width: D of the features.

@@ -35,8 +35,9 @@ class ClipPretrain(Method):
     Args:
         backbone: a CLIP; its whole text encoder trains, which no other method does.
         n_identities: not used: there are no classes.
-        choices: C lists of token numbers [n, L]: sentences of which one is true of an image. The
-            first list, about what is easiest to see, weighs as much as all others together.
+        choices: C lists of token numbers [n, L], two or more or none: sentences of which one is
+            true of an image. The first list, about what is easiest to see, weighs as much as all
+            others together.
         teacher: a frozen backbone of the same image size to learn from, or None.
         locked: the image encoder stays as it is, and `losses` takes its projected features instead
             of images (Zhai et al. 2022, LiT). Then nothing is asked without words, and no teacher.

@@ -6,6 +6,7 @@ configuration language: no inheritance, no expressions, and an unknown key is re
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from math import inf
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,6 +29,7 @@ __all__ = [
     "Search",
     "Stage",
     "System",
+    "check_kinds",
     "load",
     "names",
     "searched",
@@ -36,6 +38,7 @@ __all__ = [
 
 FAMILIES = ("vit", "resnet", "cnn")
 _MAPPINGS = ("learning_rate", "loss_weights")  # of a stage, whose values have keys of their own
+_KINDS = {bool: "true or false", str: "a text", list: "a list"}  # of options, beside numbers
 
 
 def load(name: str, family: str, changes: dict | None = None, control: str = "") -> Recipe:
@@ -80,6 +83,32 @@ def load(name: str, family: str, changes: dict | None = None, control: str = "")
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"Recipe '{name}': {where}: {first['msg']}.") from None
     return recipe
+
+
+def check_kinds(name: str, family: str, changes: dict, control: str = "") -> None:
+    """Refuse an option of another kind than the recipe's own; its range is the method's to check.
+
+    A null is neither refused nor a kind: some options take one in the place of a number.
+
+    Args:
+        name: of the recipe.
+        family: see `load`.
+        changes: that `load` takes.
+        control: one of the recipe's named controls or ablations.
+
+    Raises:
+        ValueError: one sentence: see `load`; or an option of another kind.
+    """
+    own = load(name, family, None, control).options
+    for key in [key for key in own if changes.get(key) is not None and own[key] is not None]:
+        value, kind = changes[key], type(own[key])
+        if kind in (int, float):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            fits, wanted = number and -inf < value < inf, "a finite number"
+        else:
+            fits, wanted = isinstance(value, kind), _KINDS.get(kind, "another value")
+        if not fits:
+            raise ValueError(f"Recipe '{name}': {key} is {given.shown(value)}: give {wanted}.")
 
 
 def searched(name: str, family: str, control: str = "") -> Search:

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from handid.recipes.search import Search
 
 UNTRAINED = "untrained"  # in a system's key; see system.py
-# Options that every method that trains takes, whether its recipe names them or not; lora_rank all
-# of CLIP's methods but pre-training.
+# Options that every method that trains takes but pre-training, whether its recipe names them or
+# not; lora_rank CLIP's alone.
 TOOLS = (
     *("neck", "unit", "label_smoothing", "arcface_scale", "arcface_margin", "triplet_margin"),
     *("centre_rate", "contrastive_temperature", "unfreeze_blocks"),

@@ -49,7 +49,8 @@ def claims(given: Sequence[Sequence[str]]) -> list[Claim]:
     """
     found = []
     for one in given:
-        if isinstance(one, str) or len(one) != 3 or not all(isinstance(t, str) and t for t in one):
+        is_three = isinstance(one, list | tuple) and len(one) == 3
+        if not is_three or not all(isinstance(text, str) and text for text in one):
             raise ValueError(
                 f"{one!r} is no claim: write [sentence, system that is higher, system below it]."
             )

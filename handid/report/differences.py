@@ -120,8 +120,14 @@ def label_again(differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Tables of several systems as one: labels name the system, p is adjusted for all rows."""
-    every = pd.concat(list(tables), ignore_index=True)
+    """Tables of several systems as one: labels name the system, p is adjusted for all rows.
+
+    Of no table one without rows.
+    """
+    parts = list(tables)
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    every = pd.concat(parts, ignore_index=True)
     if every["system"].nunique() > 1:
         every = every.assign(name=every["method"] + " " + every["name"])
     return label_again(every.assign(p_holm=statistics.holm(every["p"])))

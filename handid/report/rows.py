@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import disk, statistics
+from handid import disk, given, statistics
 from handid.report import lineages
 
 COLUMNS = [
@@ -61,8 +61,9 @@ def is_plain(score: Score) -> bool:
 
 
 def of(scores: Iterable[Score]) -> pd.DataFrame:
-    """The tidy rows of all scores, in their order."""
-    return pd.concat([score.rows for score in scores], ignore_index=True)
+    """The tidy rows of all scores, in their order; of none COLUMNS without rows."""
+    parts = [score.rows for score in scores]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
 
 def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFrame:
@@ -78,9 +79,11 @@ def write(scores: Iterable[Score], work: str | Path, notebook: str) -> pd.DataFr
         The rows.
 
     Raises:
-        ValueError: if a column of COLUMNS is missing.
+        ValueError: if there is no score, or a column of COLUMNS is missing.
     """
     scores = list(scores)
+    if not scores:
+        raise ValueError(f"Notebook {notebook} has no score to write: name a recipe to be scored.")
     rows = of(scores)
     write_rows(rows, work, notebook)
     _write(pd.concat([_curve(score) for score in scores]), Path(work) / "curves", notebook)
@@ -135,8 +138,8 @@ def read(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: naming the notebook that has to run first.
-        ValueError: if none is named, one is damaged, or two were measured on different data or
-            draws.
+        ValueError: if none is named or one by no text, one is damaged, or two were measured on
+            different data or draws.
     """
     notebooks = list(notebooks)
     rows = _read("results", work, notebooks)
@@ -165,6 +168,8 @@ def read_people(work: str | Path, notebooks: Iterable[str]) -> pd.DataFrame:
 def _read(kind: str, work: str | Path, notebooks: list[str]) -> pd.DataFrame:
     if not notebooks:
         raise ValueError("No notebook is named: say whose results to read.")
+    if wrong := [name for name in notebooks if not isinstance(name, str) or not name]:
+        raise ValueError(f"{given.shown(wrong[0])} names no notebook: write a text, such as '01'.")
     parts = [_read_one(kind, Path(work), notebook) for notebook in notebooks]
     rows = pd.concat(parts, ignore_index=True)
     counts = [c for c in ("synthetic", "n_queries", "n_gallery", "n_subjects") if c in rows]

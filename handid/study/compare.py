@@ -40,9 +40,11 @@ class Material(NamedTuple):
 
     Attributes:
         asked: test people's photographs.
-        searched: what they are compared with: the same ones, or mirrored ones of the other hand.
+        searched: what they are compared with: the same ones, or mirrored ones of the other hand or
+            side.
         new: development people's: the training people's held-out photographs.
-        known: what those are compared with: the training people's other photographs.
+        known: what those are compared with: the training people's other photographs of the view
+            that is searched.
         extra: photographs of people who are in neither half; perhaps none.
         apart: whether mated photographs must be from different bursts.
         n_failed: test photographs that could not be decoded.

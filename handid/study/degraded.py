@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from handid import given
 from handid.image.alter import Alteration
 from handid.image.degrade import DEGRADATIONS
 from handid.study import altered
@@ -27,8 +28,13 @@ def steps(severities: Mapping[str, Iterable[float]]) -> pd.DataFrame:
 
     Raises:
         ValueError: one sentence, for a degradation that is unknown, or lacks a severity or has one
-            out of range.
+            out of range or that changes nothing.
     """
+    if not isinstance(severities, Mapping):
+        raise ValueError(
+            f"The severities are {given.shown(severities)}: name degradations with theirs, such as "
+            "{'blur': [2, 6]}."
+        )
     for kind, values in severities.items():
         numbers = values if isinstance(values, list | tuple) else [values]
         wrong = [v for v in numbers if isinstance(v, bool) or not isinstance(v, int | float)]
@@ -62,6 +68,8 @@ def _kind(kind: str, values: list[float]) -> list[dict[str, object]]:
         severity = 1.0 if one.severity is None else one.severity  # done, or not
         about = {"kind": name, "severity": severity, "unit": known.unit}
         about |= {"harmless": known.harmless, "amount": known.amount(one.severity)}
+        if not about["amount"]:
+            raise ValueError(f"'{one}' changes nothing: leave it out, for that is always asked.")
         rows.append({"image": f"{one} against whole", "degraded": QUERY} | about)
         rows.append({"image": str(one), "degraded": BOTH} | about)
     return rows

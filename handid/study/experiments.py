@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from handid import backbone, fingerprint, method, recipes, train
+from handid import backbone, fingerprint, given, method, recipes, train
 from handid.data.sets import Target
 from handid.image import augment
 from handid.recipes import Recipe, System
@@ -22,6 +22,18 @@ from handid.study.experiment import (
 )
 from handid.study.photographs import Photographs
 from handid.study.settings import Settings
+from handid.study.texts import SpeakingMethod
+
+
+def _feed(plan: Recipe, base: backbone.ImageEncoder) -> None:
+    """Build a recipe's method, and let it see a black image and say its words, if it has any."""
+    built = method.build(plan.method, base, 2, **plan.options).eval()
+    side = plan.image_size or base.image_size
+    black = network.prepared(plan)(torch.zeros(1, side, side, 3, dtype=torch.uint8))
+    with torch.inference_mode():
+        built.embed(black)
+        if isinstance(built, SpeakingMethod):
+            built.spoken(black, torch.zeros(1, dtype=torch.long))
 
 
 class Experiments:
@@ -163,11 +175,16 @@ class Experiments:
             shape = {"last_stride": plan.last_stride, "image_size": plan.image_size}
             encoder = backbone.build if plan.options.get("lora_rank") else shared
             base = encoder(name, self._weights(plan, name), **shape)
-            built = method.build(plan.method, base, 2, **plan.options)
-            side = plan.image_size or backbone.architecture(name).image_size
-            black = network.prepared(plan)(torch.zeros(1, side, side, 3, dtype=torch.uint8))
-            with torch.inference_mode():
-                built.eval().embed(black)
+            try:
+                _feed(plan, base)
+            except (AssertionError, LookupError, RuntimeError, TypeError) as error:
+                if "alloc" in str(error):  # the runner says what helps where memory is wanted
+                    raise
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                raise ValueError(
+                    f"{plan.title} on {backbone.label(name)} cannot be built or fed with these "
+                    f"options ({given.shorter(reason)}): correct the recipe's changes."
+                ) from None
 
     def _key(
         self, plan: Recipe, backbone_name: str, target: Target, seed: int
@@ -197,6 +214,8 @@ class Experiments:
         """The values of a system's recipe; of an untrained one without its stages."""
         shape = backbone.architecture(backbone_name)
         plan = recipes.load(system.recipe, shape.family, changes, system.control)
+        if changes:
+            recipes.check_kinds(system.recipe, shape.family, changes, system.control)
         if plan.mean_std == "own":
             plan = plan.model_copy(update={"mean_std": augment.named(shape.colours)})
         untrained = {"stages": [], "title": f"{plan.title} untrained"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import disk, protocol
+from handid import disk, given, protocol
 from handid.evidence.record import Record
 from handid.study.photographs import Photographs
 
@@ -74,10 +74,9 @@ def pictures(
         show: False puts a grey square in the place of every photograph.
 
     Raises:
-        ValueError: if count is below 1.
+        ValueError: if count is no whole number from 1.
     """
-    if count < 1:
-        raise ValueError(f"sheet={count} shows nothing: use 1 or more.")
+    count = given.whole("sheet", count, 1)
     rows = found.candidates[found.candidates["question"] < count]
     asked = photographs.pictures(found.asked[:count], show)
     shown = photographs.pictures(found.shown[: len(rows)], show)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from handid import metric
+from handid import given, metric
 from handid.evidence import growth
 from handid.evidence.growth import GROUPS, Queries, Strangers
 from handid.evidence.mixtures import Family
@@ -21,7 +21,7 @@ from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
 from handid.train import Engine
 
-PART = 1 / 10  # of real strangers, on whom the model that is checked is fitted
+PART, LEAST = 1 / 10, 4  # of a real gallery: whom the checked model is fitted to; its people
 
 
 class Size(NamedTuple):
@@ -68,6 +68,8 @@ def expect(size: Size, set_to: float) -> None:
     Raises:
         ValueError: one sentence.
     """
+    for name, value in size._asdict().items():
+        given.whole(name, value, 0)
     if size.askers < 4 or size.shots < 1:
         raise ValueError(
             f"askers={size.askers}, shots={size.shots}: at least 4 people must ask, with 1 "
@@ -103,7 +105,7 @@ def measure(
         set_to: FPIR of the threshold among the fitted strangers, a share.
 
     Raises:
-        ValueError: one sentence, see `expect`.
+        ValueError: one sentence, see `expect`; or for a real set whose gallery is too small.
     """
     expect(size, set_to)
     synthetic = photographs.is_synthetic(experiment.target)
@@ -260,13 +262,14 @@ def _own(experiment: Experiment, photographs: Photographs, engine: Engine, size:
     query, gallery = next(photographs.splits(experiment.target, 1))
     view = photographs.view(experiment.target)
     gallery = gallery[gallery["view"] == view].drop_duplicates("identity")
+    if (n := len(gallery)) < LEAST:
+        where = photographs.label(experiment.target)
+        raise ValueError(f"{where} has {n} people to search among: {LEAST} or more are needed.")
     gallery = gallery.sample(frac=1, random_state=0)
     number = {name: place for place, name in enumerate(gallery["identity"])}
     embedder = network.Embedder(experiment, photographs, engine)
-    vectors, asked = (
-        metric.unit_rows(embedder(rows), name)
-        for rows, name in ((gallery, "gallery"), (query, "query"))
-    )
+    pairs = (gallery, "gallery"), (query, "query")
+    vectors, asked = (metric.unit_rows(embedder(rows), name) for rows, name in pairs)
     people = query["identity"].map(number).to_numpy()
     n_fitted = max(2, round(PART * len(gallery)))
     return _Material(

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from handid import method, saliency
+from handid import given, method, saliency
 from handid.study import network as networks
 from handid.study.experiment import Experiment
 from handid.study.photographs import GREY, Photographs
@@ -51,10 +51,9 @@ def matches(
         show: False puts a grey square in the place of every photograph.
 
     Raises:
-        ValueError: if queries or top is below 1.
+        ValueError: if queries or top is no whole number from 1.
     """
-    if queries < 1 or top < 1:
-        raise ValueError(f"queries={queries} and top={top} must be at least 1.")
+    queries, top = given.whole("queries", queries, 1), given.whole("top", top, 1)
     ranked = ranking(experiment, photographs, engine)
     same = ranked.same[:, :top]
     mixed = np.random.default_rng(0).permutation(len(ranked.query))
@@ -97,10 +96,9 @@ def similarity_maps(
         show: False puts a grey square in the place of every photograph.
 
     Raises:
-        ValueError: if queries is below 1.
+        ValueError: if queries or orders is no whole number from 1.
     """
-    if queries < 1:
-        raise ValueError(f"queries={queries} must be at least 1.")
+    queries, orders = given.whole("queries", queries, 1), given.whole("orders", orders, 1)
     ranked = ranking(experiment, photographs, engine)
     ranks = ranked.same.argmax(axis=1)  # of the best right match, from 0
     mixed = np.random.default_rng(0).permutation(len(ranked.query))
@@ -142,7 +140,11 @@ def sample(
 
     Returns:
         Pictures (white where a person has none) and the view of each.
+
+    Raises:
+        ValueError: if people is no whole number from 1.
     """
+    people = given.whole("people", people, 1)
     table = photographs.table(name).query("role == 'subject'")
     n_views = table.groupby("subject")["view"].nunique()
     chosen = n_views.sort_values(ascending=False, kind="stable").index[:people]

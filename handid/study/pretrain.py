@@ -93,10 +93,9 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     """
     if not 1 <= shards_per_epoch <= shards:
         raise ValueError(f"shards_per_epoch={shards_per_epoch} must lie between 1 and {shards}.")
+    plan = _plan(name, changes)
     notes.into_page()
     engine = train.Engine((device := train.device(device)), train.precision(precision, device))
-    family = backbone.architecture(name).family
-    plan = recipes.load(RECIPES.get(name, "clip_pretrain"), family, changes)
     is_locked = bool(plan.options.get("locked"))
     camera = "both" if is_locked else "wild"  # no window stands in for a camera there
     hands = Hands(Path(work) / "pretrain" / "hands", TRAINED, camera, workers)
@@ -105,7 +104,7 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     key = fingerprint.digest([*key, fingerprint.code(*TRAINING, stop=REGISTRIES)])
     folder = Path(work) / "pretrain" / f"{name.replace('/', '-')}-{key}"
     base = backbone.build(name, "random", last_stride=plan.last_stride, seed=seed)
-    assert isinstance(base, backbone.Backbone)  # the recipe has refused all other families
+    assert isinstance(base, backbone.Backbone)  # as the recipe's families in ARCHITECTURES are
     network = _network(plan, base, teacher, seed)
     window = Window(base.image_size, jitter=plan.augment.jitter, mean_std=plan.mean_std)
     source = locked.lock(base, hands, plan, engine) if is_locked else hands
@@ -130,6 +129,16 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
     }
     disk.write_json(folder / f"{name}.json", card)
     return Pretraining(history, weights, card)
+
+
+def _plan(name: str, changes: dict | None) -> recipes.Recipe:
+    """The recipe of a backbone's pre-training."""
+    family = backbone.architecture(name).family
+    plan = recipes.load(RECIPES.get(name, "clip_pretrain"), family, changes)
+    if name not in backbone.ARCHITECTURES:
+        known = ", ".join(backbone.ARCHITECTURES)
+        raise ValueError(f"'{backbone.label(name)}' is not pre-trained here: use one of {known}.")
+    return plan
 
 
 def _network(

@@ -12,6 +12,7 @@ from handid import backbone, cluster, fingerprint, given
 from handid.data.sets import DRAWN, SYNTHETIC
 
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # as torch, NumPy and an experiment's file take it
 NAME = re.compile(r"\w[\w.-]*")  # of a data set, as on the command line
 
 
@@ -36,7 +37,7 @@ class Settings(BaseModel):
             name, a file, or a folder with a file per backbone.
         runs: Monte Carlo draws of query and gallery.
         queries_per_person: photographs of an identity that ask in a survey, at most; 0 for all.
-        seeds: one training each.
+        seeds: one training each, 0 or more.
         device: as torch names it, or "auto".
         precision: of the arithmetic; "auto" is bf16 on a GPU that has it, else fp32.
         steps: how training steps run: any of "compile", "graphs", "recompute", see train.Engine.
@@ -56,7 +57,7 @@ class Settings(BaseModel):
     weights: str = ""
     runs: Count = 10
     queries_per_person: Annotated[int, Field(ge=0)] = 0
-    seeds: Annotated[list[int], Field(min_length=1), AfterValidator(_once)] = [0]
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_once)] = [0]
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     steps: list[Literal["compile", "graphs", "recompute"]] = ["graphs"]

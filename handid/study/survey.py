@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from handid import given
 from handid import tasks as every_task
 from handid.report.rows import Score
 from handid.study import altered, asking, jobs
@@ -40,8 +41,10 @@ def asked(tasks: Sequence[str], images: Sequence[str]) -> dict[str, list[str]]:
         ValueError: one sentence, if one is unknown or none is named.
     """
     for name, values in (("tasks", tasks), ("images", images)):
-        if not values or not all(isinstance(value, str) for value in values):
-            raise ValueError(f"No {name} are named by {list(values)!r}: write a list of texts.")
+        is_list = isinstance(values, list | tuple) and len(values) > 0
+        if not is_list or not all(isinstance(value, str) for value in values):
+            shown = given.shown(values)
+            raise ValueError(f"No {name} are named by {shown}: write a list of texts.")
     for task in tasks:
         every_task.check(task)
     for image in images:

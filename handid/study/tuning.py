@@ -196,7 +196,8 @@ class _Tuning:
 
     def _trial(self, study: "optuna.Study", number: int) -> None:
         """Draw, train, judge; the draw depends on the seed and the number alone."""
-        study.sampler = optuna.samplers.RandomSampler(seed=self.seed * 1_000_003 + number)
+        drawn = (self.seed * 1_000_003 + number) % 2**32  # NumPy takes no larger ones
+        study.sampler = optuna.samplers.RandomSampler(seed=drawn)
         if number == 0:
             study.enqueue_trial(
                 {key: recipes.value_of(self.plan, key) for key in self.search.values}

@@ -47,8 +47,8 @@ def told(
 
     Returns:
         One row per experiment, feature ("image" or "text") and fact of which the photographs show
-        two answers or more, with COLUMNS: the mean of each
-        answer's share of right ones, percent, with a 95 % interval over people, and chance.
+        two answers or more, with COLUMNS: the mean of each answer's share of right ones, percent,
+        with a 95 % interval over people, and chance, one over the number of answers that they show.
     """
     drawn = list(hands.stream(list(range(shards))))
     facts = [one for shard in drawn for one in shard.facts]
@@ -159,7 +159,8 @@ def pulls(network: Method, stage: Stage, images: Tensor, labels: Tensor) -> dict
     """Share of each loss in the gradient of the image encoder, on one batch.
 
     The norm of the gradient of each weighted loss by itself, over the sum of these norms: two
-    losses that pull against each other are both counted.
+    losses that pull against each other are both counted. Of the encoder counts what its map depends
+    on, without an attention pool, if any of that trains.
 
     Args:
         network: in the state to be looked at; nothing of it changes.
@@ -168,7 +169,7 @@ def pulls(network: Method, stage: Stage, images: Tensor, labels: Tensor) -> dict
         labels: [B] identity numbers.
 
     Returns:
-        Loss -> share; the shares sum to 1.
+        Loss -> share; the shares sum to 1, or are all 0 where no loss has a gradient.
     """
     network.parameter_groups(stage)
     encoder = network.backbone

@@ -146,7 +146,7 @@ class _Loop:
             what = "A weight" if math.isfinite(means["total"]) else "The loss"
             raise FloatingPointError(
                 f"{what} is not finite in epoch {epoch}: lower the learning rate or use "
-                "precision fp32 or bf16; the checkpoint of the epoch before is kept."
+                "precision fp32 or bf16; the last checkpoint, if one was written, is kept."
             )
         return means
 

@@ -374,6 +374,30 @@ def test_a_value_of_the_wrong_kind_is_refused_by_its_name(key, value):
     assert key in message
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("train_text", "no", "true or false"),
+        ("two_heads", 0, "true or false"),
+        ("temperature", float("nan"), "a finite number"),
+        ("temperature", float("inf"), "a finite number"),
+        ("temperature", True, "a finite number"),
+        ("dropout", "0.1", "a finite number"),
+        ("fixed_prompt", 3, "a text"),
+        ("prompts", "A photo of a {} hand", "a list"),
+    ],
+)
+def test_an_option_of_another_kind_than_the_recipes_own_is_refused(key, value, wanted):
+    name = "clip_handid" if key == "train_text" else "promptsg"
+    with pytest.raises(ValueError, match=key) as error:
+        recipes.check_kinds(name, "vit", {key: value})
+    assert str(error.value) == f"Recipe '{name}': {key} is {value!r}: give {wanted}."
+
+
+def test_an_option_may_be_a_whole_number_or_null_where_the_recipe_has_a_number():
+    recipes.check_kinds("clip_reid", "vit", {"temperature": 1, "triplet_margin": None, "flip": 0})
+
+
 @pytest.mark.parametrize(("key", "inner"), [("augment", "flip"), ("stages", "decay")])
 def test_a_part_of_the_wrong_kind_is_refused_also_if_a_value_in_it_changes(key, inner):
     assert key in refusal("clip_ft", {key: 3, inner: 0.5})

@@ -66,6 +66,7 @@ def test_what_was_not_scored_is_left_out_and_nothing_at_all_is_refused(run):
         ([], "No claim is written down"),
         ([["a", "b"]], r"\['a', 'b'\] is no claim: write"),
         (["abc"], "'abc' is no claim: write"),
+        ([3], "3 is no claim: write"),
         ([["a", "clip_ft", "clip_ft"]], "'a' compares what another claim, or itself"),
         ([["a", "x", "y"], ["b", "x", "y"]], "'a' compares what another claim"),
         ([["a", "x:", "y"]], "'x:' is no system"),

@@ -118,6 +118,7 @@ def test_joined_tables_name_their_systems_and_share_one_adjustment(base, one, sc
     assert alone["label"].tolist() == ["over Raw pixels"]
     nothing = differences.joined([differences.margins(every, "clip_ft", [])])
     assert nothing.empty and list(nothing) == differences.COLUMNS
+    assert list(differences.joined([])) == differences.COLUMNS
 
 
 def test_a_margin_is_labelled_by_its_floor_and_a_control_by_its_own_name(base, score):

@@ -84,8 +84,17 @@ def test_the_notebook_that_has_to_run_first_is_named(tmp_path, system):
         with pytest.raises(FileNotFoundError, match="notebook 02_fine_tune are not there") as told:
             read(tmp_path, ["02_fine_tune", "01_zero_shot"])
         assert "--only 02)" in str(told.value)
+        with pytest.raises(ValueError, match="^1 names no notebook: write a text, such as '01'"):
+            read(tmp_path, ["02", 1])
         with pytest.raises(ValueError, match="No notebook is named"):
             read(tmp_path, [])
+
+
+def test_no_score_has_no_rows_and_is_not_written(tmp_path):
+    assert rows.of([]).empty and list(rows.of([])) == COLUMNS
+    with pytest.raises(ValueError, match="Notebook 07_ablations has no score to write"):
+        rows.write([], tmp_path, "07_ablations")
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_notebooks_may_not_say_different_things_of_a_system(tmp_path, system):

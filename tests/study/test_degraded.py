@@ -39,6 +39,8 @@ def test_both_sides_of_what_is_harmless_are_two_kinds():
         ({"hand": []}, "'hand' is no degradation"),
         ({}, "No degradation is named"),
         ({"blur": 2}, r"The severities of 'blur' are 2: write a list of numbers, such as {'blur'"),
+        ({"exposure": [0, -1]}, "'exposure 0' changes nothing: leave it out"),
+        ([2, 6], r"The severities are \[2, 6\]: name degradations with theirs"),
         ({"blur": ["a"]}, r"The severities of 'blur' are \['a'\]: write a list of numbers"),
     ],
 )

@@ -201,6 +201,24 @@ def test_a_control_of_another_kind_is_never_left_out(lab, no_training):
         (["clip_ft_mini"], {"changes": {"epoch": 3}}, "Unknown recipe key 'epoch'"),
         (["gpa_net_mini"], {}, "is not for backbones of family 'vit'|needs"),
         (["promptsg_mini"], {"changes": {"test_prompt": "none"}}, "Unknown test_prompt 'none'"),
+        (
+            ["clip_handid_mini"],
+            {"changes": {"train_text": "no"}},
+            "Recipe 'clip_handid_mini': train_text is 'no': give true or false",
+        ),
+        (
+            ["promptsg_mini"],
+            {"changes": {"attention_heads": 7}},
+            r"PromptSG on mini-ViT cannot be built .* \(AssertionError: .*heads\): correct",
+        ),
+        (["promptsg_mini"], {"changes": {"reduction": -1}}, "cannot be built or fed .*RuntimeErr"),
+        (["clip_reid_mini"], {"changes": {"levels": None}}, "cannot be built or fed .*TypeError"),
+        (["clip_reid_mini"], {"changes": {"tokens": 200}}, "cannot be built or fed .*77"),
+        (
+            ["clip_handid_mini"],
+            {"changes": {"prompts": ["A {} {side} hand"]}},
+            "CLIP-HandID on mini-ViT cannot be built or fed .*'side'",
+        ),
     ],
 )
 def test_what_is_unknown_is_refused_before_anything_trains(lab, names, how, sentence, monkeypatch):

@@ -77,12 +77,20 @@ def test_a_set_of_folders_is_sub_sampled(own, make_folders):
     assert found.curves["size"].max() == 1000
 
 
+def test_a_set_with_too_few_people_to_check_on_is_refused(own, make_folders):
+    study = own(make_folders({"left": (6, 3)}))  # three test people
+    made = study.experiments("clip_zero_shot")
+    with pytest.raises(ValueError, match="has 3 people to search among: 4 or more are needed"):
+        study.growth(made, "13_gallery_size", 0.1, **SIZE._asdict())
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
         ({"askers": 3}, "askers=3"),
         ({"shots": 0}, "shots=0"),
         ({"fitted": 8}, "fitted=8"),
+        ({"strangers": 8.5}, "strangers=8.5 must be a whole number"),
         ({"largest": 7}, "largest=7"),
         ({"set_to": 1.0}, "set_to=1.0"),
     ],

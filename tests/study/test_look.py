@@ -48,7 +48,7 @@ def test_of_equal_matches_the_wrong_ones_are_shown_first_as_they_are_scored(
 
 
 def test_no_queries_to_show_is_refused(lab, tuned):
-    with pytest.raises(ValueError, match="queries=0 and top=5 must be at least 1"):
+    with pytest.raises(ValueError, match="queries=0 must be a whole number from 1"):
         lab.matches(tuned, queries=0)
 
 
@@ -121,7 +121,7 @@ def test_the_random_network_of_a_map_is_random_whatever_the_studys_weights(
 
 
 def test_maps_of_no_query_are_refused_and_photographs_can_be_kept_out(lab, raw_pixels):
-    with pytest.raises(ValueError, match="queries=0 must be at least 1"):
+    with pytest.raises(ValueError, match="queries=0 must be a whole number from 1"):
         lab.similarity_maps(raw_pixels, queries=0)
     hidden = lab.similarity_maps(raw_pixels, queries=1, orders=1, show=False)
     assert all((picture == 200).all() for picture in [*hidden.queries, *hidden.matches])
@@ -143,5 +143,8 @@ def test_a_sample_has_a_row_per_view_and_is_white_where_a_person_has_none(
     pictures, views = study.sample("11k", people=2)
     assert views == [view for view in sorted(study.table("11k")["view"].unique()) for _ in range(2)]
     assert all(picture.shape == (128, 128, 3) for picture in pictures)
+    for none in (0, -1, 1.5):
+        with pytest.raises(ValueError, match=f"people={none} must be a whole number from 1"):
+            study.sample("11k", people=none)
     white = [(picture == 255).all() for picture in pictures]
     assert [view for view, blank in zip(views, white, strict=True) if blank] == ["palmar left"]

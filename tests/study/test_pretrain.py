@@ -80,6 +80,12 @@ def test_a_network_without_a_text_encoder_is_refused(tmp_path):
         )
 
 
+def test_a_convolutional_network_of_timms_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'timm:resnet18' is not pre-trained here: use one of ViT"):
+        pretrain.pretrain("timm:resnet18", tmp_path, shards=1, shards_per_epoch=1, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_key_of_the_weights_follows_the_renderer_and_the_captions():
     reached = {
         name: fingerprint.code(*pretrain.TRAINING, stop=(*REGISTRIES, name))

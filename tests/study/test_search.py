@@ -121,7 +121,7 @@ def test_pictures_are_those_of_question_and_candidates(lab, zero_shot):
     assert [answer[1] for answer in answers[0]] == found.candidates.query("question == 0")[
         "candidate"
     ].tolist()
-    with pytest.raises(ValueError, match="sheet=0 shows nothing"):
+    with pytest.raises(ValueError, match="sheet=0 must be a whole number from 1"):
         lab.candidates(found, 0)
 
 

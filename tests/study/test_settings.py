@@ -46,6 +46,8 @@ from handid.study import settings
             "'timm:resnet50:random' names its weights, and 'mini' .* or write timm:resnet50.$",
         ),
         ({"work": 3}, "Parameter 'work': Input should be a valid string"),
+        ({"seeds": [0, -1]}, "Parameter 'seeds.1': Input should be greater than or equal to 0"),
+        ({"seeds": [2**63]}, "Parameter 'seeds.0': Input should be less than 9223372036854775808"),
     ],
 )
 def test_a_wrong_parameter_is_one_sentence(parameters, sentence):

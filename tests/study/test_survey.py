@@ -107,6 +107,7 @@ def test_centred_floors_are_centred_on_what_is_compared(lab, floors):
         (["papers", "twins"], ["whole"], "^Unknown task 'twins': choose one of papers, "),
         (["papers"], ["whole", "fog 2"], "^Unknown image 'fog 2': use one of whole, "),
         ([], ["whole"], r"^No tasks are named by \[\]: write a list"),
+        ("papers", ["whole"], "^No tasks are named by 'papers': write a list"),
         (["papers"], [2], r"^No images are named by \[2\]: write a list"),
     ],
 )

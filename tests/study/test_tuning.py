@@ -88,6 +88,12 @@ def test_other_seeds_draw_other_values(judged, tune, tmp_path):
     assert asked[0] == asked[2] and asked[1] != asked[3]
 
 
+def test_a_large_seed_draws_too(judged, tune):
+    asked = judged(range(10))
+    tune(2, seed=2**31)
+    assert asked[0] != asked[1]
+
+
 def test_a_trial_that_diverges_counts_and_is_not_chosen(judged, tune):
     judged([FloatingPointError("The loss is not finite."), 12.0, 11.0])
     table = tune(3)

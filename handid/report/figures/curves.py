@@ -84,7 +84,7 @@ def training(
         line = {"lw": 1.8, "marker": "o", "ms": 3, "label": label, **dash(number)}
         axes[0, 0].plot(epochs, history["total"], **line)
         axes[0, 1].plot(epochs, 100 * history["validation"], **line)
-    axes[0, 0].set(ylabel="sum of losses, nats")
+    axes[0, 0].set(ylabel="sum of losses")
     axes[0, 1].set(ylabel="mAP, %")
     for axis, name in zip(axes.flat, ("Training", validation), strict=True):
         _by_epoch(axis)
@@ -117,14 +117,14 @@ def loss_parts(history: pd.DataFrame, title: str) -> Drawing:
         line = {"lw": 1.8, "marker": "o", "ms": 3, "label": name, **dash(number)}
         axis.plot(np.arange(1, len(values) + 1), values, **line)
     _by_epoch(axis)
-    axis.set(ylabel="nats", title=title)
+    axis.set(ylabel="loss", title=title)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     words = "; ".join(
         f"{name} from {known.iloc[0]:.2f} to {known.iloc[-1]:.2f}"
         for name, values in losses.items()
         if len(known := values.dropna())
     )
-    return drawing(figure, title, f"Losses by epoch, in nats: {words}.")
+    return drawing(figure, title, f"Losses by epoch: {words}.")
 
 
 def _by_stage(history: pd.DataFrame) -> pd.DataFrame:

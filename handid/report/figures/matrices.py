@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from handid.report.figures.evidence import nothing
 from handid.report.figures.style import WIDTH, Drawing, canvas, drawing, styled, titled
 
 
@@ -66,9 +67,14 @@ def grids(tables: dict[str, pd.DataFrame], title: str) -> Drawing:
     """Grids of one figure side by side, darker for more; each on its own scale.
 
     Args:
-        tables: a panel's title -> [rows, columns] percent; index and columns are named.
+        tables: a panel's title -> [rows, columns] percent; index and columns are named. An empty
+            one has no panel.
         title: of the figure; names the metric, and says if the set is synthetic.
     """
+    absent = [name for name, table in tables.items() if table.empty]
+    tables = {name: table for name, table in tables.items() if not table.empty}
+    if not tables:
+        return nothing(title, "Grids", "nothing was measured", "nothing was measured")
     tallest = max(len(table) for table in tables.values())
     figure, axes = canvas(1.3 + 0.5 * tallest, 1, len(tables))
     for axis, (name, table) in zip(axes.flat, tables.items(), strict=True):
@@ -82,8 +88,9 @@ def grids(tables: dict[str, pd.DataFrame], title: str) -> Drawing:
         axis.set(xlabel=table.columns.name, ylabel=table.index.name)
         axis.set_title(name, fontweight="normal", fontsize=9.5)
     titled(figure, title)
-    words = " ".join(f"{name}: {_grid_in_words(table)}." for name, table in tables.items())
-    return drawing(figure, title, words)
+    words = [f"{name}: {_grid_in_words(table)}." for name, table in tables.items()]
+    words += [f"{name}: nothing was measured." for name in absent]
+    return drawing(figure, title, " ".join(words))
 
 
 @styled

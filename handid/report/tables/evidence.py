@@ -101,6 +101,8 @@ def check_criteria(criteria: dict[str, float]) -> None:
         ValueError: one sentence for a metric that no criterion can be of, or a value that is no
             number of bits or no share.
     """
+    if not isinstance(criteria, dict):
+        raise ValueError(f"The criteria are {criteria!r}: name metrics with their highest values.")
     for metric, highest in criteria.items():
         if metric not in _CHARACTERISTICS:
             names = ", ".join(_CHARACTERISTICS)

@@ -84,7 +84,8 @@ def test_each_loss_is_named_and_told_by_its_dashes(history, read, title):
     assert [one.get_label() for one in axis.lines] == ["identity", "triplet"]
     assert {"identity", "triplet"} <= set(read.texts(axis))
     assert len({one.get_linestyle() for one in axis.lines}) == 2
-    assert "in nats: identity from 3.00 to 0.50; triplet from 1.00 to 0.50." in drawing.words
+    said = "Losses by epoch: identity from 3.00 to 0.50; triplet from 1.00 to 0.50."
+    assert said in drawing.words
 
 
 def test_a_loss_of_two_stages_has_two_curves(history, read, title):
@@ -112,3 +113,8 @@ def test_a_decline_shows_each_severity_on_both_sides(decline, picture, read, tit
     assert read.line(query, 1) == [[0, 2], [60, 40]] and read.line(both, 1) == [[0, 2], [60, 50]]
     assert [label.get_text() for label in query.get_xticklabels()] == ["as it is", "2"]
     assert "CLIP-FT, query only: as it is 60 %, 2 40 %" in drawing.words
+
+
+def test_no_axis_says_nats_of_losses_that_have_other_units(history, read, title):
+    for drawing in (figures.loss_parts(history, title), figures.training({"a": history}, title)):
+        assert not any("nats" in text for text in [drawing.words, *read.texts(drawing.figure)])

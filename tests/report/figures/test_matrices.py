@@ -15,6 +15,13 @@ def test_a_grid_prints_every_cell_and_its_best_in_bold(grid, title):
     assert "with 30.0 %, worst 2 by 3 with 5.0 %. published: 4 numbers" in drawing.words
 
 
+def test_a_grid_of_nothing_has_no_panel_and_is_told(grid, title):
+    drawing = figures.grids({"ours": grid.iloc[:0], "theirs": grid}, title)
+    assert len(drawing.figure.axes) == 1
+    assert "ours: nothing was measured." in drawing.words and "theirs: " in drawing.words
+    assert "nothing was measured" in figures.grids({"ours": grid.iloc[:0]}, title).words
+
+
 def test_a_cell_that_was_not_tried_is_not_counted(grid, title):
     words = figures.grids({"ours": grid.where(grid > 5)}, title).words
     assert "3 numbers of parts" in words and "worst 1 by 1 with 10.0 %" in words

@@ -75,6 +75,8 @@ def test_a_criterion_that_nothing_could_be_held_to_is_refused(criterion):
     with pytest.raises(ValueError, match=f"Criterion '{metric}' cannot be {value!r}: give "):
         tables.check_criteria({"cllr": 0.5, metric: value})
     tables.check_criteria({"cllr": 2, "fmr": 0.15})
+    with pytest.raises(ValueError, match="The criteria are .'eer'.: name metrics with their high"):
+        tables.check_criteria(["eer"])
 
 
 def test_decisions_add_up_to_the_criteria(worth):
