@@ -16,12 +16,13 @@ import timm
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from handid import data, disk, loss, synthetic
+from handid import data, loss, statistics, synthetic
 from handid.backbone import lite0
 
-HEIGHT, WIDTH = 168, 224
+HEIGHT, WIDTH, WEIGHTS = 168, 224, "other_hand.safetensors"
 PER_BATCH, RATE, WARMUP = 24, 2e-4, 40  # people; learning rate; steps
 TEMPERATURE, POPULATION, FROZEN = 0.07, 1_000_061, 3  # FROZEN: first stages that keep ImageNet's
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
@@ -33,7 +34,7 @@ OTHER = {"right": "left", "left": "right"}
 def network(weights: Path | None = None) -> nn.Module:
     """EfficientNet-Lite0 without classes; ImageNet's weights, or those of a file."""
     net = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
-    state = torch.load(weights, weights_only=True) if weights else lite0.state(net.state_dict())
+    state = load_file(weights) if weights else lite0.state(net.state_dict())
     net.load_state_dict(state)
     return net.eval()  # norms keep ImageNet's means: drawn hands would spoil them
 
@@ -41,22 +42,17 @@ def network(weights: Path | None = None) -> nn.Module:
 # --- drawn hands ----------------------------------------------------------------------------------
 
 
-def drawn(subject: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def drawn(subject: int) -> tuple[np.ndarray, np.ndarray]:
     """Photographs [4 views, 2 shots, H, W, 3] of a person and where hands are [4, 2, H, W]."""
-    file = folder / f"{subject:05d}.npz"
-    if not file.exists():
-        person = synthetic.person(POPULATION, subject)
-        pixels, masks = [], []
-        for view in synthetic.VIEWS:
-            for shot, camera in enumerate(("11k", "wild")):
-                how = {"size": HEIGHT, "seed": POPULATION, "camera": camera}
-                pixels.append(synthetic.photograph(person, view, shot, **how)[0])
-                masks.append(np.uint8(255 * synthetic.mask(person, view, shot, **how)))
-        with disk.whole(file) as part:
-            shape = (len(synthetic.VIEWS), 2, HEIGHT, WIDTH)
-            np.savez(part, pixels=np.reshape(pixels, (*shape, 3)), masks=np.reshape(masks, shape))
-    with np.load(file, allow_pickle=False) as stored:
-        return stored["pixels"], stored["masks"]
+    person = synthetic.person(POPULATION, subject)
+    pixels, masks = [], []
+    for view in synthetic.VIEWS:
+        for shot, camera in enumerate(("11k", "wild")):
+            how = {"size": HEIGHT, "seed": POPULATION, "camera": camera}
+            pixels.append(synthetic.photograph(person, view, shot, **how)[0])
+            masks.append(np.uint8(255 * synthetic.mask(person, view, shot, **how)))
+    shape = (len(synthetic.VIEWS), 2, HEIGHT, WIDTH)
+    return np.reshape(pixels, (*shape, 3)), np.reshape(masks, shape)
 
 
 def backgrounds(count: int) -> Tensor:
@@ -130,9 +126,9 @@ def pairs(people: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator)
 
 
 def train(folder: Path, n_people: int, minutes: float) -> None:
-    """Train for some minutes of processor time; the weights are `other_hand.pt` in the folder."""
+    """Train for some minutes of processor time; the weights lie in the folder then."""
     folder.mkdir(parents=True, exist_ok=True)
-    people = [drawn(subject, folder) for subject in range(n_people)]
+    people = [drawn(subject) for subject in range(n_people)]
     rng, _ = np.random.default_rng(0), torch.manual_seed(0)
     net = network()
     early = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:FROZEN]).requires_grad_(False)
@@ -157,7 +153,7 @@ def train(folder: Path, n_people: int, minutes: float) -> None:
         step += 1
         if step % 25 == 0:
             print(f"step {step}, {done:.0%}, loss {total.item():.3f}", flush=True)
-    torch.save(net.state_dict(), folder / "other_hand.pt")
+    save_file(net.state_dict(), folder / WEIGHTS)
 
 
 @torch.no_grad()
@@ -197,14 +193,11 @@ def judge(root: Path, weights: Path, draws: int) -> None:
     joined = tuple(np.hstack(parts) for parts in zip(plain, tuned, strict=True))
     systems = {"ImageNet": plain, "other hand": tuned, "both joined": joined}
     scores = {name: pd.DataFrame(by_person(table, *e, draws)) for name, e in systems.items()}
-    rng = np.random.default_rng(1)
     for name, score in scores.items():
-        gain = 100 * (score - scores["ImageNet"])
-        drawn_again = rng.integers(0, len(gain), (2000, len(gain)))
-        means = [np.nanmean(gain.to_numpy()[rows], axis=0).mean() for rows in drawn_again]
-        low, high = np.percentile(means, [2.5, 97.5])
+        gain = (100 * (score - scores["ImageNet"])).stack().dropna()  # by person, direction
+        low, high = statistics.interval(gain, gain.index.get_level_values(0))
         shown = ", ".join(f"{view} {100 * score[view].mean():.1f}" for view in score)
-        print(f"{name}: {shown}; over ImageNet {gain.mean().mean():+.1f} [{low:.1f}, {high:.1f}]")
+        print(f"{name}: {shown}; over ImageNet {gain.mean():+.1f} [{low:.1f}, {high:.1f}]")
 
 
 def main() -> None:
@@ -220,7 +213,7 @@ def main() -> None:
     if options.what == "train":
         train(options.folder, options.people, options.minutes)
     elif options.data:
-        judge(options.data, options.folder / "other_hand.pt", options.draws)
+        judge(options.data, options.folder / WEIGHTS, options.draws)
     else:
         parser.error("judge needs --data, the folder of an 11k Hands")
 

@@ -83,12 +83,7 @@ def evaluate(
         ValueError: if shapes or lengths do not fit, a set is empty, an embedding is NaN or
             infinite, or a query's identity is not in the gallery.
     """
-    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
-    if query.shape[1] != gallery.shape[1]:
-        raise ValueError(
-            f"query embeddings have {query.shape[1]} numbers and gallery ones {gallery.shape[1]}: "
-            "use one encoder for both"
-        )
+    query, gallery = _units(query, gallery)
     names = given.ids(query_ids, len(query), "query")
     query_codes, gallery_codes = _codes(names, given.ids(gallery_ids, len(gallery), "gallery"))
     scores = _scores(query, gallery, query_codes, gallery_codes)
@@ -120,9 +115,7 @@ def ranking(
     Raises:
         ValueError: as `evaluate`.
     """
-    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
-    if query.shape[1] != gallery.shape[1]:
-        raise ValueError("query and gallery embeddings differ in length: use one encoder for both")
+    query, gallery = _units(query, gallery)
     names = given.ids(query_ids, len(query), "query")
     query_codes, gallery_codes = _codes(names, given.ids(gallery_ids, len(gallery), "gallery"))
     similarity = query @ gallery.T
@@ -225,6 +218,17 @@ def unit_rows(embeddings: Any, name: str) -> np.ndarray:
     rows = rows / np.where(largest == 0, 1, largest)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, np.where(length == 0, 1, length), out=rows)
+
+
+def _units(query: Any, gallery: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both as rows of length 1; refuses what cannot be compared."""
+    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
+    if query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"query embeddings have {query.shape[1]} numbers and gallery ones {gallery.shape[1]}: "
+            "use one encoder for both"
+        )
+    return query, gallery
 
 
 def _codes(query_ids, gallery_ids):

@@ -343,7 +343,7 @@ def test_the_ranking_that_is_shown_is_the_one_that_is_scored(world):
 
 
 def test_a_ranking_of_two_encoders_is_refused():
-    with pytest.raises(ValueError, match="differ in length: use one encoder for both"):
+    with pytest.raises(ValueError, match="have 2 numbers and gallery ones 3: use one encoder"):
         metric.ranking(np.eye(2), np.eye(3), [0, 1], [0, 1, 2])
 
 

@@ -23,8 +23,10 @@ from handid.runner.refusal import Refused, in_memory, lines, printable
 
 ENDINGS = {"killed": "was killed", "blocked": "was blocked", "interrupted": "was interrupted"}
 MARK = "papermill-error-cell-tag"
-LEFT_OUT = "results/{0}.csv is not what a run left that succeeded"
-LEFT_OUT += ", and is left out of results.csv: run {0} again"
+LEFT_OUT = (
+    "results/{0}.csv is not what a run left that succeeded, and is left out of results.csv: "
+    "run {0} again"
+)
 STOPPED = "stopped by Ctrl-C or a signal"
 
 

@@ -15,6 +15,9 @@ from handid.runner.refusal import Refused, short
 DATA = "data"  # the parameter of data sets: name -> folder, "synthetic", or "" for none
 EXPORT = "export"  # the parameter of a folder to be made, in which a model is handed on
 CLUSTER = "cluster"  # the parameter that says where trainings are done, which changes no figure
+# Folders of a run; what else lies there, such as a disk's `lost+found`, need not be ours.
+KEPT = ("cache", "cache/*", "control", "curves", "experiments", "figures", "people", "pretrain")
+KEPT += ("results", "search", "synthetic", "tuning")
 
 
 def path_of(text: str) -> Path | None:
@@ -44,11 +47,6 @@ def real(path: Path) -> Path:
         what = "it" if there == found else there
         raise Refused(f"{path} can be no folder, for {what} is a file; name another folder")
     return found
-
-
-# Folders of a run; what else lies there, such as a disk's `lost+found`, need not be ours.
-KEPT = ("cache", "cache/*", "control", "curves", "experiments", "figures", "people", "pretrain")
-KEPT += ("results", "search", "synthetic", "tuning")
 
 
 def made(folder: Path) -> None:
