@@ -23,7 +23,7 @@ from handid.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 WAYS = ("cut", "emptied", "noise", "another's")
-MANY = {".jpg": 3, ".npy": 3}
+MANY = {".jpg": 3, ".rgb": 3}
 TARGET = "11k dorsal right"
 
 

@@ -22,6 +22,7 @@ from handid.image.regions import REGIONS
 from handid.image.segment import Segmentation, segment
 
 WHOLE = "whole"  # the photograph as it is
+_REASONS: dict[Path, str] = {}  # of the segmentations that this process asked for: tasks share them
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,13 @@ def fill(
         alterations: which: each photograph is decoded and segmented once for all of them.
 
     Raises:
-        ValueError: naming the first photograph that cannot be altered; of one that does not decode
+        ValueError: naming a photograph that cannot be altered; of one that does not decode
             decode's phrase alone.
         OSError: when one is missing, or the disk is full.
     """
-    folder, key = Path(folder), code()
+    folder, key, order = Path(folder), code(), _in_own_order(paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(lambda path: _fill(path, folder, geometry, alterations, key), paths):
+        for _ in pool.map(lambda path: _fill(path, folder, geometry, alterations, key), order):
             pass
 
 
@@ -161,19 +162,32 @@ def doubts(paths: Sequence[str], folder: str | Path) -> dict[str, str]:
         folder: the cache's folder.
 
     Raises:
-        ValueError: decode's phrase, of the first file that does not decode.
+        ValueError: decode's phrase, of a file that does not decode.
         OSError: when one is missing, or the disk is full.
     """
-    folder, key = Path(folder), code()
+    folder, key, order = Path(folder), code(), _in_own_order(paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        reasons = pool.map(lambda path: _reason(path, folder, key), paths)
-        return {path: why for path, why in zip(paths, reasons, strict=True) if why}
+        found = pool.map(lambda path: _reason(path, folder, key), order)
+        reasons = dict(zip(order, found, strict=True))
+    return {path: reasons[path] for path in paths if reasons[path]}
 
 
-def _file(path: str, folder: Path, *what: object) -> Path:
+def _file(path: str, folder: Path, *what: object, suffix: str = ".rgb") -> Path:
     stat = os.stat(path)
     name = fingerprint.digest([os.path.abspath(path), stat.st_size, stat.st_mtime_ns, *what])
-    return folder / name[:2] / f"{name}.npz"
+    return folder / name[:2] / f"{name}{suffix}"
+
+
+def _segmentation_file(path: str, folder: Path, key: str) -> Path:
+    return _file(path, folder, key, "segmentation", suffix=".npz")
+
+
+def _in_own_order(paths: Sequence[str]) -> list[str]:
+    """The paths in an order of this process.
+
+    Notebooks that run side by side alter the same photographs: each finds what the other made.
+    """
+    return sorted(paths, key=lambda path: zlib.crc32(f"{os.getpid()} {path}".encode()))
 
 
 def _fill(
@@ -193,8 +207,11 @@ def _fill(
 
 def _reason(path: str, folder: Path, key: str) -> str:
     """Why a photograph's segmentation is not to be trusted; reads no more of it than that."""
-    stored = _stored(_file(path, folder, key, "segmentation"), "reason")
-    return str(stored[0]) if stored else _segmented(path, folder, key).reason
+    file = _segmentation_file(path, folder, key)
+    if file not in _REASONS:
+        stored = _stored(file, "reason")
+        _REASONS[file] = str(stored[0]) if stored else _segmented(path, folder, key).reason
+    return _REASONS[file]
 
 
 def _again(
@@ -212,7 +229,7 @@ def _again(
 
 def _segmented(path: str, folder: Path, key: str, image: Image.Image | None = None) -> Segmentation:
     """A photograph's segmentation, from disk where it is there."""
-    file = _file(path, folder, key, "segmentation")
+    file = _segmentation_file(path, folder, key)
     stored = _stored(file, "hand", "rest", "reason")
     if stored:
         return Segmentation(stored[0], stored[1], str(stored[2]))

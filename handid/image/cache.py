@@ -4,7 +4,7 @@ A set of hands at 256 pixels fits in memory, so that an epoch costs a few copies
 thousands of JPEG decodes. Not a data set class and not a worker pool.
 """
 
-import io
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +16,13 @@ from tqdm import tqdm
 from handid import disk, fingerprint, given
 from handid.image.decode import Geometry, decode, fit
 
-_CACHE_VERSION = 3
+_CACHE_VERSION = 4
 _SEAL_BYTES = 16
 
 
 def _cache_file(path: str, folder: Path, geometry: Geometry) -> Path:
     name = fingerprint.digest([os.path.abspath(path), *fingerprint.status(path), _CACHE_VERSION])
-    return folder / f"{geometry[0]}-{geometry[1]}" / name[:2] / f"{name}.npy"
+    return folder / f"{geometry[0]}-{geometry[1]}" / name[:2] / f"{name}.rgb"
 
 
 def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) -> str | None:
@@ -41,23 +41,23 @@ def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) ->
 
 
 def write(file: Path, square: np.ndarray) -> None:
-    """Keep a square, sealed against damage."""
-    content = io.BytesIO()
+    """Keep a square, [s, s, 3] uint8: its bytes and a seal against damage."""
+    content = square.tobytes()
     with disk.whole(file, sync=False) as part:
-        np.save(content, square, allow_pickle=False)
-        part.write_bytes(content.getvalue() + disk.seal(file.name, content.getbuffer()))
+        part.write_bytes(content + disk.seal(file.name, content))
 
 
 def read(file: Path) -> np.ndarray | None:
-    """A square; None where the file is not what was written under its name."""
+    """A square, read-only; None where the file is not what was written under its name."""
     try:
-        content = file.read_bytes()
+        content = memoryview(file.read_bytes())
     except OSError:
         return None
-    array, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
-    if disk.seal(file.name, array) != seal:
+    square, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
+    if disk.seal(file.name, square) != seal:
         return None
-    return np.load(io.BytesIO(array), allow_pickle=False)
+    side = math.isqrt(len(square) // 3)
+    return np.frombuffer(square, np.uint8).reshape(side, side, 3)
 
 
 def fill(

@@ -28,13 +28,17 @@ class Photographs:
         self.settings, self.work = settings, Path(settings.work)
         self.sets = {name: DataSet(name, root) for name, root in settings.data.items()}
         self._tables: dict[tuple[str, bool], pd.DataFrame] = {}
-        self._drawn: set[str] = set()  # sets whose drawings were looked at
-        self.said: set[str] = set()  # warnings; studies made of one another share them
+        self._listed: dict[tuple[object, ...], pd.DataFrame] = {}
+        self._said: set[str] = set()  # warnings
+
+    def share(self, other: "Photographs") -> None:
+        """Read nothing that another study read before, and warn of nothing that it warned of."""
+        self._listed, self._said = other._listed, other._said
 
     def warn(self, sentence: str) -> None:
         """Warn once."""
-        if sentence not in self.said:
-            self.said.add(sentence)
+        if sentence not in self._said:
+            self._said.add(sentence)
             warnings.warn(sentence, stacklevel=5)
 
     # --- targets ------------------------------------------------------------------------------
@@ -137,13 +141,19 @@ class Photographs:
         Raises:
             ValueError: if no folder is given.
         """
-        known = self.sets[name]
+        known, own = self.sets[name], self.settings
         if not known.root:
             raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
+        drawing = (own.work, own.people, own.images_per_view, own.bursts) if known.synthetic else ()
+        key = (name, known.root, accessories, own.missing, *drawing)
+        if key not in self._listed:
+            self._listed[key] = self._read(known, accessories)
+        return self._listed[key]
+
+    def _read(self, known: DataSet, accessories: bool) -> pd.DataFrame:
         root = Path(known.root)
         if known.synthetic:
-            root = sources.drawn(name, self.settings, check=name not in self._drawn)
-            self._drawn.add(name)
+            root = sources.drawn(known.name, self.settings)
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             table = data.read(root, accessories=accessories, missing=self.settings.missing)

@@ -8,13 +8,12 @@ from handid import disk, fingerprint, synthetic
 from handid.study.settings import Settings
 
 
-def drawn(name: str, settings: Settings, *, check: bool) -> Path:
-    """The folder of a synthetic data set, drawn if it is not there.
+def drawn(name: str, settings: Settings) -> Path:
+    """The folder of a synthetic data set, drawn if it is not there or damaged.
 
     Args:
         name: "11k" or "HD".
         settings: of the study: how many people, photographs and bursts, and the folder of products.
-        check: whether to look if every file is what was drawn; a damaged set is drawn again.
     """
     people, images, bursts = settings.people, settings.images_per_view, settings.bursts
     code = fingerprint.code("synthetic.folder")
@@ -22,7 +21,7 @@ def drawn(name: str, settings: Settings, *, check: bool) -> Path:
     root = Path(settings.work) / "synthetic" / kind
     disk.private(root.parent)
     with disk.locked(root.with_suffix(".lock")):
-        damaged = disk.damaged_product(root) if check and root.exists() else ""
+        damaged = disk.damaged_product(root) if root.exists() else ""
         if damaged:
             warnings.warn(
                 f"{damaged} of the drawn {name} is missing or damaged: the set is drawn again, "

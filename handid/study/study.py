@@ -38,7 +38,7 @@ class Study(Looks):
     def having(self, **parameters: object) -> "Study":
         """The same study with other values of some parameters."""
         study = Study(**self.settings.model_dump() | parameters)
-        study.photographs.said = self.photographs.said  # what both would warn of is said once
+        study.photographs.share(self.photographs)
         return study
 
     # --- data ---------------------------------------------------------------------------------

@@ -245,7 +245,7 @@ class Stranger:
             raise Fault("a damaged checkpoint was resumed")
 
     def cache_file(self, rng: random.Random) -> None:
-        (file,) = (self.folder / "cache").rglob("*.npy")
+        (file,) = (self.folder / "cache").rglob("*.rgb")
         file.write_bytes(spoilt_bytes(rng, file.read_bytes()))
         if not np.array_equal(self._cached(), self.pixels):
             raise Fault("damaged pixels were taken")

@@ -106,7 +106,7 @@ def test_a_photograph_is_decoded_and_segmented_once_for_all_its_images(
 def test_a_damaged_square_is_made_again(drawn, tmp_path):
     one, shape = Alteration.parse("grey"), ("squash", 32)
     first = alter.pixels(drawn[:1], tmp_path / "cache", shape, one)
-    (file,) = (tmp_path / "cache").rglob("*.npz")
+    (file,) = (tmp_path / "cache").rglob("*.rgb")
     file.write_bytes(file.read_bytes()[:-40])
     assert np.array_equal(alter.pixels(drawn[:1], tmp_path / "cache", shape, one), first)
 
@@ -124,11 +124,29 @@ def test_a_damaged_segmentation_is_made_again(drawn, tmp_path, rng, damage):
         "emptied": b"",
     }
     file.write_bytes(damaged[damage])
+    alter._REASONS.clear()  # as in the next run
     assert alter.doubts(drawn[2:], tmp_path / "cache") == expected != {}
     assert file.read_bytes()[:2] == b"PK" and len(file.read_bytes()) == len(whole)
 
 
+def test_notebooks_side_by_side_alter_the_same_photographs_in_orders_of_their_own(
+    drawn, tmp_path, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(alter, "_fill", lambda path, *how: made.append(path))
+    monkeypatch.setattr(alter.os, "cpu_count", lambda: 1)
+    paths = [str(tmp_path / f"{number}.png") for number in range(20)]
+    orders = []
+    for process in (1, 2, 1):
+        monkeypatch.setattr(alter.os, "getpid", lambda process=process: process)
+        alter.fill(paths, tmp_path, ("squash", 32), [Alteration.parse("grey")])
+        orders.append(made[-20:])
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(paths)
+    assert orders[0] == orders[2] != orders[1]
+
+
 def test_doubts_name_the_photographs_without_a_hand(drawn, tmp_path):
     for _ in range(2):  # made, then read
+        alter._REASONS.clear()
         doubts = alter.doubts(drawn, tmp_path / "cache")
         assert doubts == {drawn[2]: "shows no hand, or one too small"}

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_a_photograph_replaced_by_one_of_the_same_size_and_date_is_decoded_again
 def test_a_damaged_cache_file_is_made_again(photograph, tmp_path, left):
     path, folder = photograph(), tmp_path / "c"
     expected = cache.pixels([path], folder, ("squash", 16), progress=False)
-    (cached,) = folder.rglob("*.npy")
+    (cached,) = folder.rglob("*.rgb")
     cached.write_bytes(cached.read_bytes()[:left])
     assert np.array_equal(cache.pixels([path], folder, ("squash", 16), progress=False), expected)
     assert cached.stat().st_size > 768
@@ -83,6 +84,6 @@ def test_a_full_disk_is_one_sentence(photograph, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="is full: free some space"):
         cache.fill([photograph()], tmp_path / "c", [("squash", 8)], progress=False)

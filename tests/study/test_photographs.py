@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from handid import disk, protocol
+from handid import data, disk, protocol
 from handid.data.sets import Target
 from handid.image import cache
 from handid.study import photographs, sources
@@ -89,6 +89,17 @@ def test_a_drawn_set_is_drawn_once_and_read_once(lab, monkeypatch):
     pd.testing.assert_frame_equal(same.table("11k"), lab.table("11k"))
     assert same.table("11k") is same.table("11k")
     assert lab.table("11k").groupby("view")["subject"].nunique().tolist() == [4] * 4
+
+
+def test_a_study_made_of_another_reads_what_is_new_to_it_alone(lab, monkeypatch):
+    first, before = lab.photographs.listed("11k"), data.read
+    read = []
+    monkeypatch.setattr(data, "read", lambda root, **how: read.append(how) or before(root, **how))
+    other = lab.having(backbones=["EfficientNet-Lite0"]).photographs
+    assert other.listed("11k") is first and not read
+    lab.having(missing="skip").photographs.listed("11k")
+    other.listed("11k", accessories=True)
+    assert len(read) == 2
 
 
 def test_other_numbers_of_people_are_another_drawing(lab, monkeypatch, tmp_path):
