@@ -175,7 +175,7 @@ def doubts(paths: Sequence[str], folder: str | Path) -> dict[str, str]:
 def _file(path: str, folder: Path, *what: object, suffix: str = ".rgb") -> Path:
     stat = os.stat(path)
     name = fingerprint.digest([os.path.abspath(path), stat.st_size, stat.st_mtime_ns, *what])
-    return folder / name[:2] / f"{name}{suffix}"
+    return folder.joinpath(name[:2], f"{name}{suffix}")
 
 
 def _segmentation_file(path: str, folder: Path, key: str) -> Path:

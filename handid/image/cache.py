@@ -22,7 +22,7 @@ _SEAL_BYTES = 16
 
 def _cache_file(path: str, folder: Path, geometry: Geometry) -> Path:
     name = fingerprint.digest([os.path.abspath(path), *fingerprint.status(path), _CACHE_VERSION])
-    return folder / f"{geometry[0]}-{geometry[1]}" / name[:2] / f"{name}.rgb"
+    return folder.joinpath(f"{geometry[0]}-{geometry[1]}", name[:2], f"{name}.rgb")
 
 
 def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) -> str | None:
