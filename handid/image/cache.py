@@ -16,7 +16,7 @@ from tqdm import tqdm
 from handid import disk, fingerprint, given
 from handid.image.decode import Geometry, decode, fit
 
-_CACHE_VERSION = 3
+_CACHE_VERSION = 4
 _SEAL_BYTES = 16
 
 
