@@ -287,7 +287,7 @@ def _lock(path: Path, how: int) -> int:
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL):
                 os.close(file)
-                raise
+                raise type(error)(error.errno, error.strerror, str(path)) from None
             return file
         try:
             if os.path.samestat(os.fstat(file), os.stat(path)):

@@ -170,6 +170,18 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     assert not path.exists()
 
 
+def test_a_lock_that_fails_names_its_file(tmp_path, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(disk.fcntl, "flock", fails)
+    with (
+        pytest.raises(OSError, match="Input/output error: '.*a.lock'"),
+        disk.locked(tmp_path / "a.lock"),
+    ):
+        raise AssertionError("it was let in")
+
+
 def test_a_file_system_without_locks_lets_everybody_in(tmp_path, monkeypatch):
     def no_locks(*_):
         raise OSError(errno.ENOLCK, "No locks available")

@@ -68,6 +68,11 @@ def test_no_photograph_no_weights_but_the_minis_and_nothing_large_is_in_git():
     assert [str(p.relative_to(ROOT)) for p in others if p.stat().st_size > 1_200_000] == []
 
 
+def test_no_log_and_no_empty_file_is_in_git():
+    left = [path for path in in_git() if path.suffix == ".log" or not path.stat().st_size]
+    assert [str(path.relative_to(ROOT)) for path in left] == []  # what a run left here
+
+
 # --- what it needs ------------------------------------------------------------------------------
 
 CONDA_NAMES = {"pytorch": "torch"}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from handid import statistics
+from handid import given, statistics
 from handid.evidence import mixtures
 from handid.evidence.mixtures import Family
 
@@ -182,6 +182,9 @@ def intervals(shares: Shares, *tallies: Tally, level: float = 0.95) -> np.ndarra
         shares: counts of each tally, [2, Q] -> [S].
         tallies: of the same groups.
         level: in (0, 1).
+
+    Raises:
+        ValueError: if the level is out of range.
     """
     values, low, high = _jackknife(shares, tallies, _logit, special.expit, level)
     people = tallies[-1].queries.people
@@ -228,6 +231,7 @@ def _jackknife(
     level: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Value, low and high, the standard error taken on the scale that `there` leads to."""
+    given.between("level", level, 0, 1)
     values = shares(*(one.all for one in tallies))
     groups = np.unique(np.concatenate([one.groups for one in tallies]))
     without = [there(shares(*(one.without(g) for one in tallies))) for g in groups]

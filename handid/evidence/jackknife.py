@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import special
 
+from handid import given
+
 Statistic = Callable[[np.ndarray, np.ndarray], Sequence[float] | np.ndarray]
 
 
@@ -32,9 +34,10 @@ def intervals(
         one of them has all mated comparisons.
 
     Raises:
-        ValueError: what the statistic says of no scores, where one person is part of all non-mated
-            comparisons.
+        ValueError: for a level out of range; what the statistic says of no scores, where one person
+            is part of all non-mated comparisons.
     """
+    given.between("level", level, 0, 1)
     values = np.asarray(statistic(mated[0], nonmated[0]), dtype=np.float64)
     people = np.unique(np.concatenate([mated[1], nonmated[1].ravel()]))
     if len(people) < 3 or len(np.unique(mated[1])) < 2:

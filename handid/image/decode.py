@@ -14,7 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from handid import given
-from handid.image import metadata
+from handid.image import damage, metadata
 
 MAX_PIXELS = 110_000_000  # today's phones reach 108 megapixels
 MAX_BYTES = 8 * MAX_PIXELS + 1_000_000  # a PNG of four 16-bit channels, not compressed at all
@@ -69,12 +69,11 @@ def decode(path: str | Path) -> Image.Image:
     longer, shorter = max(width, height), min(width, height)
     if longer < LEAST or longer > MAX_RATIO * shorter:
         raise ValueError(f"is no photograph of a hand ({width} x {height} pixels)")
-    bits = content[24] if opener is PngImageFile else 8  # the others have no more
     if width * height <= LARGE:
-        return _upright(image, orientation, bits)
+        return _upright(image, content, orientation)
     with _one_large:
         _require_memory(path, width * height)
-        return _upright(image, orientation, bits)
+        return _upright(image, content, orientation)
 
 
 def _bytes(path: str | Path) -> bytes:
@@ -99,13 +98,16 @@ def _bytes(path: str | Path) -> bytes:
     return content
 
 
-def _upright(image: Image.Image, orientation: int, bits: int) -> Image.Image:
+def _upright(image: Image.Image, content: bytes, orientation: int) -> Image.Image:
+    bits = content[24] if isinstance(image, PngImageFile) else 8  # the others have no more
     try:
         image.load()
+        if damage.is_damaged(content, image):
+            raise ValueError
         rgb = _to_rgb(image, bits)
     except (MemoryError, _Misread):
         raise
-    except Exception:  # OSError, SyntaxError, struct.error, zlib.error, ...
+    except Exception:  # OSError, SyntaxError, struct.error, zlib.error, ... and our own
         raise ValueError(_UNREADABLE) from None
     return rgb.transpose(UPRIGHT[orientation]) if orientation > 1 else rgb
 

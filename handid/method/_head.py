@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from handid import loss
+from handid import given, loss
+
+LEAST, LARGEST = 1e-6, 1_000_000  # of an option that is a number and not 0: nothing overflows
 
 
 class IdentityHead(nn.Module):
@@ -66,6 +68,8 @@ class IdentityHead(nn.Module):
         check_numbers(1.0, centre_rate=centre_rate)
         check_numbers(math.pi / 2, False, arcface_margin=arcface_margin)
         check_numbers(1.0, False, label_smoothing=label_smoothing)
+        if 0 < contrastive_temperature < LEAST:
+            raise ValueError(f"contrastive_temperature must be 0, or at least {LEAST:g}.")
         if triplet_margin is not None:
             check_numbers(triplet_margin=triplet_margin)
         if arcface_margin and not arcface_scale:
@@ -177,16 +181,12 @@ def check_numbers(high: float = math.inf, reached: bool = True, **options: float
     Raises:
         ValueError: one sentence that names the option.
     """
-    ends = "" if high == math.inf else f" {'to' if reached else 'to below'} {high:.4g}"
+    ends = f" {'to' if reached else 'to below'} {min(high, LARGEST):.4g}"
     for name, value in options.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if (
-            not number
-            or not 0 <= value < math.inf
-            or value > high
-            or (value == high and not reached)
-        ):
-            raise ValueError(f"{name} is {value!r}: give a number from 0{ends}.")
+        most = min(high, LARGEST)
+        if not number or not 0 <= value <= most or (value == high and not reached):
+            raise ValueError(f"{name} is {given.shown(value)}: give a number from 0{ends}.")
 
 
 def check_switches(**options: bool) -> None:
@@ -197,7 +197,7 @@ def check_switches(**options: bool) -> None:
     """
     for name, value in options.items():
         if not isinstance(value, bool):
-            raise ValueError(f"{name} is {value!r}: give true or false.")
+            raise ValueError(f"{name} is {given.shown(value)}: give true or false.")
 
 
 def _neck(width: int) -> nn.BatchNorm1d:

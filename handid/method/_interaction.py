@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from handid import given
+
 CONTEXTS = ("patches", "none")
 
 
@@ -43,13 +45,15 @@ class Interaction(nn.Module):
         dropout: probability, inside the blocks.
 
     Raises:
-        ValueError: one sentence for an unknown context.
+        ValueError: one sentence for an unknown context, or heads that do not divide the width.
     """
 
     def __init__(self, width: int, heads: int, blocks: int, context: str, dropout: float = 0.0):
         super().__init__()
         if context not in CONTEXTS:
             raise ValueError(f"Unknown context '{context}': choose one of {', '.join(CONTEXTS)}.")
+        if width % given.whole("attention_heads", heads, 1):
+            raise ValueError(f"{heads} attention_heads do not divide {width}: choose a divisor.")
         self.context = context
         self.text_norm, self.patch_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)

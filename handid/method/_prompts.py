@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from handid import given
 from handid.backbone import Backbone
 
 
@@ -16,7 +17,9 @@ def cleaned(prompts: Sequence[str]) -> list[str]:
     """
     texts = isinstance(prompts, list | tuple) and all(isinstance(text, str) for text in prompts)
     if not texts or not prompts or any(text.count("{}") != 1 for text in prompts):
-        raise ValueError(f"prompts is {prompts!r}: give a list of texts, each with one {{}}.")
+        raise ValueError(
+            f"prompts is {given.shown(prompts)}: give a list of texts, each with one {{}}."
+        )
     return [" ".join(text.replace("{view}", "").split()) for text in prompts]
 
 

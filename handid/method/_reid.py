@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from handid import given
 from handid.backbone import ImageEncoder
 from handid.method import Method
 from handid.method._head import TOOLS
@@ -74,7 +75,7 @@ def unfreeze_last(backbone: ImageEncoder, blocks: int | None) -> None:
     all_blocks = backbone.blocks()
     if type(blocks) is not int or not 0 <= blocks <= len(all_blocks):
         raise ValueError(
-            f"Cannot unfreeze {blocks!r} blocks: {backbone.name} has {len(all_blocks)}, "
+            f"Cannot unfreeze {given.shown(blocks)} blocks: {backbone.name} has {len(all_blocks)}, "
             "give 0 to that."
         )
     for parameter in backbone.image_parameters():

@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from handid import loss
+from handid import given, loss
 from handid.backbone import ImageNetBackbone
 from handid.method._attention import ChannelAttention, PositionAttention
 from handid.method._cnn import CnnMethod
@@ -67,6 +67,7 @@ class AbdNet(CnnMethod):
         **tools,
     ):
         super().__init__(backbone, unfreeze_blocks)
+        given.whole("width", width, 2)  # half of it in the middle of an attention head
         side = backbone.sides[-1]
         if not isinstance(parts, int) or parts < 1 or side % parts:
             raise ValueError(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from handid import loss
+from handid import given, loss
 from handid.backbone import Backbone
 from handid.method._head import IdentityHead, heads_by_name, level_names
 from handid.method._prompts import cleaned, mean_text
@@ -216,9 +216,10 @@ def _check(levels: tuple[str, ...], add_text: bool, **choices: str) -> None:
             raise ValueError(
                 f"Unknown {name} '{value}': choose one of {', '.join(_CHOICES[name])}."
             )
-    if not set(levels) <= set(LEVELS) or not set(levels) - {"early"}:
+    are_known = isinstance(levels, list | tuple) and all(level in LEVELS for level in levels)
+    if not are_known or not set(levels) - {"early"}:
         raise ValueError(
-            f"levels are {list(levels)}: choose of {', '.join(LEVELS)}, not early alone."
+            f"levels are {given.shown(levels)}: choose of {', '.join(LEVELS)}, not early alone."
         )
     if add_text and (choices["text"], tuple(levels)) != ("constant", ("proj",)):
         raise ValueError("add_text needs text 'constant' and levels ['proj'].")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from handid import given
 from handid.backbone import ImageEncoder
 from handid.method._cnn import CnnMethod, reducing
 from handid.method._head import IdentityHead, heads_in_order, level_names, sum_of
@@ -54,6 +55,7 @@ class GpaNet(CnnMethod):
         **tools,
     ):
         super().__init__(backbone, unfreeze_blocks)
+        given.whole("width", width, 1)
         self.parts, self.local_weight = (horizontal_parts, vertical_parts), local_weight
         n_parts = _count(self.parts, [backbone.sides[-1]] * 2)
         if branches not in BRANCHES:

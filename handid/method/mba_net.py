@@ -8,6 +8,7 @@ of the public code (nathanlem1/MBA-Net at 2c6349a) is not relative; it is kept a
 import torch
 from torch import Tensor, nn
 
+from handid import given
 from handid.backbone import ImageNetBackbone
 from handid.method._attention import ChannelAttention, PositionAttention
 from handid.method._cnn import CnnMethod, reducing
@@ -112,6 +113,7 @@ class MbaNet(CnnMethod):
         **tools,
     ):
         super().__init__(backbone, unfreeze_blocks)
+        given.whole("width", width, 1)
         if positions not in POSITIONS:
             raise ValueError(f"Unknown positions '{positions}': choose {', '.join(POSITIONS)}.")
         places = [*zip(backbone.widths[2:], backbone.sides[2:], strict=True)]

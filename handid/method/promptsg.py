@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from handid import loss
+from handid import given, loss
 from handid.backbone import PROMPT, Backbone
 from handid.method._head import IdentityHead, check_numbers
 from handid.method._interaction import Interaction, InversionMLP
@@ -100,6 +100,7 @@ class PromptSG(ReidMethod):
         self.prompts, self.fixed_prompt = cleaned(prompts), fixed_prompt
         self.test_prompt, self.test_embedding, self.control = test_prompt, test_embedding, control
         width, word = backbone.dims["proj"], backbone.token_width
+        given.whole("inversion_width", inversion_width, 1)
         self.inversion = InversionMLP(width, inversion_width, word, inversion_layers)
         self.inversion.requires_grad_(control != "constant_text")
         self.interaction = Interaction(width, attention_heads, blocks, context)

@@ -43,7 +43,7 @@ def interval(
         kind: "share" of right answers, also as a mean over runs; "mean" of scores; "difference" of
             paired scores, bounded by nothing. "" takes values that are all 0 or 1 for a share,
             others for a mean.
-        draws: resamples, 1 or more.
+        draws: resamples of 10 people or more; 20 at least for the level 0.95.
         seed: 0 or more.
 
     Returns:
@@ -51,9 +51,9 @@ def interval(
         both NaN when fewer than two people leave nothing to compare.
 
     Raises:
-        ValueError: if lengths differ, there is no value, a value is NaN or infinite, or an option
-            is out of range.
-        IndexError: if draws are so few that all are of people who are alike.
+        ValueError: if lengths differ, there is no value, a value is NaN or infinite, an option is
+            out of range, or draws are too few for the level, which needs half of one beyond each
+            bound; those of people who are all alike do not count.
     """
     values = given.numbers(values, "values")
     totals, counts = persons.sums(values, people)
@@ -103,6 +103,8 @@ def _studentised(
         squares += shift**2 * (times @ counts**2)
         errors = np.sqrt(factor * np.maximum(squares, 0)) / size
         known = errors > 1e-6 * error  # a draw of people who are all alike has no error
+        if known.sum() * tail < 0.5:
+            raise ValueError(f"draws={draws} are too few for level={level:g}: give more of them.")
         quantiles = np.quantile(shift[known] / errors[known], [1 - tail, tail])
     low, high = mean - quantiles * error
     return float(low), float(high)

@@ -6,6 +6,8 @@ import numpy as np
 
 from handid import given
 
+LARGEST = 1e100  # of a value: sums of squares stay finite
+
 
 def codes(ids: Iterable[Hashable], expected: int, name: str) -> np.ndarray:
     """Whole numbers from 0 in the place of ids, [N], equal where the ids are.
@@ -27,15 +29,17 @@ def sums(values: Iterable[float], people: Iterable[Hashable]) -> tuple[np.ndarra
     """Sum and number of each person's values, [people] each, in an order free of names and rows.
 
     Args:
-        values: [Q] finite numbers.
+        values: [Q] finite numbers, none beyond LARGEST.
         people: [Q] who is shown.
 
     Raises:
-        ValueError: if lengths differ, there is no value, or a value is NaN or infinite.
+        ValueError: if lengths differ, there is no value, or a value is NaN or beyond LARGEST.
     """
     values = given.numbers(values, "values")
-    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-        raise ValueError("values must be a non-empty list of finite numbers, one per query")
+    if values.ndim != 1 or len(values) == 0 or not (np.abs(values) <= LARGEST).all():
+        raise ValueError(
+            f"values must be a non-empty list of finite numbers up to {LARGEST:g}, one per query"
+        )
     known = codes(people, len(values), "value")
     # Sorted before it is summed: a sum of fractions depends on their order in its last digit.
     order = np.lexsort((values, known))

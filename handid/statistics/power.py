@@ -79,6 +79,8 @@ def smallest_difference(
     Raises:
         ValueError: if a number is out of range.
     """
+    for name, variance in parts._asdict().items():
+        given.between(f"variance of {name}", variance, 0, np.inf, ends=True)
     for name, count in (("people", people), ("seeds", seeds)):
         given.between(name, count, 1, np.inf, ends=True)
     for name, share in (("level", level), ("power", power)):

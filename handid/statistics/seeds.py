@@ -7,6 +7,7 @@ import numpy as np
 from scipy import special
 
 from handid import given
+from handid.statistics.people import LARGEST
 
 
 class WithSeeds(NamedTuple):
@@ -42,9 +43,17 @@ def with_seeds(values: Iterable[float], low: float, high: float, level: float = 
         level: in (0, 1), that of the given interval.
 
     Raises:
-        ValueError: if there is no value.
+        ValueError: if there is no value, one is infinite, or the bounds are no interval.
     """
     values = given.numbers(values, "values of the seeds")
+    bounds = given.numbers([low, high], "bounds of the interval over people")
+    if bounds.shape != (2,) or bounds[0] > bounds[1]:
+        raise ValueError(
+            f"{given.shown(low)} to {given.shown(high)} is no interval: give low and high."
+        )
+    low, high = bounds
+    if (np.abs([*values.flat, low, high]) > LARGEST).any():
+        raise ValueError(f"Values and bounds must be finite numbers up to {LARGEST:g}.")
     given.between("level", level, 0, 1)
     if values.ndim != 1 or not len(values):
         raise ValueError("There is no training: give one value per seed.")

@@ -16,6 +16,7 @@ from handid.image import decode
 from handid.study import network
 from handid.study.experiment import Experiment
 from handid.study.photographs import Photographs
+from handid.study.sources import drawing
 
 BLOCK = 100  # people
 
@@ -127,8 +128,7 @@ def _drawn(
     view = photographs.view(target) if target.set == "11k" else ""
     kind = f"crowd-{view.replace(' ', '-') or 'HD'}-{fingerprint.code('synthetic.crowd')}"
     root = photographs.work / "synthetic" / kind / block.name
-    disk.private(root.parent)
-    with disk.locked(root.with_suffix(".lock")):
+    with drawing(root):
         if root.exists() and disk.damaged_product(root):
             disk.set_aside(root)
         if not root.exists():

@@ -1,11 +1,25 @@
 """The files behind a study's tables: folders that the package draws, and what files hold."""
 
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from handid import disk, fingerprint, synthetic
 from handid.study.settings import Settings
+
+
+@contextmanager
+def drawing(root: Path) -> Iterator[None]:
+    """One process at a time draws a folder; without locks, what the faster one drew stands."""
+    disk.private(root.parent)
+    with disk.locked(root.with_suffix(".lock")):
+        try:
+            yield
+        except FileExistsError:
+            if not root.is_dir():
+                raise
 
 
 def drawn(name: str, settings: Settings) -> Path:
@@ -19,8 +33,7 @@ def drawn(name: str, settings: Settings) -> Path:
     code = fingerprint.code("synthetic.folder")
     kind = f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
     root = Path(settings.work) / "synthetic" / kind
-    disk.private(root.parent)
-    with disk.locked(root.with_suffix(".lock")):
+    with drawing(root):
         damaged = disk.damaged_product(root) if root.exists() else ""
         if damaged:
             warnings.warn(

@@ -7,6 +7,7 @@ import pandas as pd
 from handid import disk, fingerprint, protocol, synthetic
 from handid.data import manifest
 from handid.data.sets import Target
+from handid.study.sources import drawing
 from handid.study.study import Study
 
 POPULATION = 1_000_099  # seed of people; studies draw population 0, pre-training others
@@ -37,8 +38,7 @@ def _drawn(lab: Study, target: Target) -> Path:
     settings, code = lab.settings, fingerprint.code("synthetic.folder")
     size = f"{target.set}-{settings.people}x{settings.images_per_view}-{settings.bursts}"
     root = Path(settings.work) / "tuning" / f"{size}-{POPULATION}-{code}"
-    disk.private(root.parent)
-    with disk.locked(root.with_suffix(".lock")):
+    with drawing(root):
         people, images = settings.people, settings.images_per_view
         if not root.exists() and target.set == "HD":
             synthetic.write_hd(root, subjects=people, distractors=2, images=images, seed=POPULATION)

@@ -22,6 +22,12 @@ def test_two_people_leave_no_interval():
     assert found[0][0] == 1 and np.isnan(found[0][1:]).all()
 
 
+def test_a_level_in_percent_is_refused():
+    mated, nonmated = (np.ones(3), np.arange(3)), (np.ones(1), np.array([[0, 1]]))
+    with pytest.raises(ValueError, match="level=95 must lie between 0 and 1"):
+        intervals(lambda m, n: [1.0], mated, nonmated, level=95)
+
+
 def test_it_covers_false_match_and_equal_error_rates_of_people_who_are_alike(rng):
     """45 people, some of whom resemble everybody; 150 simulated studies."""
     one, other = np.triu_indices(45, 1)

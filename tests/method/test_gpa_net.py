@@ -143,9 +143,9 @@ def test_gpa_net_takes_any_backbone_with_a_map(name, batch, encoder, on_map):
     [
         ({"horizontal_parts": 3}, "A map of 4 x 4 cells cannot be cut into 3 x 1 equal parts: use"),
         ({"vertical_parts": 8}, "cannot be cut into 2 x 8 equal parts: use divisors of its sides"),
-        ({"horizontal_parts": True}, "Cannot cut a map into True x 1 parts: use whole numbers"),
+        ({"horizontal_parts": True}, "horizontal_parts is True: give a whole number from 0"),
         ({"horizontal_parts": 0}, "Cannot cut a map into 0 x 1 parts: use whole numbers"),
-        ({"vertical_parts": 1.5}, "Cannot cut a map into 2 x 1.5 parts"),
+        ({"vertical_parts": 1.5}, "vertical_parts is 1.5: give a whole number from 0"),
         ({"branches": "part"}, "Unknown branches 'part': choose both, global, local"),
         ({"branches": "local", "horizontal_parts": 1}, "needs at least two parts"),
     ],

@@ -109,7 +109,7 @@ def test_only_lora_and_what_is_new_learn_and_are_kept(blocks, on_clip, images):
 
 @pytest.mark.parametrize("rank", [-1, 1.5, True])
 def test_a_rank_that_is_no_whole_number_is_refused(rank, on_clip):
-    with pytest.raises(ValueError, match=f"lora_rank is {rank}: give a whole number, 0 for none"):
+    with pytest.raises(ValueError, match=f"lora_rank is {rank}: give a whole number from 0"):
         on_clip("clip_ft", lora_rank=rank)
 
 

@@ -50,6 +50,90 @@ def test_an_unknown_option_is_refused_with_the_known_ones():
         method.build("clip_handid", None, 2, tau=1.0)
 
 
+ODD = {
+    "clip_ft": [("heads", [], "give a text"), ("neck", 10**400, "give true or false")],
+    "clip_handid": [
+        ("temperature", float("nan"), "temperature is nan: give 0, or a number from 1e-06 to 1,00"),
+        ("temperature", 1e-300, "temperature is 1e-300: give 0, or a number from"),
+        ("hidden_factor", 10**400, "give a whole number from 0 to 1,000,000"),
+        ("contrastive_temperature", 1e-300, "must be 0, or at least 1e-06"),
+        ("contrastive_temperature", 10**400, "give a number from 0 to 1e\\+06"),
+        ("train_text", "yes", "train_text is 'yes': give true or false"),
+    ],
+    "clip_reid": [("levels", None, "levels are None: choose of"), ("levels", [[1]], "levels are")],
+    "promptsg": [
+        ("attention_heads", 7, "7 attention_heads do not divide"),
+        ("attention_heads", 0, "attention_heads=0 must be a whole number from 1"),
+        ("inversion_width", 0, "inversion_width=0 must be a whole number from 1"),
+        ("reduction", -1, "reduction is -1: give a whole number from 0"),
+        ("fixed_prompt", None, "fixed_prompt is None: give a text"),
+    ],
+    "gpa_net": [("width", 0, "width=0 must be"), ("local_weight", float("inf"), "is inf: give")],
+    "mba_net": [("width", 0, "width=0 must be"), ("dropout", "half", "is 'half': give")],
+    "abd_net": [("width", 1, "width=1 must be a whole number from 2")],
+    "rga_net": [("open_gates", 1, "open_gates is 1: give true or false")],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_option_out_of_range_or_of_another_type_is_refused_in_one_sentence(name, encoder):
+    for option, value, message in ODD[name]:
+        net = encoder("mini-Lite0")
+        with pytest.raises(ValueError, match=message) as refusal:
+            method.build(name, net, 3, **{option: value})
+        assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 300
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.5, None, "two", True, 10**12])
+def test_a_number_of_identities_that_is_none_is_refused(count, encoder):
+    with pytest.raises(ValueError, match="^n_identities="):
+        method.build("clip_ft", encoder("mini-Lite0"), count)
+    assert method.build("clip_zero_shot", encoder("mini-Lite0"), 0).n_classes == 0
+
+
+LABELS = torch.arange(6) % 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS * 0 - 100, "^Labels from -100 to -100 for 3 identities: give 0 to 2, and leave"),
+        (torch.tensor([0, 1, 2, 0, 1, -100]), "^Labels from -100 to 2 for 3 identities"),
+        (LABELS + 1, "^Labels from 1 to 3 for 3 identities"),
+        (LABELS.float(), r"^float32 numbers of shape \(6,\) are no labels: give identity numbers"),
+        (LABELS.to(torch.uint8), "^uint8 numbers .* are no labels"),
+        (LABELS.tolist(), "^Values of type list are no labels: give identity numbers, int64"),
+        (LABELS[:4], "do not fit 6 images: give one label each"),
+        (LABELS[:, None], "do not fit 6 images"),
+    ],
+)
+@pytest.mark.parametrize("name", ["clip_handid", "clip_reid", "cnn_baseline"])
+def test_what_are_no_labels_is_refused_before_the_network(name, labels, message, encoder, batch):
+    net = method.build(name, encoder("mini-Lite0"), 3)
+    net.backbone.forward = net.backbone.map = None  # which would be a traceback
+    with pytest.raises(ValueError, match=message):
+        net.losses(batch(size=64)[0], labels)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda images: None, "^Values of type NoneType are no images: give normalised ones"),
+        (lambda images: images.numpy(), "^Values of type ndarray are no images"),
+        (lambda images: images.to(torch.uint8), "^uint8 numbers of shape .* are no images"),
+        (lambda images: images[0], r"of shape \(3, 64, 64\) are no images: give \[B, 3, H, W\]"),
+        (lambda images: images.permute(0, 2, 3, 1), r"of shape \(6, 64, 64, 3\) are no images"),
+        (lambda images: images.double(), "^float64 numbers .* of another precision: give float32"),
+    ],
+)
+@pytest.mark.parametrize("name", ["clip_zero_shot", "cnn_baseline"])
+def test_what_are_no_images_is_refused_at_both_doors(name, change, message, encoder, batch):
+    net, images = method.build(name, encoder("mini-Lite0"), 3), change(batch(size=64)[0])
+    for door in (net.embed, lambda given: net.losses(given, LABELS)):
+        with pytest.raises(ValueError, match=message):
+            door(images)
+
+
 @pytest.mark.parametrize(
     "name",
     ["clip_handid", "clip_reid", "promptsg", "clip_pretrain"],

@@ -111,11 +111,23 @@ def test_the_interval_of_one_person_is_nan_and_of_equal_values_a_point():
         ([1.0, 2.0], [0, 1], {"level": 95}, "level=95 must lie between 0 and 1"),
         ([1.0, 2.0], [0, 1], {"kind": "shares"}, "kind='shares' is unknown: use one of share"),
         ([1.0, 2.0], [0, 1], {"kind": "share"}, "a share must lie between 0 and 1"),
+        ([1e300, 2e300], [0, 1], {}, "finite numbers up to 1e\\+100"),
+        ([*range(12)], range(12), {"draws": 1}, "draws=1 are too few for level=0.95: give more"),
+        ([*range(12)], range(12), {"level": 0.9999}, "draws=2000 are too few for level=0.9999"),
     ],
 )
 def test_an_interval_of_nonsense_is_refused(values, people, options, message):
     with pytest.raises(ValueError, match=message):
         statistics.interval(values, people, **options)
+
+
+def test_draws_of_people_who_are_alike_do_not_count():
+    values = [2.0] * 19 + [3.0]  # a third of the draws is of those who are alike
+    for seed in range(20):
+        with pytest.raises(ValueError, match="draws=20 are too few for level=0.95"):
+            statistics.interval(values, range(20), draws=20, seed=seed)
+    low, high = statistics.interval(values, range(20), draws=40)
+    assert 2 < low < high < 3
 
 
 # --- what it covers: docs/coverage.md has the whole table ---------------------------------------

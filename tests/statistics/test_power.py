@@ -51,3 +51,6 @@ def test_too_small_a_table_is_refused(table):
 def test_numbers_out_of_range_are_refused():
     with pytest.raises(ValueError, match="people=0 must lie between 1 and inf"):
         smallest_difference(TRUE, 0, 5)
+    for variance in (-1, np.nan, "a", None):
+        with pytest.raises(ValueError, match="variance of seeds="):
+            smallest_difference(TRUE._replace(seeds=variance), 10, 5)

@@ -44,6 +44,22 @@ def test_no_training_is_refused():
         with_seeds([], 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("values", "low", "high", "message"),
+    [
+        ([0.4, 0.6], "low", 1, "bounds of the interval over people are no list of numbers"),
+        ([0.4, 0.6], 1, 0, "1 to 0 is no interval: give low and high"),
+        ([0.4, 0.6], [0.3], [0.7], r"\[0.3\] to \[0.7\] is no interval"),
+        ([0.4, np.inf], 0.3, 0.7, "finite numbers up to 1e\\+100"),
+        ([0.4, 0.6], -np.inf, 0.7, "finite numbers up to 1e\\+100"),
+        ([1e300, 2e300], 0.3, 0.7, "finite numbers up to 1e\\+100"),
+    ],
+)
+def test_what_is_no_figure_or_no_interval_is_refused(values, low, high, message):
+    with pytest.raises(ValueError, match=message):
+        with_seeds(values, low, high)
+
+
 @pytest.mark.parametrize(("n_seeds", "least"), [(2, 0.915), (3, 0.93), (5, 0.93)])
 def test_it_covers_where_an_interval_over_people_alone_does_not(rng, n_seeds, least):
     """1,500 studies of 71 people: a training shifts everybody about as much as people vary it."""
