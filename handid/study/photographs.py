@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handid import backbone, data, disk, fingerprint, given, protocol
+from handid import backbone, disk, fingerprint, given, protocol
 from handid.data.sets import DataSet, Target, label
 from handid.image import cache, decode
 from handid.study import sources
@@ -147,19 +147,10 @@ class Photographs:
         drawing = (own.work, own.people, own.images_per_view, own.bursts) if known.synthetic else ()
         key = (name, known.root, accessories, own.missing, *drawing)
         if key not in self._listed:
-            self._listed[key] = self._read(known, accessories)
+            self._listed[key], heard = sources.read(known, own, accessories=accessories)
+            for sentence in heard:
+                self.warn(sentence)
         return self._listed[key]
-
-    def _read(self, known: DataSet, accessories: bool) -> pd.DataFrame:
-        root = Path(known.root)
-        if known.synthetic:
-            root = sources.drawn(known.name, self.settings)
-        with warnings.catch_warnings(record=True) as heard:
-            warnings.simplefilter("always")
-            table = data.read(root, accessories=accessories, missing=self.settings.missing)
-        for one in heard:
-            self.warn(str(one.message))
-        return table
 
     def key(self, name: str) -> str:
         """A digest of a data set: who, what, and what each photograph's file holds."""

@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from handid import disk, fingerprint, synthetic
+import pandas as pd
+
+from handid import data, disk, fingerprint, synthetic
+from handid.data.sets import DataSet
 from handid.study.settings import Settings
 
 
@@ -47,6 +50,23 @@ def drawn(name: str, settings: Settings) -> Path:
         elif not root.exists():
             synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
     return root
+
+
+def read(
+    known: DataSet, settings: Settings, *, accessories: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table of a data set, drawn first if it is synthetic, and what the reader warned of.
+
+    Args:
+        known: the set.
+        settings: of the study.
+        accessories: see data.read.
+    """
+    root = drawn(known.name, settings) if known.synthetic else Path(known.root)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        table = data.read(root, accessories=accessories, missing=settings.missing)
+    return table, [str(one.message) for one in heard]
 
 
 def contents(paths: list[str], work: Path) -> list[str]:
