@@ -8,9 +8,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from handid import fingerprint
 from handid.runner import manifest, needs, notebook, targets
@@ -29,7 +29,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(extra="forbid")
     description: str
     shares: str = ""  # profile in whose folder of products this one works too
-    notebooks: Literal["all"] | list[str] = "all"
+    notebooks: Literal["all"] | Annotated[list[str], Field(min_length=1)] = "all"
     required_data: list[str] = []  # data sets that must not stay empty
     parameters: dict[str, Any] = {}
     per_notebook: dict[str, dict[str, Any]] = {}
@@ -269,6 +269,8 @@ def read_profile(folder: Path, name: str) -> Profile:
         raise Refused(f"profile {name}: not a text in UTF-8; save it again") from error
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"][:1] == ("notebooks",):  # 00 without quotes is a number in YAML
+            raise Refused(f"profile {name}: notebooks: write all, or names: ['00', ...]") from error
         where = short(".".join(str(part) for part in first["loc"]))
         is_unknown = first["type"] == "extra_forbidden"
         hint = close(where, Profile.model_fields) if is_unknown else "correct it"

@@ -129,7 +129,7 @@ def test_a_resting_trunk_keeps_its_statistics_and_an_awake_one_does_not(on_map):
     [
         ({"parts": 3}, "map of 4 x 4 cells cannot be cut into 3 equal stripes: use a divisor of 4"),
         ({"parts": 0}, "cannot be cut into 0 equal"),
-        ({"parts": 1.5}, "cannot be cut into 1.5 equal"),
+        ({"parts": 1.5}, "parts is 1.5: give a whole number from 0"),
         ({"orthogonal_convs": "stem"}, "Unknown orthogonal_convs 'stem': choose all, first"),
     ],
 )

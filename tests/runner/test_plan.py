@@ -37,6 +37,8 @@ def plain(make_toys, work_line):
         "old": "description: x\nrequired: [data_11k]\n",
         "needless": "description: x\nnotebooks: ['04']\nrequired_data: [11k]\n",
         "absent": "description: x\nnotebooks: [05_none]\n",
+        "bare": "description: x\nnotebooks: [00, 04]\n",
+        "none": "description: x\nnotebooks: []\n",
     }.items():
         toys.profile(text, name)
     return toys
@@ -46,6 +48,8 @@ def plain(make_toys, work_line):
     ("words", "message"),
     [
         ("--only 07", "no notebook '07'; known: 03_train, 04_show"),
+        ("--profile bare", "profile bare: notebooks: write all, or names: ['00', ...]"),
+        ("--profile none", "profile none: notebooks: write all, or names: ['00', ...]"),
         ("--only 03_trian", "did you mean 03_train?"),
         ("--profile dmeo", "no profile 'dmeo' in notebooks/profiles; did you mean demo?"),
         ("--profile ../profiles/demo", "no profile '../profiles/demo' in notebooks/profiles"),
