@@ -21,7 +21,7 @@ def test_a_set_that_another_run_drew_meanwhile_is_taken(tmp_path, monkeypatch):
         own(root, **how)
 
     monkeypatch.setattr(sources.synthetic, "write_11k", slow)
-    root = sources.drawn("11k", settings(tmp_path), check=True)
+    root = sources.drawn("11k", settings(tmp_path))
     assert [sorted(root.rglob("*"))] == faster and not list(root.parent.glob("*.lock"))
 
 
