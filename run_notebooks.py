@@ -203,7 +203,9 @@ def guarded(words: list[str]) -> int:
         Exit code.
     """
     try:
-        return main(words)
+        code = main(words)
+        sys.stdout.flush()  # at Python's own end nobody could answer for what is not heard
+        return code
     except Refused as refusal:
         return ended(2, str(refusal))
     except KeyboardInterrupt:

@@ -103,6 +103,7 @@ class House(Toys):
             "HOME": str(self.home),
             "MPLBACKEND": "Agg",
             "MPLCONFIGDIR": matplotlib.get_cachedir(),
+            "PYTHONUNBUFFERED": "",  # as in a user's shell
         }
         return subprocess.Popen(
             [sys.executable, self.root / "run_notebooks.py", *map(str, words)],
