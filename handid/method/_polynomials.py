@@ -45,13 +45,18 @@ def background(images: Tensor) -> tuple[Tensor, Tensor]:
     near[:, :_STRIP] = near[:, -_STRIP:] = near[-_STRIP:] = True
     near = near.flatten().expand(len(images), -1)
     middle = pixels.where(near[:, None], torch.nan).nanmedian(dim=2, keepdim=True).values
-    away = torch.linalg.norm(pixels - middle, dim=1)
+    away = _length(pixels - middle)
     near = near & (away < 10 * NEAR)
     for _ in range(STEPS):
         weighted = near[:, None].double() * terms  # [B, 6, P]
         normal = weighted @ terms.T + 1e-9 * torch.eye(6, dtype=torch.float64).to(images.device)
         surface = torch.linalg.solve(normal, weighted @ pixels.mT).mT  # [B, 3, 6]
-        away = torch.linalg.norm(pixels - surface @ terms, dim=1)
+        away = _length(pixels - surface @ terms)
         typical = away.where(near, torch.nan).nanmedian(dim=1, keepdim=True).values
         near = away < (3 * typical.nan_to_num()).clamp(min=NEAR)
     return surface, away
+
+
+def _length(colours: Tensor) -> Tensor:
+    """[B, 3, P] -> [B, P]; torch.linalg.norm is slow across so short a dimension."""
+    return colours.square().sum(dim=1).sqrt()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from handid import disk
 from handid.runner import notebook, process
+from handid.runner.environment import MARKER, variables
 from handid.runner.plan import Plan, Task
 from handid.runner.refusal import Refused
 
@@ -103,7 +104,7 @@ def environment(scratch: Path, notebooks: Path) -> dict[str, str]:
     own = dict.fromkeys(
         ("JUPYTER_CONFIG_PATH", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"), str(scratch)
     )
-    return process.environment(scratch, 1) | own | {process.NOTEBOOKS: str(notebooks)}
+    return variables(scratch, 1) | own | {process.NOTEBOOKS: str(notebooks)}
 
 
 def prepare(task: Task, scratch: Path, template: Path) -> Path:
@@ -159,7 +160,5 @@ def free_port() -> int:
 
 
 if __name__ == "__main__":
-    threading.Thread(
-        target=end_with_runner, args=(os.environ[process.MARKER],), daemon=True
-    ).start()
+    threading.Thread(target=end_with_runner, args=(os.environ[MARKER],), daemon=True).start()
     runpy.run_module("voila", run_name="__main__", alter_sys=True)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from handid import cluster, disk
 from handid.cluster.places import Address, Local
-from handid.runner import process
+from handid.runner import environment, process
 from handid.runner.places import located
 from handid.runner.refusal import Refused
 
@@ -69,7 +69,7 @@ def hosted(where: str, log: Path) -> Iterator[str]:
     with disk.anew(disk.private(log.parent) / log.name) as out:
         live = subprocess.Popen(
             [sys.executable, "-m", "handid.cluster", where, str(file)],
-            env=process.environment(scratch, sharing(where, 1)),
+            env=environment.variables(scratch, sharing(where, 1)),
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,

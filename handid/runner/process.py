@@ -19,16 +19,16 @@ from typing import Any
 
 import psutil
 
-from handid import disk, fingerprint
+from handid import disk
+from handid.runner import environment
+from handid.runner.environment import MARKER
 from handid.runner.notebook import Cell, has_number, numbered
 
-MARKER = "HANDID_RUN"  # environment variable that every process of one notebook inherits
 NOTEBOOKS = "HANDID_NOTEBOOKS"  # environment variable: the folder from which paths count
 GRACE_SECONDS = 10
 RESULT = "result.json"
 PREFIX = "handid-"  # of a notebook's folder of temporary files; its runner's number follows
 LONGEST_FOLDER = 60  # characters: a socket's path may have about 100 in all
-POOLS = ("OMP_NUM", "MKL_NUM", "OPENBLAS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM")
 
 
 def kill_marked(marker: str) -> None:
@@ -267,32 +267,13 @@ def launch(notebook: Path, injected: dict[str, Any], log: Path, jobs: int) -> Ru
         process = subprocess.Popen(
             [sys.executable, "-m", "handid.runner.process", str(scratch)],
             cwd=notebook.parent,
-            env=environment(scratch, jobs) | {NOTEBOOKS: str(notebook.parent)},
+            env=environment.variables(scratch, jobs) | {NOTEBOOKS: str(notebook.parent)},
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
             start_new_session=True,  # Ctrl-C reaches the runner only, which then stops them
         )
     return Running(process, scratch, float("inf"))
-
-
-def environment(scratch: Path, jobs: int) -> dict[str, str]:
-    """A notebook's environment: its share of the cores, this repository, this interpreter."""
-    is_linux = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if is_linux else os.cpu_count() or 1
-    paths = [str(fingerprint.PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    threads = dict.fromkeys((f"{pool}_THREADS" for pool in POOLS), str(max(1, cores // jobs)))
-    if not os.path.isdir(os.path.expanduser("~")):  # a user without a home, or without a name
-        kept["HOME"] = str(scratch)
-    places = (MARKER, "TMPDIR", "JUPYTER_PATH", "JUPYTER_RUNTIME_DIR")
-    own = dict.fromkeys(places, str(scratch)) | {
-        "PYTHONUTF8": "1",
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "IPYTHONDIR": str(scratch / "ipython"),
-    }
-    return kept | threads | own
 
 
 if __name__ == "__main__":

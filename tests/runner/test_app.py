@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handid.runner import app, notebook, process
+from handid.runner import app, environment, notebook, process
 from handid.runner.refusal import COLOUR, Refused
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def test_an_error_is_one_line_of_the_page_and_large_photographs_arrive(plan, tmp
     shutil.rmtree(scratch)
     shown = subprocess.run(
         [sys.executable, "-m", "IPython", *kernel["argv"][5:], "-c", "raise ValueError('no hand')"],
-        env=process.environment(tmp_path, 1),
+        env=environment.variables(tmp_path, 1),
         capture_output=True,
         text=True,
     )

@@ -62,16 +62,6 @@ def test_the_process_ends_cleanly_while_its_input_is_open(tmp_path):
     shutil.rmtree(live.scratch)
 
 
-def test_the_cores_are_shared_and_nothing_of_the_shells_backend_is_inherited(monkeypatch, tmp_path):
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    monkeypatch.setenv("PYTHONPATH", "/mine")
-    environment = process.environment(tmp_path, jobs=10**6)
-    assert "MPLBACKEND" not in environment
-    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "1"
-    assert environment["PYTHONPATH"].split(os.pathsep)[1] == "/mine"
-    assert environment[process.MARKER] == str(tmp_path)
-
-
 def test_a_clock_that_is_set_back_ends_no_measuring_and_no_time_limit(tmp_path, monkeypatch):
     started = SimpleNamespace(pid=os.getpid(), stdin=None)
     live = process.Running(started, tmp_path, 1.0)  # pyright: ignore[reportArgumentType]
@@ -99,13 +89,6 @@ def test_temporary_files_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_
         (tmp_path / name).mkdir()
     process.sweep()
     assert {path.name for path in tmp_path.iterdir()} == set(names[1:])
-
-
-def test_a_user_without_a_home_gets_one_for_the_run(monkeypatch, tmp_path):
-    monkeypatch.setenv("HOME", str(tmp_path / "gone"))
-    assert process.environment(tmp_path, jobs=1)["HOME"] == str(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert process.environment(tmp_path / "scratch", jobs=1)["HOME"] == str(tmp_path)
 
 
 def test_a_full_folder_of_temporary_files_is_one_sentence():
