@@ -5,7 +5,7 @@ The cache's key is the content of the model and of the pixels, never a file name
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from handid import disk
 
 BATCH_SIZES = {"cpu": 16}  # else 64: larger ones do not fit a CPU's cache and take a fifth longer
 BLOCK = 1024  # images that go to the device at once; a copy per batch would hold a GPU up
-_RECENT: dict[str, Any] = {}  # the cache of the model that embedded last: its file's status, rows
+_RECENT: dict[str, Any] = {}  # the cache of the model that embedded last: its files' status, rows
 
 
 class Embedder(Protocol):
@@ -109,7 +109,7 @@ def embed_once(
         method: see `embed`.
         images: see `embed`.
         prepare: see `embed`.
-        folder: the cache; one safetensors file per model.
+        folder: the cache; a safetensors file for what each call embedded, see `files`.
         salt: see `fingerprint`.
         model: its `fingerprint` with this salt, if it is known already.
         settings: the remaining arguments of `embed`.
@@ -121,24 +121,32 @@ def embed_once(
         OSError: when the disk is full.
     """
     salt = f"{salt}|flip_average={settings['flip_average']}"
-    file = Path(folder) / f"{model or fingerprint(method, salt)}.safetensors"
+    folder, model = Path(folder), model or fingerprint(method, salt)
     names = [
         hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).hexdigest()
         for image in images
     ]
-    rows = _recent(file)
+    rows = _recent(folder, model)
     absent = {name: index for index, name in enumerate(names) if name not in rows}
     if absent:
         fresh = embed(method, images[list(absent.values())], prepare, **settings)
         rows |= dict(zip(absent, fresh, strict=True))
-        tensors = {
-            "digests": np.array([list(bytes.fromhex(n)) for n in rows], dtype=np.uint8),
-            "embeddings": np.stack(list(rows.values())),
-        }
+        digests = np.array([list(bytes.fromhex(name)) for name in absent], dtype=np.uint8)
+        tensors = {"digests": digests, "embeddings": fresh}
+        file = folder / f"{model}-{disk.seal(model, digests.tobytes()).hex()}.safetensors"
         with disk.whole(file, sync=False) as part:
             save_file(tensors, part, metadata={"seal": _seal(file, tensors)})
-        _RECENT.update(status=_status(file), rows=rows)
+        _RECENT.update(status=_status(folder, model), rows=rows)
     return np.stack([rows[name] for name in names])
+
+
+def files(folder: str | Path, model: str) -> list[Path]:
+    """The files of a model's cache, named after it and after the images whose embeddings they hold.
+
+    What is embedded later is written beside what there is: rewriting it all would take longer with
+    every call, and lose what another process embeds meanwhile.
+    """
+    return sorted(Path(folder).glob(f"{model}-*.safetensors"))
 
 
 def _seal(file: Path, tensors: dict[str, np.ndarray]) -> str:
@@ -147,31 +155,32 @@ def _seal(file: Path, tensors: dict[str, np.ndarray]) -> str:
     return disk.seal(file.name, *parts).hex()
 
 
-def _status(file: Path) -> tuple[object, ...] | None:
-    """What changes when a file is written or replaced; None where there is none."""
-    try:
-        stat = file.stat()
-    except FileNotFoundError:
-        return None
-    return file.absolute(), stat.st_ino, stat.st_size, stat.st_mtime_ns
+def _status(folder: Path, model: str) -> list[tuple[object, ...]]:
+    """What changes when a file of the cache is written, replaced or removed."""
+    found = []
+    for file in files(folder, model):
+        with suppress(FileNotFoundError):  # another process set it aside
+            stat = file.stat()
+            found.append((file.absolute(), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return found
 
 
-def _recent(file: Path) -> dict[str, np.ndarray]:
+def _recent(folder: Path, model: str) -> dict[str, np.ndarray]:
     """The cache's content, a copy; read only where it is not what was read or written last."""
-    status = _status(file)
-    if status is None:
+    status = _status(folder, model)
+    if not status:
         return {}
     if _RECENT.get("status") != status:
-        rows = _rows(file)
-        if rows is None:
+        read = {file: _rows(file) for file in files(folder, model)}
+        for file in (file for file, rows in read.items() if rows is None):
             disk.set_aside(file)
-            return {}
-        _RECENT.update(status=status, rows=rows)
+        rows = {name: row for part in read.values() for name, row in (part or {}).items()}
+        _RECENT.update(status=_status(folder, model), rows=rows)
     return dict(_RECENT["rows"])
 
 
 def _rows(file: Path) -> dict[str, np.ndarray] | None:
-    """The cache's content: digest -> embedding; nothing if it is absent, None if it is damaged."""
+    """A file's content: digest -> embedding; nothing if it is gone, None if it is damaged."""
     if not file.exists():
         return {}
     try:

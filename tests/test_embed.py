@@ -125,7 +125,19 @@ def test_each_image_is_embedded_once_per_model(images, tmp_path):
     assert computed == 1
     assert np.allclose(embeddings, one_by_one(Toy(), images, False), atol=1e-5)
     assert counted(Toy(), images, tmp_path)[1] == 0  # another process with the same weights
-    assert len([*tmp_path.iterdir()]) == 1
+    assert len([*tmp_path.iterdir()]) == 2  # what was there is not written again
+
+
+def test_what_two_processes_embed_at_the_same_time_is_kept_of_both(images, tmp_path, monkeypatch):
+    counted(Toy(), images[:2], tmp_path)
+    monkeypatch.setattr(embed, "_RECENT", {})  # as the second process has it
+    counted(Toy(), images[:4], tmp_path)
+    first, second = sorted(tmp_path.iterdir(), key=lambda file: file.stat().st_size)
+    second.rename(tmp_path / "away")
+    monkeypatch.setattr(embed, "_RECENT", {})
+    assert counted(Toy(), images[4:], tmp_path)[1] == 3
+    (tmp_path / "away").rename(second)
+    assert counted(Toy(), images, tmp_path)[1] == 0 and first.exists()
 
 
 def test_a_cache_is_read_again_only_where_another_wrote_it(images, tmp_path, monkeypatch):
@@ -134,12 +146,12 @@ def test_a_cache_is_read_again_only_where_another_wrote_it(images, tmp_path, mon
     for some in (images[:3], images[:5], images[2:5]):
         counted(Toy(), some, tmp_path)
     assert reads == []
-    (file,) = tmp_path.iterdir()
+    file, other = sorted(tmp_path.iterdir())
     content = file.read_bytes()
     file.unlink()
     file.write_bytes(content)
     assert counted(Toy(), images[:5], tmp_path)[1] == 0
-    assert reads == [file]
+    assert reads == [file, other]
 
 
 def test_the_order_of_a_call_is_kept_whatever_the_order_in_the_cache(images, tmp_path):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader
 import pandas as pd
 
-from handid import backbone, disk, fingerprint, given, recipes, statistics
+from handid import backbone, disk, embed, fingerprint, given, recipes, statistics
 from handid.recipes import System
 from handid.study import network as networks
 from handid.study.experiment import training_code
@@ -223,8 +223,8 @@ class _Tuning:
         rows = self.lab.score(experiment).rows
         model = networks.Embedder(experiment, self.lab.photographs, self.lab.engine).model
         shutil.rmtree(experiment.folder)
-        kept = Path(self.lab.settings.work) / "cache" / "embeddings" / f"{model}.safetensors"
-        kept.unlink(missing_ok=True)
+        for kept in embed.files(Path(self.lab.settings.work) / "cache" / "embeddings", model):
+            kept.unlink(missing_ok=True)
         return float(rows.loc[rows["metric"] == "mAP", "value"].iloc[0])
 
     def _table(self, done: list["optuna.trial.FrozenTrial"]) -> pd.DataFrame:
