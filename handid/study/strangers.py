@@ -1,5 +1,6 @@
 """People who are in no study, to tune on: drawn apart, or the training people split by person."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -83,7 +84,8 @@ def _link(rows: pd.DataFrame, root: Path) -> None:
     for number, path in enumerate(rows["path"], start=1):
         link = root / f"{number:06d}{Path(path).suffix}"
         link.unlink(missing_ok=True)
-        link.symlink_to(Path(path).resolve())
+        with suppress(FileExistsError):  # where there are no locks, another run was faster
+            link.symlink_to(Path(path).resolve())
         names.append(link.name)
     listed = rows[["subject", "view"]].assign(path=names)[list(manifest.NEEDED)]
     with disk.whole(root / manifest.LIST) as part:
