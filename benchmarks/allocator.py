@@ -5,7 +5,6 @@ notebooks do; once with the C library's own settings and once with the runner's.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -54,8 +53,7 @@ def together(what: str, batches: int, memory: dict[str, str]) -> float:
     """Images/s of two processes that do it at the same time, both together."""
     command = [sys.executable, __file__, "--one", what, "--batches", str(batches)]
     with tempfile.TemporaryDirectory() as scratch:
-        own = {k: v for k, v in os.environ.items() if k not in environment.MEMORY}
-        own |= environment.variables(Path(scratch), jobs=10**6) | memory
+        own = environment.variables(Path(scratch), jobs=10**6) | memory
         how = {"env": own, "stdout": subprocess.PIPE, "text": True}
         both = [subprocess.Popen(command, **how) for _ in range(2)]
         return sum(float(one.communicate()[0]) for one in both)

@@ -5,7 +5,7 @@ The cache's key is the content of the model and of the pixels, never a file name
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,8 @@ from handid import disk
 
 BATCH_SIZES = {"cpu": 16}  # else 64: larger ones do not fit a CPU's cache and take a fifth longer
 BLOCK = 1024  # images that go to the device at once; a copy per batch would hold a GPU up
-_RECENT: dict[str, Any] = {}  # the cache of the model that embedded last: its files' status, rows
+# The cache of the model that embedded last: rows by what changes when their file is replaced.
+_RECENT: dict[tuple[object, ...], dict[str, np.ndarray]] = {}
 
 
 class Embedder(Protocol):
@@ -126,17 +127,18 @@ def embed_once(
         hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).hexdigest()
         for image in images
     ]
-    rows = _recent(folder, model)
+    rows = _known(folder, model)
     absent = {name: index for index, name in enumerate(names) if name not in rows}
     if absent:
         fresh = embed(method, images[list(absent.values())], prepare, **settings)
-        rows |= dict(zip(absent, fresh, strict=True))
+        own = dict(zip(absent, fresh, strict=True))
         digests = np.array([list(bytes.fromhex(name)) for name in absent], dtype=np.uint8)
         tensors = {"digests": digests, "embeddings": fresh}
         file = folder / f"{model}-{disk.seal(model, digests.tobytes()).hex()}.safetensors"
         with disk.whole(file, sync=False) as part:
             save_file(tensors, part, metadata={"seal": _seal(file, tensors)})
-        _RECENT.update(status=_status(folder, model), rows=rows)
+        _RECENT[_status(file)] = own
+        rows |= own
     return np.stack([rows[name] for name in names])
 
 
@@ -155,28 +157,28 @@ def _seal(file: Path, tensors: dict[str, np.ndarray]) -> str:
     return disk.seal(file.name, *parts).hex()
 
 
-def _status(folder: Path, model: str) -> list[tuple[object, ...]]:
-    """What changes when a file of the cache is written, replaced or removed."""
-    found = []
+def _status(file: Path) -> tuple[object, ...]:
+    """What changes when a file is written or replaced; nothing where there is none."""
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        return ()
+    return file.absolute(), stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _known(folder: Path, model: str) -> dict[str, np.ndarray]:
+    """The cache's content; only the files that were not read or written last are read."""
+    parts = {}
     for file in files(folder, model):
-        with suppress(FileNotFoundError):  # another process set it aside
-            stat = file.stat()
-            found.append((file.absolute(), stat.st_ino, stat.st_size, stat.st_mtime_ns))
-    return found
-
-
-def _recent(folder: Path, model: str) -> dict[str, np.ndarray]:
-    """The cache's content, a copy; read only where it is not what was read or written last."""
-    status = _status(folder, model)
-    if not status:
-        return {}
-    if _RECENT.get("status") != status:
-        read = {file: _rows(file) for file in files(folder, model)}
-        for file in (file for file, rows in read.items() if rows is None):
+        status = _status(file)
+        rows = _RECENT[status] if status in _RECENT else _rows(file)
+        if rows is None:
             disk.set_aside(file)
-        rows = {name: row for part in read.values() for name, row in (part or {}).items()}
-        _RECENT.update(status=_status(folder, model), rows=rows)
-    return dict(_RECENT["rows"])
+        else:
+            parts[status] = rows
+    _RECENT.clear()
+    _RECENT.update(parts)
+    return {name: row for rows in parts.values() for name, row in rows.items()}
 
 
 def _rows(file: Path) -> dict[str, np.ndarray] | None:

@@ -11,8 +11,8 @@ from handid import fingerprint
 MARKER = "HANDID_RUN"  # environment variable that every process of one notebook inherits
 POOLS = ("OMP_NUM", "MKL_NUM", "OPENBLAS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM")
 # Each layer's output is a block of megabytes. Handed back to the system when it is freed, it comes
-# with a page fault per 4 KiB the next time: a sixth of the time of notebooks that mostly embed.
-# 32 MiB is the most that every glibc takes; torch asks for pages of 2 MiB.
+# with a page fault per 4 KiB the next time (docs/speed.md). 32 MiB is the most that every glibc
+# takes; torch asks for pages of 2 MiB.
 MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),

@@ -21,7 +21,6 @@ import psutil
 
 from handid import disk
 from handid.runner import environment
-from handid.runner.environment import MARKER
 from handid.runner.notebook import Cell, has_number, numbered
 
 NOTEBOOKS = "HANDID_NOTEBOOKS"  # environment variable: the folder from which paths count
@@ -35,7 +34,7 @@ def kill_marked(marker: str) -> None:
     """Kill every process of one notebook but this one, orphans of a dead kernel included."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(MARKER) == marker:
+            if process.pid != os.getpid() and process.environ().get(environment.MARKER) == marker:
                 process.kill()
 
 
@@ -70,7 +69,7 @@ def obey_stop() -> None:
         pass
     end = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < end:  # again and again: a kernel may just be starting
-        kill_marked(os.environ[MARKER])
+        kill_marked(os.environ[environment.MARKER])
         time.sleep(0.2)
     os._exit(1)
 

@@ -37,8 +37,8 @@ for _ in range(9):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 
-    def faults(environment):
-        how = {"env": environment, "capture_output": True, "text": True, "check": True}
+    def faults(variables):
+        how = {"env": variables, "capture_output": True, "text": True, "check": True}
         return int(subprocess.run([sys.executable, "-c", program], **how).stdout)
 
     own = environment.variables(tmp_path, jobs=1)

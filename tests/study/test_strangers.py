@@ -1,8 +1,11 @@
 """Whom a tuning sees: people of another population, or training people whom nobody tests."""
 
+from pathlib import Path
+
 import pytest
 
 from handid import protocol, synthetic
+from handid.data import manifest
 from handid.study import strangers
 
 TARGET = "11k dorsal right"
@@ -49,3 +52,13 @@ def test_nobody_to_validate_on_is_one_sentence(own, make_folders):
     with pytest.raises(ValueError, match="Nobody is left to validate on: 2 of mine left's") as said:
         strangers.strangers(few)
     assert "\n" not in str(said.value)
+
+
+def test_where_there_are_no_locks_the_links_of_a_faster_run_are_taken(real, monkeypatch):
+    apart = strangers.strangers(real)
+    before = list(apart.table("mine")["path"])
+    root = Path(apart.settings.data["mine"])
+    (root / manifest.LIST).unlink()
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # made anew before it could be made
+    again = strangers.strangers(real)
+    assert list(again.table("mine")["path"]) == before
