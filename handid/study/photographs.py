@@ -144,8 +144,8 @@ class Photographs:
         known, own = self.sets[name], self.settings
         if not known.root:
             raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
-        drawing = (own.work, own.people, own.images_per_view, own.bursts) if known.synthetic else ()
-        key = (name, known.root, accessories, own.missing, *drawing)
+        drawing = (own.work, own.people, own.images_per_view, own.bursts, *own.views)
+        key = (name, known.root, accessories, own.missing, *(drawing if known.synthetic else ()))
         if key not in self._listed:
             self._listed[key], heard = sources.read(known, own, accessories=accessories)
             for sentence in heard:

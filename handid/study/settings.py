@@ -10,15 +10,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from handid import backbone, cluster, fingerprint, given
 from handid.data.sets import DRAWN, SYNTHETIC
+from handid.synthetic import VIEWS
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # as torch, NumPy and an experiment's file take it
 NAME = re.compile(r"\w[\w.-]*")  # of a data set, as on the command line
 
 
-def _once(seeds: list[int]) -> list[int]:
-    """Each seed once, in order: the same training twice is no second seed."""
-    return list(dict.fromkeys(seeds))
+def _once(values: list) -> list:
+    """Each value once, in order: the same training twice is no second seed."""
+    return list(dict.fromkeys(values))
 
 
 class Settings(BaseModel):
@@ -31,6 +32,7 @@ class Settings(BaseModel):
         people: synthetic people.
         images_per_view: synthetic photographs per person and view, on average.
         bursts: into how many each synthetic person's photographs of a view are divided; 0 for none.
+        views: of synthetic 11k that are drawn.
         targets: what is trained and tested on, "NAME view", or "NAME" for a set of one view.
         backbones: names of image encoders.
         weights: "" for those that each backbone's name carries; or, for backbones named without, a
@@ -52,6 +54,7 @@ class Settings(BaseModel):
     people: Annotated[int, Field(ge=4)] = 90
     images_per_view: Annotated[int, Field(ge=2)] = 6
     bursts: Annotated[int, Field(ge=0)] = 0
+    views: Annotated[list[Literal[VIEWS]], Field(min_length=1), AfterValidator(_once)] = [*VIEWS]
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
     weights: str = ""

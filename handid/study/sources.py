@@ -35,6 +35,8 @@ def drawn(name: str, settings: Settings) -> Path:
     people, images, bursts = settings.people, settings.images_per_view, settings.bursts
     code = fingerprint.code("synthetic.folder")
     kind = f"{name}-{people}x{images}-{code}{f'-{bursts}' if bursts else ''}"
+    if name == "11k" and set(settings.views) != set(synthetic.VIEWS):
+        kind += "".join(f"-{view.replace(' ', '-')}" for view in sorted(settings.views))
     root = Path(settings.work) / "synthetic" / kind
     with drawing(root):
         damaged = disk.damaged_product(root) if root.exists() else ""
@@ -48,7 +50,8 @@ def drawn(name: str, settings: Settings) -> Path:
             extra = max(2, people // 2)
             synthetic.write_hd(root, subjects=people, distractors=extra, images=images)
         elif not root.exists():
-            synthetic.write_11k(root, subjects=people, images=images, bursts=bursts)
+            how = {"images": images, "bursts": bursts, "views": settings.views}
+            synthetic.write_11k(root, subjects=people, **how)
     return root
 
 

@@ -47,6 +47,7 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
     subjects: int,
     images: int,
     bursts: int = 0,
+    views: Sequence[str] = VIEWS,
     size: int = 240,
     seed: int = 0,
     workers: int | None = None,
@@ -63,6 +64,7 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
         bursts: into how many each person's photographs of a view are divided, numbered with a gap
             between them; those of a burst share background, light and place. 0: every photograph
             has its own.
+        views: of a hand that are drawn; the photographs of one do not depend on the others.
         size: height of the 4:3 photographs in pixels, >= 64.
         seed: of people and photographs, >= 0.
         workers: processes, all cores if None; the files do not depend on it.
@@ -72,11 +74,15 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
         `root`.
 
     Raises:
-        ValueError: if a count or the size is too small.
+        ValueError: if a count or the size is too small, or for views that are none.
         FileExistsError: if `root` already holds something.
         OSError: if the disk or the quota is full; nothing is left then.
     """
     _check_counts(subjects, images, size)
+    require(
+        0 < len(views) == len(set(views) & set(VIEWS)),
+        f"views is {list(views)}: name some of {', '.join(VIEWS)}, each once",
+    )
     require(bursts >= 0, f"bursts is {bursts}: 0 draws every photograph by itself")
     root, number, tasks = Path(root), 0, []
     with complete_or_nothing(root) as draft:
@@ -85,7 +91,7 @@ def write_11k(  # noqa: PLR0913 - one argument for each thing a user may want to
             rng, photographs = np.random.default_rng([seed, subject, 9]), []
             for view in VIEWS:
                 n_shots = images + (int(rng.integers(-1, 2)) if images > 2 else 0)
-                firsts = _firsts(n_shots, bursts)
+                firsts = _firsts(n_shots, bursts) if view in views else []
                 for shot, first in enumerate(firsts):
                     number += BURST_GAP if bursts and first == shot else 1
                     file = draft / "Hands" / f"Hand_{number:07d}.jpg"

@@ -12,6 +12,7 @@ from handid import data, disk, protocol
 from handid.data.sets import Target
 from handid.image import cache
 from handid.study import photographs, sources
+from handid.synthetic import VIEWS
 
 TARGET = "11k dorsal right"
 
@@ -91,7 +92,8 @@ def test_a_drawn_set_is_drawn_once_and_read_once(lab, monkeypatch):
     assert lab.table("11k").groupby("view")["subject"].nunique().tolist() == [4] * 4
 
 
-def test_a_study_made_of_another_reads_what_is_new_to_it_alone(lab, monkeypatch):
+def test_a_study_made_of_another_reads_what_is_new_to_it_alone(lab, open_study, monkeypatch):
+    lab = open_study(Path(lab.settings.work))  # nobody has read anything with this one
     first, before = lab.photographs.listed("11k"), data.read
     read = []
     monkeypatch.setattr(data, "read", lambda root, **how: read.append(how) or before(root, **how))
@@ -105,19 +107,29 @@ def test_a_study_made_of_another_reads_what_is_new_to_it_alone(lab, monkeypatch)
 def test_other_numbers_of_people_are_another_drawing(lab, monkeypatch, tmp_path):
     drawn = []
 
-    def write(root, subjects, images, bursts):
-        drawn.append((root.name, subjects, images, bursts))
+    def write(root, subjects, images, bursts, views):
+        drawn.append((root.name, subjects, images, bursts, len(views)))
         root.mkdir()
         disk.write_products(root, [])
 
     monkeypatch.setattr(sources.synthetic, "write_11k", write)
-    for people, images, bursts in ((4, 3, 0), (5, 3, 0), (4, 2, 0), (4, 3, 0), (4, 3, 2)):
+    fewer = VIEWS[:3]
+    for people, images, bursts, views in (
+        (4, 3, 0, VIEWS),
+        (5, 3, 0, VIEWS),
+        (4, 2, 0, VIEWS),
+        (4, 3, 0, VIEWS[::-1]),
+        (4, 3, 2, VIEWS),
+        (4, 3, 0, fewer),
+        (4, 3, 0, fewer[::-1]),
+    ):
         numbers = {"people": people, "images_per_view": images, "bursts": bursts}
-        other = lab.having(work=str(tmp_path), **numbers)
+        other = lab.having(work=str(tmp_path), views=list(views), **numbers)
         with pytest.raises(ValueError, match="no data set that is known"):
             other.table("11k")
-    assert [what[1:] for what in drawn] == [(4, 3, 0), (5, 3, 0), (4, 2, 0), (4, 3, 2)]
-    assert len({what[0] for what in drawn}) == 4
+    sizes = [(4, 3, 0, 4), (5, 3, 0, 4), (4, 2, 0, 4), (4, 3, 2, 4), (4, 3, 0, 3)]
+    assert [what[1:] for what in drawn] == sizes
+    assert len({what[0] for what in drawn}) == len(sizes)
 
 
 def test_halves_and_splits_are_the_protocols(lab):

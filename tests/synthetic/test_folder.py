@@ -189,6 +189,22 @@ def test_a_full_disk_in_a_worker_is_told_in_one_sentence(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_photographs_of_a_view_do_not_depend_on_which_others_are_drawn(tmp_path, rows_of):
+    how = SMALL | {"images": 4, "workers": 1}
+    contents = {}
+    for name, views in (("all", VIEWS), ("some", ["palmar left", "dorsal right"])):
+        root = write_11k(tmp_path / name, views=views, **how)
+        contents[name] = [
+            (row["id"], row["aspectOfHand"], (root / "Hands" / row["imageName"]).read_bytes())
+            for row in rows_of(root)
+        ]
+        assert {view for _, view, _ in contents[name]} == set(views)
+    assert contents["some"] == [row for row in contents["all"] if row[1] in views]
+    for views in ([], ["dorsal"], ["dorsal right"] * 2):
+        with pytest.raises(ValueError, match="name some of dorsal right, dorsal left, .* once"):
+            write_11k(tmp_path / "none", views=views, **how)
+
+
 def test_bursts_are_numbered_with_a_gap_between_them(tmp_path, rows_of):
     root = write_11k(
         tmp_path / "11k", subjects=2, images=6, bursts=2, size=64, workers=1, progress=False
