@@ -133,7 +133,9 @@ def fill(
             decode's phrase alone.
         OSError: when one is missing, or the disk is full.
     """
-    folder, key, order = Path(folder), code(), _in_own_order(paths)
+    folder, key = Path(folder), code()
+    absent = [path for path in paths if _absent(path, folder, geometry, alterations, key)]
+    order = _in_own_order(absent)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(lambda path: _fill(path, folder, geometry, alterations, key), order):
             pass
@@ -145,8 +147,7 @@ def pixels(
     """[N, s, s, 3] uint8: altered photographs, each made once and kept on disk; see `fill`."""
     folder, key = Path(folder), code()
     files = [_file(path, folder, key, geometry, str(alteration)) for path in paths]
-    absent = [path for path, file in zip(paths, files, strict=True) if not file.exists()]
-    fill(absent, folder, geometry, [alteration])
+    fill(paths, folder, geometry, [alteration])
     squares = np.empty((len(paths), geometry[1], geometry[1], 3), np.uint8)
     for row, (path, file) in enumerate(zip(paths, files, strict=True)):
         square = cache.read(file)
@@ -190,19 +191,26 @@ def _in_own_order(paths: Sequence[str]) -> list[str]:
     return sorted(paths, key=lambda path: zlib.crc32(f"{os.getpid()} {path}".encode()))
 
 
+def _absent(
+    path: str, folder: Path, geometry: Geometry, alterations: Sequence[Alteration], key: str
+) -> dict[Alteration, Path]:
+    """Of one photograph what is not on disk, and the files that it belongs in."""
+    files = {one: _file(path, folder, key, geometry, str(one)) for one in alterations}
+    return {one: file for one, file in files.items() if not file.exists()}
+
+
 def _fill(
     path: str, folder: Path, geometry: Geometry, alterations: Sequence[Alteration], key: str
 ) -> None:
-    """Make one photograph's squares that are not on disk."""
-    files = {one: _file(path, folder, key, geometry, str(one)) for one in alterations}
-    absent = [one for one, file in files.items() if not file.exists()]
+    """Make one photograph's squares that are not on disk: another process may have made them."""
+    absent = _absent(path, folder, geometry, alterations, key)
     if not absent:
         return
     image = decode(path)
     needs_hand = any(one.needs_hand for one in absent)
     found = _segmented(path, folder, key, image) if needs_hand else None
-    for one in absent:
-        cache.write(files[one], fit(alter(image, one, Path(path).name, found), geometry))
+    for one, file in absent.items():
+        cache.write(file, fit(alter(image, one, Path(path).name, found), geometry))
 
 
 def _reason(path: str, folder: Path, key: str) -> str:

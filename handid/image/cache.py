@@ -25,10 +25,15 @@ def _cache_file(path: str, folder: Path, geometry: Geometry) -> Path:
     return folder.joinpath(f"{geometry[0]}-{geometry[1]}", name[:2], f"{name}.rgb")
 
 
+def _absent(path: str, folder: Path, geometries: Sequence[Geometry]) -> dict[Geometry, Path]:
+    """The squares that the cache lacks, and their files."""
+    files = {geometry: _cache_file(path, folder, geometry) for geometry in geometries}
+    return {geometry: file for geometry, file in files.items() if not file.exists()}
+
+
 def _decode_to_cache(path: str, folder: Path, geometries: Sequence[Geometry]) -> str | None:
     """Write the squares that the cache lacks; return a phrase if the file cannot be used."""
-    files = {geometry: _cache_file(path, folder, geometry) for geometry in geometries}
-    absent = {geometry: file for geometry, file in files.items() if not file.exists()}
+    absent = _absent(path, folder, geometries)
     if not absent:
         return None
     try:
@@ -88,11 +93,13 @@ def fill(
         MemoryError: see decode.decode.
     """
     folder = Path(folder)
+    # Asked here: to hand a thread a photograph takes longer than to see that it is there.
+    absent = [path for path in paths if _absent(path, folder, geometries)]
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        problems = pool.map(lambda path: _decode_to_cache(path, folder, geometries), paths)
+        problems = pool.map(lambda path: _decode_to_cache(path, folder, geometries), absent)
         how = {"disable": not progress, "mininterval": 5, "delay": 2}
-        bar = tqdm(problems, "photographs", len(paths), **how)
-        return {path: problem for path, problem in zip(paths, bar, strict=True) if problem}
+        bar = tqdm(problems, "photographs", len(absent), **how)
+        return {path: problem for path, problem in zip(absent, bar, strict=True) if problem}
 
 
 def describe(problems: dict[str, str], total: int) -> str:
