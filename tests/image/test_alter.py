@@ -136,6 +136,8 @@ def test_notebooks_side_by_side_alter_the_same_photographs_in_orders_of_their_ow
     monkeypatch.setattr(alter, "_fill", lambda path, *how: made.append(path))
     monkeypatch.setattr(alter.os, "cpu_count", lambda: 1)
     paths = [str(tmp_path / f"{number}.png") for number in range(20)]
+    for path in paths:
+        Path(path).touch()
     orders = []
     for process in (1, 2, 1):
         monkeypatch.setattr(alter.os, "getpid", lambda process=process: process)
