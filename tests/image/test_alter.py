@@ -1,5 +1,7 @@
 """alter.py: names of alterations, refusals, seeds, and the pixels on disk."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
