@@ -12,6 +12,7 @@ import pandas as pd
 from handid import given
 
 Split = tuple[pd.DataFrame, pd.DataFrame]
+_ANY_NAME = "surrogateescape"  # of files whose names are no UTF-8
 LEAST_PEOPLE = 4  # of a target: with fewer, nobody is left to be mistaken for another
 
 
@@ -189,7 +190,8 @@ def save_splits(splits: Iterable[Split], path: str | Path) -> None:
     ]
     if not frames:
         raise ValueError("there is no split to write: pass the pairs that monte_carlo yields")
-    pd.concat(frames).sort_values(["run", "part", "image"]).to_csv(given.path(path), index=False)
+    rows = pd.concat(frames).sort_values(["run", "part", "image"])
+    rows.to_csv(given.path(path), index=False, errors=_ANY_NAME)
 
 
 def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
@@ -266,7 +268,8 @@ def _read_rows(path):
     if not given.path(path).is_file():
         raise FileNotFoundError(f"{path} is missing: write it with save_splits")
     try:
-        rows = pd.read_csv(path, dtype={"part": str, "image": str})
+        kinds = {"part": str, "image": str}
+        rows = pd.read_csv(path, dtype=kinds, encoding_errors=_ANY_NAME)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a readable CSV file: write it again") from error
     if list(rows.columns) != ["run", "part", "image"]:

@@ -87,7 +87,8 @@ def few(splits: Iterable[Split], queries: int) -> Iterator[Split]:
     """
     for query, gallery in splits:
         names = [PurePath(path).name for path in query["path"]]
-        order = query.assign(_key=[zlib.crc32(name.encode()) for name in names], _name=names)
+        keys = [zlib.crc32(name.encode(errors="surrogateescape")) for name in names]
+        order = query.assign(_key=keys, _name=names)
         place = order.sort_values(["_key", "_name"]).groupby("identity").cumcount()
         yield (query[place.reindex(query.index) < queries] if queries else query), gallery
 

@@ -87,6 +87,15 @@ def test_another_view_is_searched_one_photograph_per_person(view, task, searched
         assert set(query["subject"]) == {5, 6, 7} and len(query) == 12
 
 
+def test_names_that_are_no_utf_8_are_drawn_and_kept(tmp_path):
+    table = make_table()
+    table["path"] = table["path"].str.replace("_0", "_\udcff0")
+    drawn = list(tasks.few(tasks.draws(table, VIEWS[0], "other hand", 2), 3))
+    protocol.save_splits(drawn, tmp_path / "splits.csv")
+    for ours, read in zip(drawn, protocol.load_splits(tmp_path / "splits.csv", table), strict=True):
+        assert all(a.equals(b) for a, b in zip(ours, read, strict=True))
+
+
 @pytest.mark.parametrize("task", list(tasks.TASKS))
 def test_draws_depend_on_seed_and_run_and_not_on_row_order(task):
     table = make_table()

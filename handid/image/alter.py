@@ -104,9 +104,14 @@ def alter(
     if alteration.kind in REGIONS:
         assert found is not None  # asked just before
         return REGIONS[alteration.kind](image, found)
-    rng = np.random.default_rng(zlib.crc32(f"{alteration.kind} {name}".encode()))
+    rng = np.random.default_rng(_number(f"{alteration.kind} {name}"))
     apply = DEGRADATIONS[alteration.kind].apply
     return apply(image, alteration.severity or 0.0, found, rng)
+
+
+def _number(text: str) -> int:
+    """A number of a text, which may hold a file's name that is no UTF-8."""
+    return zlib.crc32(text.encode(errors="surrogateescape"))
 
 
 # --- on disk ------------------------------------------------------------------------------------
@@ -175,7 +180,8 @@ def doubts(paths: Sequence[str], folder: str | Path) -> dict[str, str]:
 
 def _file(path: str, folder: Path, *what: object, suffix: str = ".rgb") -> Path:
     stat = os.stat(path)
-    name = fingerprint.digest([os.path.abspath(path), stat.st_size, stat.st_mtime_ns, *what])
+    known = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)  # as of fingerprint.status
+    name = fingerprint.digest([os.path.abspath(path), *known, *what])
     return folder.joinpath(name[:2], f"{name}{suffix}")
 
 
@@ -188,7 +194,7 @@ def _in_own_order(paths: Sequence[str]) -> list[str]:
 
     Notebooks that run side by side alter the same photographs: each finds what the other made.
     """
-    return sorted(paths, key=lambda path: zlib.crc32(f"{os.getpid()} {path}".encode()))
+    return sorted(paths, key=lambda path: _number(f"{os.getpid()} {path}"))
 
 
 def _absent(

@@ -1,5 +1,6 @@
 """alter.py: names of alterations, refusals, seeds, and the pixels on disk."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,24 @@ def test_a_photograph_is_decoded_and_segmented_once_for_all_its_images(
     for one in images:
         alter.pixels(drawn[:2], tmp_path / "cache", ("squash", 32), one)
     assert counts == {"decode": 2, "segment": 2}
+
+
+def test_a_file_that_another_replaced_at_the_same_time_and_size_is_altered_again(tmp_path):
+    file, one = tmp_path / "hand.bmp", Alteration.parse("grey")
+    squares = []
+    for colour in ("white", "black"):
+        Image.new("RGB", (32, 24), colour).save(file)
+        os.utime(file, ns=(10**18, 10**18))  # as a copy that keeps the time
+        squares.append(alter.pixels([str(file)], tmp_path / "cache", ("squash", 8), one))
+    assert squares[0].min() == 255 and squares[1].max() == 0
+
+
+def test_a_name_that_is_no_utf_8_is_altered_as_any_other(drawn, tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff.png")
+    Path(drawn[0]).rename(odd)
+    for text in ("hand", "noise 5"):
+        one = Alteration.parse(text)
+        assert alter.pixels([str(odd)], tmp_path / "cache", ("squash", 8), one).std() > 0
 
 
 def test_a_damaged_square_is_made_again(drawn, tmp_path):
