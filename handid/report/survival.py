@@ -56,7 +56,7 @@ def of_image(rows: pd.DataFrame, image: str, task: str = PAPERS) -> pd.DataFrame
 
 def _joint_lows(scores: list[Score], rows: pd.DataFrame) -> list[float]:
     """Of each row the lower bound of rank-1 at a level for all rows together, percent."""
-    level = 1 - 0.05 / len(rows)
+    level = 1 - 0.05 / max(1, len(rows))
     groups: dict[tuple, dict[int, tuple[float, float, float]]] = {}
     for score in scores:
         first, right = score.rows.iloc[0], score.per_query["first_hit"].eq(1).astype(float)

@@ -62,7 +62,7 @@ def survey(
 
     Args:
         lab: the study.
-        experiments: what to score.
+        experiments: what to score; of none it is said what the study's targets can be asked.
         tasks: keys of handid.tasks.TASKS.
         images: see altered.sides.
 
@@ -71,7 +71,8 @@ def survey(
     """
     experiments = list(experiments)
     scores, rows = [], []
-    for target in dict.fromkeys(experiment.target for experiment in experiments):
+    targets = dict.fromkeys(experiment.target for experiment in experiments)
+    for target in targets or lab.photographs.targets:
         splits, asked = asking.splits(target, tasks, images, lab.photographs)
         rows += asked
         own = [experiment for experiment in experiments if experiment.target == target]
@@ -81,6 +82,6 @@ def survey(
         for experiment in own:
             scores += asking.scores(experiment, splits, images, lab.photographs, lab.engine)
     asked = pd.DataFrame(rows)
-    if not scores:
+    if experiments and not scores:
         raise ValueError(f"Nothing can be asked: {asked['not asked'].iloc[0]}")
     return Survey(scores, asked)

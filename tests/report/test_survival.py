@@ -45,6 +45,10 @@ def test_what_has_no_whole_has_no_share(make):
     assert table["share"].isna().all()
 
 
+def test_of_no_score_there_is_no_row():
+    assert survival.of_image(survival.table([]), "whole").empty
+
+
 def test_a_figure_is_clear_above_chance_after_bonferroni(make):
     scores = [make("CLIP-FT", MANY), make("CLIP-FT", FEW, image="light")]
     table = survival.table(scores)

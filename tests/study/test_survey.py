@@ -61,6 +61,12 @@ def test_a_task_that_cannot_be_asked_is_named_and_left_out(lab, floors):
         study.survey(lab, floors[:1], tasks=["bursts apart"], images=["whole"])
 
 
+def test_without_experiments_it_is_said_what_could_be_asked(lab, floors):
+    how = {"tasks": ["papers", "bursts apart"], "images": ["whole"]}
+    scores, asked = study.survey(lab, [], **how)
+    assert scores == [] and asked.equals(study.survey(lab, floors[:1], **how).asked)
+
+
 def test_a_set_without_left_and_right_is_asked_what_it_can_be(hd):
     surveyed = study.survey(
         hd, hd.experiments("raw_pixels"), tasks=["papers", "other hand"], images=["whole"]

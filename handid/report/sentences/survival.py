@@ -27,10 +27,11 @@ def survival(table: pd.DataFrame, asked: pd.DataFrame) -> str:
 
 
 def _of_target(part: pd.DataFrame, target: str, asked: pd.DataFrame) -> str:
-    leader = of_image(part, WHOLE).iloc[0]
-    without = of_image(part, WITHOUT_HAND[0])
-    if without.empty:
-        return f"**Not answered:** on {target}, no photograph without its hand was made."
+    wholes, without = of_image(part, WHOLE), of_image(part, WITHOUT_HAND[0])
+    if wholes.empty or without.empty:
+        lacks = "no whole photograph" if wholes.empty else "no photograph without its hand"
+        return f"**Not answered:** on {target}, {lacks} was asked for in the papers' task."
+    leader = wholes.iloc[0]
     mine = _same(without, leader)
     leaks = _leaks(part)
     answer = "The photograph too" if len(leaks) else "The hand"
@@ -61,7 +62,7 @@ def _leaks(part: pd.DataFrame) -> pd.DataFrame:
 
 def _crowd(part: pd.DataFrame, leaks: pd.DataFrame) -> str:
     """How many systems recognise something without a hand, and which is highest."""
-    hidden = pd.concat([of_image(part, image) for image in WITHOUT_HAND])
+    hidden = _hidden(part)
     best = hidden.sort_values("value", ascending=False, kind="stable").iloc[0]
     return (
         f"Without the hand, {len(leaks)} of {counted(len(hidden), 'figure')} "
@@ -70,6 +71,11 @@ def _crowd(part: pd.DataFrame, leaks: pd.DataFrame) -> str:
         f"correction made; the highest is {best['value']:.1f} %{range_of(best)}, of "
         f"{best['method']} on {best['image']}."
     )
+
+
+def _hidden(part: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the papers' task on which no hand is left, highest first by image."""
+    return pd.concat([of_image(part, image) for image in WITHOUT_HAND])
 
 
 def _elsewhere(part: pd.DataFrame, leader: pd.Series, asked: pd.DataFrame) -> str:
@@ -108,11 +114,13 @@ def controls(tables: Mapping[int, pd.DataFrame], study: pd.DataFrame, bursts: in
         bursts: in which the study's own hands were drawn.
     """
     own = study[study["synthetic"].astype(bool)]
-    lines = [_control("this study's own drawn hands", bursts, own)] if len(own) else []
-    lines += [
-        _control(f"{part['n_subjects'].max():.0f} drawn people", n, part)
-        for n, part in tables.items()
+    drawn = [("this study's own drawn hands", bursts, own)]
+    drawn += [
+        (f"{part['n_subjects'].max():.0f} drawn people", n, part) for n, part in tables.items()
     ]
+    lines = [_control(*each) for each in drawn if len(_hidden(each[-1]))]
+    if not lines:
+        return "**No control:** no drawn hand was taken out of its photograph."
     failed = [line for line in lines if "**" in line]
     head = (
         f"**{len(failed)} of {counted(len(lines), 'control')} failed**"
@@ -123,8 +131,7 @@ def controls(tables: Mapping[int, pd.DataFrame], study: pd.DataFrame, bursts: in
 
 
 def _control(who: str, bursts: int, part: pd.DataFrame) -> str:
-    hidden = pd.concat([of_image(part, image) for image in WITHOUT_HAND])
-    best = hidden.sort_values(["clear", "value"], ascending=False, kind="stable").iloc[0]
+    best = _hidden(part).sort_values(["clear", "value"], ascending=False, kind="stable").iloc[0]
     figure = (
         f"without the hand the highest rank-1 is {best['value']:.1f} %{range_of(best)}, of "
         f"{best['method']} on {best['image']}, and guessing is right in {best['chance']:.1f} %"

@@ -56,7 +56,9 @@ def test_nothing_is_said_of_what_is_not_recognised_at_all(table, asked):
 
 def test_without_a_region_the_question_is_not_answered(table, asked):
     text = sentences.survival(table().query("image == 'whole'"), asked)
-    assert text.startswith("**Not answered:**")
+    assert text.startswith(f"**Not answered:** on {WHERE}, no photograph without its hand was")
+    text = sentences.survival(table().query("image == 'background'"), asked)
+    assert text.startswith(f"**Not answered:** on {WHERE}, no whole photograph was asked for")
 
 
 def test_a_task_that_was_asked_shows_what_is_left(table, asked):
@@ -88,6 +90,14 @@ def test_a_control_that_fails_is_named(table):
     assert text.startswith("**2 of 2 controls failed**:")
     assert "**above chance, where nothing can be known**" in text
     assert "**the leak is not found**" in text
+
+
+def test_where_no_hand_was_taken_out_nothing_is_controlled(table):
+    seen, leak = table().query("image == 'whole'"), table(line("Light", "light", 40.0, True))
+    text = sentences.controls({0: seen.query("image == 'light'"), 1: leak}, seen)
+    assert text.startswith("**1 control passed**:") and text.count("- ") == 1
+    nothing = "**No control:** no drawn hand was taken out of its photograph."
+    assert sentences.controls({0: seen}, seen) == sentences.controls({}, seen) == nothing
 
 
 def test_the_studys_own_hands_in_bursts_must_show_the_leak(table):
