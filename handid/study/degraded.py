@@ -55,8 +55,8 @@ def steps(severities: Mapping[str, Iterable[float]]) -> pd.DataFrame:
 
 
 def _kind(kind: str, values: list[float]) -> list[dict[str, object]]:
-    texts = [f"{kind} {value:g}" for value in dict.fromkeys(values)] or [kind]
-    asked = [Alteration.parse(text) for text in texts]
+    texts = [f"{kind} {given.real(kind, value):g}" for value in values] or [kind]
+    asked = [Alteration.parse(text) for text in dict.fromkeys(texts)]
     if kind not in DEGRADATIONS:
         raise ValueError(f"'{kind}' is no degradation: use {', '.join(DEGRADATIONS)}.")
     known = DEGRADATIONS[kind]

@@ -30,11 +30,17 @@ def test_both_sides_of_what_is_harmless_are_two_kinds():
     }
 
 
+def test_severities_that_are_written_alike_are_asked_once():
+    steps = degraded.steps({"blur": [2, 2.0000001, 2.0]})
+    assert steps["image"].tolist() == ["blur 2 against whole", "blur 2"]
+
+
 @pytest.mark.parametrize(
     ("severities", "sentence"),
     [
         ({"fog": [2]}, "Unknown image 'fog 2'"),
         ({"blur": [99]}, "out of range"),
+        ({"blur": [10**400]}, "^blur=1000.* is no number: give one$"),
         ({"blur": []}, "lacks its severity"),
         ({"hand": []}, "'hand' is no degradation"),
         ({}, "No degradation is named"),
