@@ -22,6 +22,7 @@ SHADOWED = 0.03  # largest share of the hand that has the background's colour, a
 _NEAR = 0.3  # of the threshold: what lies nearer is background
 _LIGHTNESS = 0.4  # what a step of lightness counts beside one of colour: a shadow is no hand
 _PINHOLE, _PALE = 12, 1.5  # pixels; distance from the background, CIE Lab
+_NARROWEST = HEIGHT // 3  # pixels: the strips at the sides must leave something between them
 _ROUNDS = 5  # fits of the surface, each without what lies far from the one before
 
 
@@ -80,10 +81,11 @@ def segment(image: Image.Image) -> Segmentation:
     the outline between them (scikit-image).
 
     Args:
-        image: RGB, at least as wide as a third of its height.
+        image: RGB; one narrower than a third of its height is not trusted.
     """
-    width = max(HEIGHT // 3, round(image.width * HEIGHT / image.height))
-    pixels = np.asarray(image.resize((width, HEIGHT), Image.Resampling.BOX))
+    width = round(image.width * HEIGHT / image.height)
+    copy = image.resize((max(width, _NARROWEST), HEIGHT), Image.Resampling.BOX)
+    pixels = np.asarray(copy)
     lab = color.rgb2lab(pixels.astype(np.float32) / 255)
     lab *= np.array([_LIGHTNESS, 1, 1], np.float32)
     away = _from_background(lab)
@@ -92,7 +94,8 @@ def segment(image: Image.Image) -> Segmentation:
     markers[away < _NEAR * threshold] = 1
     markers[away > threshold] = 2
     hand, rest = _pieces(_filled(ndimage.binary_opening(_grown(markers, lab) == 2), away))
-    return Segmentation(hand, rest, _doubt(hand, rest, lab, away))
+    narrow = "is narrower than a third of its height" if width < _NARROWEST else ""
+    return Segmentation(hand, rest, narrow or _doubt(hand, rest, lab, away))
 
 
 def surface_terms(shape: tuple[int, int]) -> Array:

@@ -53,6 +53,16 @@ def test_breadth_and_palm_are_those_of_a_drawn_disc():
     assert found.palm == pytest.approx((200 / 480, 300 / 480), abs=0.02)
 
 
+@pytest.mark.parametrize(("width", "trusted"), [(110, True), (60, False)])
+def test_where_a_narrow_photographs_hand_lies_is_not_guessed(width, trusted):
+    rows, columns = np.indices((300, width))
+    pixels = np.full((300, width, 3), 240, np.uint8)
+    pixels[np.hypot(rows - 150, columns - width // 2) < 25] = (190, 120, 90)
+    found = segment(Image.fromarray(pixels))
+    assert found.trusted == trusted
+    assert found.reason == ("" if trusted else "is narrower than a third of its height")
+
+
 def test_what_is_no_hand_on_a_plain_background_is_not_trusted(rng):
     white = np.full((120, 160, 3), 235, np.uint8)
     assert segment(Image.fromarray(white)).reason == "shows no hand, or one too small"
