@@ -79,15 +79,18 @@ def kept(rows: pd.DataFrame, photographs: Photographs, image: str) -> pd.DataFra
     Raises:
         ValueError: one sentence, if none is left.
     """
-    if not needs_hand([image]):
-        return rows
+    return _having(rows, photographs, image, "are left out") if needs_hand([image]) else rows
+
+
+def _having(rows: pd.DataFrame, photographs: Photographs, image: str, fate: str) -> pd.DataFrame:
+    """Rows of which a region can be made; a warning says what becomes of the others."""
     doubted = alter.doubts(list(rows["path"]), _folder(photographs))
     left = rows[~rows["path"].isin(set(doubted))]
     sentence = f"{len(doubted)} of {len(rows)} photographs have no '{image}' to train on"
     if left.empty:
         raise ValueError(f"{sentence}.")
     if doubted:
-        warnings.warn(f"{sentence}: they are left out.", stacklevel=4)
+        warnings.warn(f"{sentence}: they {fate}.", stacklevel=5)
     return left
 
 
@@ -105,7 +108,7 @@ def grounds(
         [N, s, s, 1] uint8, 255 on the hand, and all over where it cannot be told from the
         background; and [G, s, s, 3] uint8 of the G photographs where it can.
     """
-    trusted = kept(rows, photographs, "background")
+    trusted = _having(rows, photographs, "background", "keep their own")
     covers = np.full((len(rows), geometry[1], geometry[1], 1), 255, np.uint8)
     there = rows["path"].isin(trusted["path"]).to_numpy()
     outlines = pixels(trusted["path"], photographs, geometry, "silhouette")

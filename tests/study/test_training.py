@@ -160,11 +160,11 @@ def test_photographs_without_a_hand_are_not_trained_on_and_counted(lab, monkeypa
         altered.alter, "doubts", lambda paths, folder: {p: "is dark" for p in paths if p in doubted}
     )
     with pytest.warns(
-        UserWarning, match=f"2 of {len(rows)} photographs have no 'hand' to train on"
+        UserWarning, match=f"2 of {len(rows)} photographs have no 'hand' to train on: they are left"
     ):
         kept = altered.kept(rows, lab.photographs, "hand")
     assert set(rows["path"]) - set(kept["path"]) == set(doubted)
-    with pytest.warns(UserWarning, match="no 'background'"):
+    with pytest.warns(UserWarning, match="no 'background' to train on: they keep their own"):
         covers, grounds = altered.grounds(rows, lab.photographs, ("squash", 32))
     assert (covers[:2] == 255).all() and (covers[2:] == 0).any()
     assert len(covers) == len(rows) and len(grounds) == len(rows) - 2
