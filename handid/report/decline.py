@@ -93,7 +93,8 @@ def _order(part: pd.DataFrame, answers: dict[tuple, pd.DataFrame]) -> dict[str, 
     good = part[part["amount"] == 0].set_index("label")
     first = str(good["value"].idxmax())
     own = part[part["label"] == first].set_index("amount")["value"]
-    below = own.index[(own <= own.iloc[0] / 2).to_numpy()]
+    whole = own.iloc[0]
+    below = own.index[((own <= whole / 2) & (whole > 0)).to_numpy()]  # nothing cannot lose half
     amount = below[0] if len(below) else own.index[-1]
     poor = part[part["amount"] == amount].set_index("label")
     best = str(poor["value"].idxmax())

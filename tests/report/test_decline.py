@@ -80,6 +80,8 @@ def test_half_that_is_not_lost_is_no_number(make):
 def test_nothing_cannot_lose_half(make):
     scores = make("CLIP-FT", {"whole": 0.0, "blur 2": 0.0, "blur 6": 0.0})
     assert decline.losses(scores, steps())["half"].isna().all()
+    (row,) = decline.orders(scores, steps()).to_dict("records")
+    assert not row["lost"] and row["severity"] == 6
 
 
 def test_the_order_is_compared_where_the_leader_has_lost_half(make):
