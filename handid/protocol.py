@@ -12,7 +12,6 @@ import pandas as pd
 from handid import given
 
 Split = tuple[pd.DataFrame, pd.DataFrame]
-_ANY_NAME = "surrogateescape"  # of files whose names are no UTF-8
 LEAST_PEOPLE = 4  # of a target: with fewer, nobody is left to be mistaken for another
 
 
@@ -87,9 +86,8 @@ def obstacle(table: pd.DataFrame, view: str) -> str:
             monte_carlo(table, view, runs=1)
     except ValueError as error:
         return str(error)
-    n_people = table.loc[
-        (table["view"] == view) & (table["role"] == "subject"), "subject"
-    ].nunique()
+    shown = table[(table["view"] == view) & (table["role"] == "subject")]
+    n_people = shown["subject"].nunique()
     if n_people < LEAST_PEOPLE:
         return f"{n_people} people show the view {view!r}: 2 must train and 2 test"
     return ""
@@ -191,7 +189,7 @@ def save_splits(splits: Iterable[Split], path: str | Path) -> None:
     if not frames:
         raise ValueError("there is no split to write: pass the pairs that monte_carlo yields")
     rows = pd.concat(frames).sort_values(["run", "part", "image"])
-    rows.to_csv(given.path(path), index=False, errors=_ANY_NAME)
+    rows.to_csv(given.path(path), index=False, errors="surrogateescape")  # names that are no UTF-8
 
 
 def load_splits(path: str | Path, table: pd.DataFrame) -> list[Split]:
@@ -268,8 +266,8 @@ def _read_rows(path):
     if not given.path(path).is_file():
         raise FileNotFoundError(f"{path} is missing: write it with save_splits")
     try:
-        kinds = {"part": str, "image": str}
-        rows = pd.read_csv(path, dtype=kinds, encoding_errors=_ANY_NAME)
+        texts = {"part": str, "image": str}
+        rows = pd.read_csv(path, dtype=texts, encoding_errors="surrogateescape")
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a readable CSV file: write it again") from error
     if list(rows.columns) != ["run", "part", "image"]:
