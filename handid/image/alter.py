@@ -91,7 +91,8 @@ def alter(
     Args:
         image: RGB, as decoded.
         alteration: what to do.
-        name: of the photograph's file: seeds what is random, together with the kind.
+        name: of the photograph's file: seeds what is random, with the kind and the pixels (in
+            folders of people many are called 1.jpg).
         found: its segmentation; None where the alteration needs none.
 
     Raises:
@@ -104,7 +105,7 @@ def alter(
     if alteration.kind in REGIONS:
         assert found is not None  # asked just before
         return REGIONS[alteration.kind](image, found)
-    rng = np.random.default_rng(_number(f"{alteration.kind} {name}"))
+    rng = np.random.default_rng(zlib.crc32(image.tobytes(), _number(f"{alteration.kind} {name}")))
     apply = DEGRADATIONS[alteration.kind].apply
     return apply(image, alteration.severity or 0.0, found, rng)
 

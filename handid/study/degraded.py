@@ -14,11 +14,12 @@ from handid.study.study import Study
 QUERY, BOTH = "query only", "query and gallery"
 
 
-def steps(severities: Mapping[str, Iterable[float]]) -> pd.DataFrame:
+def steps(*groups: Mapping[str, Iterable[float]]) -> pd.DataFrame:
     """One row per degradation, severity and side that is degraded.
 
     Args:
-        severities: degradation -> its severities; none for one that has no severity.
+        groups: degradation -> its severities, none for one that has no severity; each degradation
+            in one group.
 
     Returns:
         Columns image (as a survey takes it), kind, degraded (QUERY or BOTH), severity, unit,
@@ -27,15 +28,19 @@ def steps(severities: Mapping[str, Iterable[float]]) -> pd.DataFrame:
         that is asked below and above its harmless severity is two. From slight to severe.
 
     Raises:
-        ValueError: one sentence, for a degradation that is unknown, or lacks a severity or has one
-            out of range or that changes nothing.
+        ValueError: one sentence, for a degradation that is unknown or named twice, or lacks a
+            severity or has one out of range or that changes nothing.
     """
-    if not isinstance(severities, Mapping):
-        raise ValueError(
-            f"The severities are {given.shown(severities)}: name degradations with theirs, such as "
-            "{'blur': [2, 6]}."
-        )
-    for kind, values in severities.items():
+    for group in groups:
+        if not isinstance(group, Mapping):
+            raise ValueError(
+                f"The severities are {given.shown(group)}: name degradations with theirs, such as "
+                "{'blur': [2, 6]}."
+            )
+    pairs = [pair for group in groups for pair in group.items()]
+    for number, (kind, values) in enumerate(pairs):
+        if kind in dict(pairs[:number]):
+            raise ValueError(f"The severities of {kind!r} are named twice: write them in one list.")
         numbers = values if isinstance(values, list | tuple) else [values]
         wrong = [v for v in numbers if isinstance(v, bool) or not isinstance(v, int | float)]
         if numbers is not values or wrong:
@@ -43,7 +48,7 @@ def steps(severities: Mapping[str, Iterable[float]]) -> pd.DataFrame:
                 f"The severities of {kind!r} are {values!r}: write a list of numbers, such as "
                 f"{{'{kind}': [2, 6]}}; an empty one for what has none."
             )
-    rows = [row for kind, values in severities.items() for row in _kind(kind, list(values))]
+    rows = [row for kind, values in pairs for row in _kind(kind, list(values))]
     columns = ["image", "kind", "degraded", "severity", "unit", "harmless", "amount"]
     table = pd.DataFrame(rows, columns=columns)
     if table.empty:

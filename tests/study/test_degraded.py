@@ -55,6 +55,12 @@ def test_what_cannot_be_asked_is_refused_in_one_sentence(severities, sentence):
         degraded.steps(severities)
 
 
+def test_a_degradation_that_two_groups_name_is_refused():
+    assert len(degraded.steps({"blur": [2]}, {"grey": []})) == 4
+    with pytest.raises(ValueError, match="^The severities of 'grey' are named twice: write them"):
+        degraded.steps({"blur": [2], "grey": []}, {"grey": []})
+
+
 def test_a_photograph_is_shown_as_it_is_and_at_each_severity(lab):
     path, steps = lab.table("11k")["path"].iloc[0], degraded.steps({"exposure": [-1, -3]})
     shown = degraded.pictures(lab, path, steps, show=True)["exposure"]
