@@ -22,6 +22,15 @@ def _once(values: list) -> list:
     return list(dict.fromkeys(values))
 
 
+def _known(view: str) -> str:
+    if view not in VIEWS:
+        raise ValueError(f"a hand has the views {', '.join(VIEWS)}")
+    return view
+
+
+View = Annotated[str, AfterValidator(_known)]
+
+
 class Settings(BaseModel):
     """What all notebooks have in common; every field is a parameter of theirs.
 
@@ -54,7 +63,7 @@ class Settings(BaseModel):
     people: Annotated[int, Field(ge=4)] = 90
     images_per_view: Annotated[int, Field(ge=2)] = 6
     bursts: Annotated[int, Field(ge=0)] = 0
-    views: Annotated[list[Literal[VIEWS]], Field(min_length=1), AfterValidator(_once)] = [*VIEWS]
+    views: Annotated[list[View], Field(min_length=1), AfterValidator(_once)] = [*VIEWS]
     targets: Annotated[list[str], Field(min_length=1)] = ["11k dorsal right"]
     backbones: Annotated[list[str], Field(min_length=1)] = ["mini-ViT"]
     weights: str = ""
