@@ -45,7 +45,10 @@ from handid.study import settings
             {"backbones": ["timm:resnet50:random"], "weights": "mini"},
             "'timm:resnet50:random' names its weights, and 'mini' .* or write timm:resnet50.$",
         ),
-        ({"views": ["back"]}, "Parameter 'views.0': .* a hand has the views dorsal right, dorsal left"),
+        (
+            {"views": ["back"]},
+            "Parameter 'views.0': .* a hand has the views dorsal right, dorsal left",
+        ),
         ({"views": []}, "Parameter 'views': List should have at least 1 item"),
         ({"work": 3}, "Parameter 'work': Input should be a valid string"),
         ({"seeds": [0, -1]}, "Parameter 'seeds.1': Input should be greater than or equal to 0"),
