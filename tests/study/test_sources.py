@@ -9,7 +9,8 @@ from handid.study import sources
 
 
 def settings(work):
-    return SimpleNamespace(people=2, images_per_view=2, bursts=0, work=str(work))
+    numbers = {"people": 2, "images_per_view": 2, "bursts": 0}
+    return SimpleNamespace(work=str(work), views=synthetic.VIEWS, **numbers)
 
 
 def test_a_set_that_another_run_drew_meanwhile_is_taken(tmp_path, monkeypatch):
