@@ -153,7 +153,8 @@ def pixels(
     """[N, s, s, 3] uint8: altered photographs, each made once and kept on disk; see `fill`."""
     folder, key = Path(folder), code()
     files = [_file(path, folder, key, geometry, str(alteration)) for path in paths]
-    fill(paths, folder, geometry, [alteration])
+    absent = [path for path, file in zip(paths, files, strict=True) if not file.exists()]
+    fill(absent, folder, geometry, [alteration])
     squares = np.empty((len(paths), geometry[1], geometry[1], 3), np.uint8)
     for row, (path, file) in enumerate(zip(paths, files, strict=True)):
         square = cache.read(file)
