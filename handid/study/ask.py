@@ -105,7 +105,7 @@ def readers(backbones: Iterable[str]) -> list[str]:
             silent[backbone.label(name)] = str(error)
     if silent:
         reasons = " ".join(dict.fromkeys(silent.values()))
-        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=5)
+        warnings.warn(f"Not asked in words: {', '.join(silent)}. {reasons}", stacklevel=6)
     return able
 
 
@@ -149,7 +149,7 @@ def _asked(questions: Sequence[Question], table: pd.DataFrame, name: str) -> Ask
         else:
             asked.append((replace(question, answers=shown), rows))
     if reasons:
-        warnings.warn(f"{name} is not asked: {', '.join(reasons)}.", stacklevel=5)
+        warnings.warn(f"{name} is not asked: {', '.join(reasons)}.", stacklevel=6)
     return asked
 
 

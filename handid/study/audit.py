@@ -19,7 +19,7 @@ def counts(name: str, photographs: Photographs) -> pd.DataFrame:
     table, rows = photographs.table(name), []
     if hindered := [why for why in photographs.obstacles(name).values() if why]:
         warnings.warn(
-            f"{name} has views that can be no target: {'; '.join(hindered)}.", stacklevel=3
+            f"{name} has views that can be no target: {'; '.join(hindered)}.", stacklevel=4
         )
     for view in photographs.views(name):
         trains, tests = protocol.halves(table, view)

@@ -140,7 +140,7 @@ class Experiments:
             if control and self._is_no_control(plan, recipe, changes):
                 warnings.warn(
                     f"{plan.title} is left out: the study's own weights are random already.",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
                 continue
             seeds = self.settings.seeds if plan.stages else self.settings.seeds[:1]

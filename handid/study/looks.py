@@ -12,6 +12,7 @@ from handid.report.growth import Growth
 from handid.report.rows import Score
 from handid.report.worth import Worth
 from handid.study import (
+    doors,
     findings,
     growth,
     look,
@@ -29,6 +30,7 @@ from handid.study.photographs import Photographs
 from handid.train import Engine
 
 
+@doors.guarded
 class Looks:
     """What a study asks of an experiment beside its score; Study has these verbs too.
 
@@ -204,12 +206,12 @@ class Looks:
         how = {"enrolled": enrolled, "top": top, "show": show}
         return panel.panel(experiment, self.photographs, self.engine, **how)
 
-    def expect_export(self, folder: str) -> None:
+    def expect_export(self, folder: str | Path) -> None:
         """Refuse, before anything is trained, a folder ("" for none) that cannot be made."""
         if folder:
             disk.new_folder(settings.located(folder))
 
-    def export(self, experiment: Experiment, folder: str, score: Score) -> str:
+    def export(self, experiment: Experiment, folder: str | Path, score: Score) -> str:
         """Write a model that can be handed on into a new folder ("" for none); say it in words.
 
         Args:

@@ -35,11 +35,11 @@ class Photographs:
         """Read nothing that another study read before, and warn of nothing that it warned of."""
         self._listed, self._said = other._listed, other._said
 
-    def warn(self, sentence: str) -> None:
-        """Warn once."""
+    def warn(self, sentence: str, above: int = 5) -> None:
+        """Warn once, at the line of a caller so many calls above."""
         if sentence not in self._said:
             self._said.add(sentence)
-            warnings.warn(sentence, stacklevel=5)
+            warnings.warn(sentence, stacklevel=above)
 
     # --- targets ------------------------------------------------------------------------------
 
@@ -139,8 +139,11 @@ class Photographs:
         """The same before any file is decoded.
 
         Raises:
-            ValueError: if no folder is given.
+            ValueError: if the study has no such set, or no folder is given.
         """
+        if name not in self.sets:
+            names = ", ".join(self.sets) or "none"
+            raise ValueError(f"Unknown data set {given.shown(name)}: the sets are {names}.")
         known, own = self.sets[name], self.settings
         if not known.root:
             raise ValueError(f"No folder is given for {name}: use --data {name}=PATH.")
@@ -149,7 +152,7 @@ class Photographs:
         if key not in self._listed:
             self._listed[key], heard = sources.read(known, own, accessories=accessories)
             for sentence in heard:
-                self.warn(sentence)
+                self.warn(sentence, 6)
         return self._listed[key]
 
     def key(self, name: str) -> str:
@@ -179,7 +182,7 @@ class Photographs:
         sentence = given.printable(cache.describe(bad, len(table)))
         if self.settings.missing == "error":
             raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
-        self.warn(f"{sentence}: left out, because missing is 'skip'.")
+        self.warn(f"{sentence}: left out, because missing is 'skip'.", 6)
         return table[~table["path"].isin(bad)].reset_index(drop=True)
 
     # --- pixels -------------------------------------------------------------------------------

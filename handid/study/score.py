@@ -249,7 +249,7 @@ def _warn_of_shared_people(photographs: Photographs) -> None:
                 f"Up to {shared.max(axis=None)} people of {name} train in one of these views and "
                 "test in another: what is trained in one view and tested in another looks too "
                 "good.",
-                stacklevel=4,
+                stacklevel=5,
             )
 
 

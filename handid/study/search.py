@@ -132,7 +132,7 @@ def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFram
                 f"There is no folder of {what}: give it with --data {name}=PATH; a search needs "
                 "both folders."
             )
-        roots.append(Path(root))
+        roots.append(_folder(name, photographs))
     paths = _questions(roots[1], photographs.settings.missing)
     within = [os.fsencode(path.relative_to(roots[1])) for path in paths]
     names = [printable(name.decode(errors="replace")) for name in within]  # may be no text
@@ -140,9 +140,16 @@ def _given(sets: tuple[str, str], photographs: Photographs) -> tuple[pd.DataFram
     return given(sets[0], photographs), _readable(questions, photographs)
 
 
+def _folder(name: str, photographs: Photographs) -> Path:
+    """The folder of a data set that somebody gave."""
+    if photographs.sets[name].synthetic:
+        raise ValueError(f"{name} is drawn, so it has no folder: name a set that --data gives.")
+    return Path(photographs.sets[name].root)
+
+
 def given(name: str, photographs: Photographs) -> pd.DataFrame:
     """The table of a data set of enrolled people; each is one identity where there is one view."""
-    root = Path(photographs.sets[name].root)
+    root = _folder(name, photographs)
     rows = data.read(root, accessories=True, missing=photographs.settings.missing)
     if rows["view"].nunique() == 1:
         rows = rows.assign(identity=rows["subject"].astype(str))
@@ -188,7 +195,7 @@ def _readable(rows: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
     sentence = printable(cache.describe(bad, len(rows)))
     if photographs.settings.missing == "error" or len(bad) == len(rows):
         raise ValueError(f"{sentence}. Mend or remove them, or set missing to 'skip'.")
-    warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=5)
+    warnings.warn(f"{sentence}: left out, because missing is 'skip'.", stacklevel=6)
     return rows[~rows["path"].isin(bad)].reset_index(drop=True)
 
 
@@ -234,5 +241,5 @@ def _tell_of_copies(questions: pd.DataFrame, enrolled: list[bytes], asked: list[
         warnings.warn(
             f"{len(copies)} of {len(asked)} questions are photographs that are enrolled "
             f"themselves, the first is {copies[0]}: finding them says nothing.",
-            stacklevel=4,
+            stacklevel=5,
         )

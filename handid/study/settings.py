@@ -153,7 +153,7 @@ def _folder(text: object) -> object:
     return str(located(text))
 
 
-def located(path: str) -> Path:
+def located(path: str | Path) -> Path:
     """A path as an absolute one, which counts from the notebook's folder if it is relative.
 
     The runner says which folder that is, and JupyterLab works in it. Anything else that executes

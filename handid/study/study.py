@@ -5,12 +5,24 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from handid import protocol
+from handid import given, protocol
 from handid.data.sets import Target
 from handid.recipes import System
 from handid.report import rows
 from handid.report.rows import Score
-from handid.study import ask, audit, jobs, look, machine, notes, score, settings, size, words
+from handid.study import (
+    ask,
+    audit,
+    doors,
+    jobs,
+    look,
+    machine,
+    notes,
+    score,
+    settings,
+    size,
+    words,
+)
 from handid.study.experiment import Experiment
 from handid.study.experiments import Experiments
 from handid.study.looks import Looks
@@ -18,6 +30,7 @@ from handid.study.photographs import Photographs
 from handid.synthetic import caption
 
 
+@doors.guarded
 class Study(Looks):
     """Photographs, backbones and products of one run of the study.
 
@@ -105,7 +118,9 @@ class Study(Looks):
         control: str = "",
     ) -> Experiment:
         """Train a recipe on a target's training people, or find it trained, see Experiments.one."""
-        system = System(recipe, control)
+        system, seed = System(recipe, control), given.whole("seed", seed, 0)
+        if seed >= 2**63:  # as of Settings
+            raise ValueError(f"seed={given.shown(seed)} is too large: give one below 2**63.")
         return self._experiments.one(system, backbone_name, target, seed=seed, changes=changes)
 
     def experiments(

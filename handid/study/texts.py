@@ -115,7 +115,7 @@ def texts_of(
         warnings.warn(
             f"{experiment.target}: fewer than two training people have a second photograph, so "
             "their texts have nothing to find.",
-            stacklevel=3,
+            stacklevel=4,
         )
     first = rows[rows["identity"].isin(held_out["identity"])] if findable else rows
     first = first.groupby("identity").head(1).sort_values("identity")

@@ -5,6 +5,7 @@ import os
 import shutil
 import warnings
 
+import numpy as np
 import pytest
 
 from handid import recipes, train
@@ -250,3 +251,14 @@ def test_a_control_that_says_what_the_recipe_says_is_no_reason_to_leave_it_out(l
         plain, same = nets.experiments("gpa_net_mini", controls=["", "parts_2x1"])
     assert plain.folder == same.folder
     assert (plain.title, same.title) == ("GPA-Net", "GPA-Net Hp=2 Vp=1")
+
+
+@pytest.mark.parametrize("seed", [-1, None, 1.0, "1", True, 2**63, 10**400])
+def test_a_seed_that_no_experiment_can_have_is_refused_in_one_sentence(lab, seed):
+    with pytest.raises(ValueError, match="^seed=.* (must be a whole number from 0|is too large)"):
+        lab.experiment("raw_pixels", "mini-ViT", TARGET, seed=seed)
+
+
+def test_a_seed_of_numpy_is_a_seed(lab):
+    one = lab.experiment("raw_pixels", "mini-ViT", TARGET, seed=np.int64(3))
+    assert one.seed == 3 and type(one.seed) is int

@@ -110,3 +110,10 @@ def test_too_few_people_to_search_for_give_an_empty_curve(lab, zero_shot, monkey
     monkeypatch.setattr(compare, "searches", lambda *_, **__: nobody)
     curve, n_gallery = panel._curve(zero_shot, lab.photographs, lab.engine)
     assert curve.empty and n_gallery == 0
+
+
+def test_a_drawn_set_has_no_folder_whose_people_could_be_enrolled(lab, zero_shot):
+    with pytest.raises(ValueError, match="11k is drawn, so it has no folder: name a set that"):
+        lab.panel(zero_shot, "11k")
+    with pytest.raises(ValueError, match="11k is drawn, so it has no folder: name a set that"):
+        lab.search(zero_shot, "11k", "11k")
