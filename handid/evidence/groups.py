@@ -60,7 +60,12 @@ def worst_to_mean(table: pd.DataFrame) -> float:
     Returns:
         1 or more; NaN where fewer than two groups were judged or one of them made no error, which
         says that it has too few people and not that it is infinitely better.
+
+    Raises:
+        ValueError: if it is another table, or none.
     """
+    if not isinstance(table, pd.DataFrame) or "share" not in table:
+        raise ValueError("There is no table of shares: give what groups.shares returns.")
     judged = table["share"].dropna()
     if len(judged) < 2 or (judged <= 0).any():
         return float("nan")

@@ -38,6 +38,8 @@ def intervals(
             is part of all non-mated comparisons.
     """
     given.between("level", level, 0, 1)
+    mated = np.asarray(mated[0]), np.asarray(mated[1])
+    nonmated = np.asarray(nonmated[0]), np.asarray(nonmated[1])
     values = np.asarray(statistic(mated[0], nonmated[0]), dtype=np.float64)
     people = np.unique(np.concatenate([mated[1], nonmated[1].ravel()]))
     if len(people) < 3 or len(np.unique(mated[1])) < 2:

@@ -122,10 +122,13 @@ def ece(
     prior = given.numbers(prior_log10_odds, "prior log10 odds").ravel()
     if not np.isfinite(prior).all():
         raise ValueError("Prior odds must be finite numbers: who is certain needs no evidence.")
+    prior = np.clip(prior, -300, 300)  # beyond, float64 knows no odds
     share = special.expit(np.log(10) * prior)
     same = _bits(-(mated[None] + prior[:, None])).mean(axis=1)
     other = _bits(nonmated[None] + prior[:, None]).mean(axis=1)
-    return share * same + (1 - share) * other
+    # A prior may round to 0 or 1; what is infinitely misleading costs without end at any.
+    share, rest = np.maximum([share, 1 - share], np.finfo(float).tiny)
+    return share * same + rest * other
 
 
 def elub(mated: Iterable[float], nonmated: Iterable[float]) -> tuple[float, float]:

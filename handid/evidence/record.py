@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from handid import disk
+from handid import disk, given
 from handid.evidence.calibration import Calibration
 
 Rate = tuple[float, float, float, float]
@@ -94,7 +94,7 @@ def read(folder: str | Path, task: str = "papers") -> Record:
 
 
 def _file(folder: str | Path, task: str) -> Path:
-    return Path(folder) / f"calibration-{task.replace(' ', '-')}.json"
+    return given.path(folder) / f"calibration-{task.replace(' ', '-')}.json"
 
 
 def _plain(value: float) -> float | str | None:

@@ -79,6 +79,9 @@ def smallest_difference(
     Raises:
         ValueError: if a number is out of range.
     """
+    if np.shape(parts) != (3,):
+        raise ValueError(f"{given.shown(parts)} are no variances: give people, seeds and rest")
+    parts = Components(*parts)
     for name, variance in parts._asdict().items():
         given.between(f"variance of {name}", variance, 0, np.inf, ends=True)
     for name, count in (("people", people), ("seeds", seeds)):

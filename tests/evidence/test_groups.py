@@ -1,6 +1,7 @@
 """groups.py: by hand, what is counted and not judged, and the ratio of NIST."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from handid import statistics
@@ -54,3 +55,9 @@ def test_what_cannot_be_grouped_is_refused():
         groups.shares([1, np.nan], ["p", "q"], ["a", "b"])
     with pytest.raises(ValueError, match="none of them missing"):
         groups.shares([], [], [])
+
+
+@pytest.mark.parametrize("table", [None, [1.0, 2.0], pd.DataFrame({"group": ["a"]})])
+def test_a_table_of_no_shares_is_refused(table):
+    with pytest.raises(ValueError, match="no table of shares: give what groups.shares returns"):
+        groups.worst_to_mean(table)

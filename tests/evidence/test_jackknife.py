@@ -52,3 +52,12 @@ def test_it_covers_false_match_and_equal_error_rates_of_people_who_are_alike(rng
         pooled += low <= truth[0] <= high
     assert (covered >= 0.9 * 150).all()
     assert pooled < 0.8 * 150  # an interval over comparisons
+
+
+def test_lists_are_taken_as_arrays_are():
+    def means(mated, nonmated):
+        return [mated.mean(), nonmated.mean()]
+
+    lists = ([1.0, 2.0, 4.0], [0, 1, 2]), ([0.0, 0.5, 0.25], [[0, 1], [0, 2], [1, 2]])
+    arrays = (tuple(map(np.array, both)) for both in lists)
+    assert intervals(means, *lists) == intervals(means, *arrays)

@@ -123,3 +123,10 @@ def test_ratios_that_are_missing_are_refused():
 def test_prior_odds_that_are_not_finite_are_refused(odds):
     with pytest.raises(ValueError, match="Prior odds must be finite"):
         lr.ece([1.0], [-1.0], [0.0, odds])
+
+
+@pytest.mark.parametrize("odds", [20.0, -400.0, 1e300, -1e308])
+def test_what_is_infinitely_misleading_costs_without_end_at_any_prior(odds):
+    assert lr.ece([-np.inf], [-1.0], [odds])[0] == np.inf
+    assert lr.ece([1.0], [np.inf], [odds])[0] == np.inf
+    assert lr.ece([np.inf, 5.0], [-np.inf, -5.0], [odds])[0] == pytest.approx(0)

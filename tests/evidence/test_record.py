@@ -57,3 +57,9 @@ def test_a_record_of_wrong_types_is_none(record, change, tmp_path):
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
     with pytest.raises(ValueError, match="no calibration for the task 'other hand'"):
         read(tmp_path, "other hand")
+
+
+@pytest.mark.parametrize("folder", [None, 3, "a\0b", ["x"]])
+def test_what_is_no_folder_is_refused(folder):
+    with pytest.raises(ValueError, match="is no path: name a file or a folder"):
+        read(folder)

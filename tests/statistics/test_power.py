@@ -54,3 +54,12 @@ def test_numbers_out_of_range_are_refused():
     for variance in (-1, np.nan, "a", None):
         with pytest.raises(ValueError, match="variance of seeds="):
             smallest_difference(TRUE._replace(seeds=variance), 10, 5)
+
+
+def test_three_variances_are_components_and_anything_else_is_refused():
+    parts = Components(1.0, 2.0, 3.0)
+    known = smallest_difference(parts, 10, 2)
+    assert smallest_difference((1.0, 2.0, 3.0), 10, 2) == known
+    for wrong in (None, 1.0, (1.0, 2.0), {"people": 1}):
+        with pytest.raises(ValueError, match="no variances: give people, seeds and rest"):
+            smallest_difference(wrong, 10, 2)
