@@ -4,10 +4,13 @@ Every refusal is one short sentence, whatever it repeats. It knows nothing of ha
 """
 
 import os
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import wraps
+from inspect import Parameter, signature
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin
 
 import numpy as np
 
@@ -16,6 +19,8 @@ LONGEST = 80  # characters of a value that a refusal repeats
 _STRANGE = (TypeError, ValueError, RuntimeError, OverflowError, LookupError)
 _NO_NUMBERS = "cmMV"  # kinds of arrays that NumPy would make numbers of: complex, times, records
 _UNORDERED = (dict, set, frozenset)  # can be gone through, in an order that nobody chose
+_NUMBERS: dict[type, type] = {int: Integral, float: Real}  # NumPy's are such numbers too
+_Verb = TypeVar("_Verb", bound=Callable[..., Any])
 
 
 def shown(value: object) -> str:
@@ -197,3 +202,50 @@ def place(value: str | Path) -> Path:
         reason = getattr(error, "strerror", None) or circle
         raise ValueError(f"{shown(str(value))} cannot be read ({reason}): name another") from None
     return found
+
+
+def guarded(words: Mapping[Any, str]) -> Callable[[_Verb], _Verb]:
+    """Let a function refuse, in one sentence, arguments of another kind than its annotations'.
+
+    Args:
+        words: kind -> what to give, for the refusal. Only these kinds, and lists of them, are
+            looked at; a list stands in the place of what can be gone through once.
+
+    Raises:
+        ValueError: by the function, if an argument is of another kind.
+    """
+
+    def of(verb: _Verb) -> _Verb:
+        form = signature(verb)
+
+        @wraps(verb)
+        def looked_at(*args: Any, **named: Any) -> Any:
+            asked = form.bind(*args, **named)
+            for name, value in asked.arguments.items():
+                parameter = form.parameters[name]
+                several = parameter.kind is Parameter.VAR_POSITIONAL
+                wanted = Sequence[parameter.annotation] if several else parameter.annotation
+                asked.arguments[name] = _taken(f"{verb.__name__}: {name}", value, wanted, words)
+            return verb(*asked.args, **asked.kwargs)
+
+        return looked_at  # pyright: ignore[reportReturnType]
+
+    return of
+
+
+def _taken(name: str, value: Any, wanted: Any, words: Mapping[Any, str]) -> Any:
+    """A value of the wanted kind, or a refusal that begins with the name."""
+    if get_origin(wanted) in (Iterable, Sequence) and get_args(wanted)[0] in words:
+        single = isinstance(value, str | bytes | os.PathLike | Mapping)
+        if single or not isinstance(value, Iterable):
+            raise ValueError(f"{name} is {shown(value)}: give a list.")
+        (each,) = get_args(wanted)
+        return [_taken(name, one, each, words) for one in value]
+    plain: Any = get_origin(wanted) or wanted
+    kinds = get_args(wanted) if isinstance(wanted, UnionType) else (plain,)
+    if known := [kind for kind in kinds if kind in words]:
+        is_switch = isinstance(value, bool) and bool not in kinds
+        fitting: Any = tuple(_NUMBERS.get(kind, kind) for kind in kinds)
+        if is_switch or not isinstance(value, fitting):
+            raise ValueError(f"{name} is {shown(value)}: give {words[known[0]]}.")
+    return value

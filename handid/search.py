@@ -10,7 +10,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from handid import metric
+from handid import given, metric
 from handid.gallery import Gallery
 
 BLOCK = 2**22  # similarities at a time, which bounds memory: 32 MB beside the vectors
@@ -33,6 +33,8 @@ class Embedded:
     model: str
 
     def __post_init__(self) -> None:
+        if isinstance(self.names, str) or not hasattr(self.names, "__len__"):
+            raise ValueError(f"The names are {given.shown(self.names)}: give one per row.")
         if np.ndim(self.vectors) != 2 or len(self.vectors) != len(self.names):
             raise ValueError(
                 f"{len(self.names)} names for embeddings of shape {np.shape(self.vectors)}: give "
@@ -45,6 +47,10 @@ class Embedded:
         return metric.unit_rows(self.vectors, "searched")
 
 
+_refusing = given.guarded({Embedded: "embeddings with their names, as search.Embedded"})
+
+
+@_refusing
 def candidates(questions: Embedded, enrolled: Embedded, top: int = 5) -> pd.DataFrame:
     """For each question the enrolled people who are most like it.
 
@@ -71,6 +77,7 @@ def candidates(questions: Embedded, enrolled: Embedded, top: int = 5) -> pd.Data
     return pd.DataFrame(parts, columns=list(COLUMNS))
 
 
+@_refusing
 def among(
     questions: Embedded, enrolled: Gallery, names: Sequence[str], top: int = 5
 ) -> pd.DataFrame:
@@ -132,6 +139,7 @@ def _ranked(
                 yield first + row, rank, code, means[row, code], nearest
 
 
+@_refusing
 def loners(questions: Embedded, enrolled: Embedded) -> np.ndarray:
     """[Q] whether a question is farther from everyone than any enrolled photograph is from others.
 

@@ -325,3 +325,10 @@ def test_without_faiss_one_sentence_says_what_to_install(vectors, tmp_path, monk
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(ValueError, match=r'pip install ".\[gallery\]"'):
         gallery.Gallery(tmp_path, "m")
+
+
+@pytest.mark.parametrize("model", [None, 3, ["m"]])
+def test_a_model_that_is_no_text_is_refused_before_anything_is_written(model, tmp_path):
+    with pytest.raises(ValueError, match="^model=.* is no text: name what made"):
+        gallery.write(tmp_path / "x", [np.eye(3)], model)
+    assert not (tmp_path / "x").exists()

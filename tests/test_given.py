@@ -1,5 +1,7 @@
 """What callers give to the contracts: taken as it is meant, or refused in one short sentence."""
 
+import re
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -185,3 +187,33 @@ def test_what_a_refusal_repeats_is_one_short_line(value):
 def test_a_place_where_nothing_can_be_is_refused(strange):
     for call in (given.place, sets.layout, data.read):
         assert "Errno" not in refused(call, strange)
+
+
+@given.guarded({int: "a whole number", float: "a number", str: "a text"})
+def asked(one: int, *texts: str, share: float | None = None, many: Sequence[str] = (), free=None):
+    """What was asked."""
+    return one, texts, share, many, free
+
+
+def test_arguments_of_the_annotated_kinds_are_taken():
+    answer = asked(np.int64(3), "a", "b", share=1, many=("x" for _ in range(2)), free=object)
+    assert answer == (3, ("a", "b"), 1, ["x", "x"], object)
+    assert asked(1)[2] is None and asked.__doc__ == "What was asked."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "sentence"),
+    [
+        ([None], {}, "asked: one is None: give a whole number."),
+        ([True], {}, "asked: one is True: give a whole number."),
+        ([1.0], {}, "asked: one is 1.0: give a whole number."),
+        ([1, None], {}, "asked: texts is None: give a text."),
+        ([1], {"share": "x"}, "asked: share is 'x': give a number."),
+        ([1], {"many": "abc"}, "asked: many is 'abc': give a list."),
+        ([1], {"many": None}, "asked: many is None: give a list."),
+        ([1], {"many": [1]}, "asked: many is 1: give a text."),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_in_one_sentence(arguments, named, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        asked(*arguments, **named)

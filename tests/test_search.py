@@ -178,3 +178,14 @@ def test_a_photograph_of_nobody_is_refused(name):
         Embedded(None, ["a"], "m")
     plain = Embedded([[1, 0], [0, 1]], ["a", "b"], "m")
     assert search.candidates(plain, plain, 1)["candidate"].tolist() == ["a", "b"]
+
+
+def test_what_is_no_embedding_and_no_list_of_names_is_refused():
+    known = search.Embedded(np.eye(3), ["a", "b", "c"], "m")
+    for wrong in (None, np.eye(3), ["a"]):
+        for ask in (search.candidates, search.loners):
+            with pytest.raises(ValueError, match="questions is .*: give embeddings with their na"):
+                ask(wrong, known)
+    for names in (None, 3, "abc"):
+        with pytest.raises(ValueError, match="The names are .*: give one per row"):
+            search.Embedded(np.eye(3), names, "m")

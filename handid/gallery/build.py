@@ -31,12 +31,14 @@ def write(
 
     Raises:
         ValueError: one sentence, if there is none, one is NaN or infinite, their lengths differ,
-            the dtype is another, or they are so many that an index is made, and FAISS is not
-            installed.
+            the model is no text, the dtype is another, or they are so many that an index is made,
+            and FAISS is not installed.
         OSError: when the disk is full.
     """
     if dtype not in DTYPES:
         raise ValueError(f"dtype={dtype!r} keeps no embedding: use {' or '.join(DTYPES)}.")
+    if not isinstance(model, str):
+        raise ValueError(f"model={given.shown(model)} is no text: name what made the embeddings.")
     folder = given.place(folder)
     if (folder.is_symlink() or folder.exists()) and not folder.is_dir():
         raise ValueError(f"{folder} is no folder: name a new one for the gallery.")

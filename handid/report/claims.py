@@ -47,6 +47,8 @@ def claims(given: Sequence[Sequence[str]]) -> list[Claim]:
     Raises:
         ValueError: one sentence, for none, for a list that is no claim, or one that is there twice.
     """
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"{given!r} are no claims: write a list of lists.")
     found = []
     for one in given:
         is_three = isinstance(one, list | tuple) and len(one) == 3

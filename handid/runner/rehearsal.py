@@ -180,7 +180,9 @@ class _Lab:
         named = self._settings.get("targets", [])
         return [name for name in named if data.get(name.split(" ")[0], "")]
 
-    def having(self, **changes: Any) -> "_Lab":
+    def having(self, *groups: Any, **changes: Any) -> "_Lab":
+        for group in groups:
+            changes |= group
         return _Lab(self._asked, self._settings | changes)
 
     def experiments(

@@ -14,7 +14,18 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from handid import backbone, disk, embed, fingerprint, method, metric, recipes, synthetic, train
+from handid import (
+    backbone,
+    disk,
+    embed,
+    fingerprint,
+    given,
+    method,
+    metric,
+    recipes,
+    synthetic,
+    train,
+)
 from handid.image.augment import Window
 from handid.image.sampler import plain_order
 from handid.study import locked, notes
@@ -91,7 +102,8 @@ def pretrain(  # noqa: PLR0913 - one argument for each thing a user may want to 
         ValueError: one sentence for a count, a recipe value or a backbone that does not fit, or
             ImageNet's weights of mini-Lite0 that are not installed.
     """
-    if not 1 <= shards_per_epoch <= shards:
+    given.whole("shards", shards, 1)
+    if not 1 <= given.whole("shards_per_epoch", shards_per_epoch, 1) <= shards:
         raise ValueError(f"shards_per_epoch={shards_per_epoch} must lie between 1 and {shards}.")
     plan = _plan(name, changes)
     notes.into_page()

@@ -1,6 +1,6 @@
 """The verbs that notebooks call. It holds no science: each verb is one call of another room."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -48,8 +48,24 @@ class Study(Looks):
         self.engine = machine.engine(self.settings)
         self._experiments = Experiments(self.settings, self.photographs, self.engine)
 
-    def having(self, **parameters: object) -> "Study":
-        """The same study with other values of some parameters."""
+    def having(self, *groups: Mapping[str, object], **parameters: object) -> "Study":
+        """The same study with other values of some parameters.
+
+        Args:
+            groups: names with values, beside those that are named; each name once.
+            parameters: likewise.
+
+        Raises:
+            ValueError: one sentence, as of Study; for a group that is none, or a name given twice.
+        """
+        for group in groups:
+            if not isinstance(group, Mapping) or not all(isinstance(k, str) for k in group):
+                raise ValueError(f"{given.shown(group)} names no parameters: give a mapping.")
+            if twice := [name for name in group if name in parameters]:
+                raise ValueError(
+                    f"Parameter {given.shown(twice[0])} is given twice: leave one out."
+                )
+            parameters |= group
         study = Study(**self.settings.model_dump() | parameters)
         study.photographs.share(self.photographs)
         return study

@@ -66,6 +66,12 @@ def trials(
     """
     if type(number) is not int or number < 0:
         raise ValueError(f"trials={number!r}: give a whole number, 0 for the recorded ones.")
+    if not isinstance(systems, Mapping) or not all(
+        isinstance(keys, list | tuple) for keys in systems.values()
+    ):
+        raise ValueError(
+            f"Systems to tune are {given.shown(systems)}: name backbones with lists of recipes."
+        )
     pairs = [(name, System.parse(key)) for name, keys in systems.items() for key in keys]
     if not pairs:
         raise ValueError("No system is named to be tuned: write a backbone and its recipes.")

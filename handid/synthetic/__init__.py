@@ -13,11 +13,26 @@ digit, which move with the bones; `light` turns heights into normals and normals
 sentences, `folder` writes whole data sets, `crowd` people in any number. No torch.
 """
 
-from handid.synthetic.crowd import write_crowd
+from collections.abc import Mapping
+
+from handid import given
+from handid.synthetic.crowd import write_crowd as _write_crowd
 from handid.synthetic.facts import mirrored
-from handid.synthetic.folder import write_11k, write_hd
+from handid.synthetic.folder import write_11k as _write_11k
+from handid.synthetic.folder import write_hd as _write_hd
 from handid.synthetic.person import VIEWS, person
 from handid.synthetic.photograph import mask, photograph
+
+# Here and not there: what is drawn has the code of its file in its key.
+_refusing = given.guarded(
+    {
+        str: "a text",
+        int: "a whole number",
+        Mapping: "a mapping of people's numbers to how many photographs",
+    }
+)
+write_11k, write_hd = _refusing(_write_11k), _refusing(_write_hd)
+write_crowd = _refusing(_write_crowd)
 
 __all__ = [
     "VIEWS",

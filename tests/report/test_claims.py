@@ -112,3 +112,9 @@ def test_power_takes_the_middle_of_the_claims():
     middle = statistics.Components(9.0, 4.0, 9.0)
     asked = table[(table["people"] == 45) & (table["seeds"] == 5)]["points"].item()
     assert asked == pytest.approx(statistics.smallest_difference(middle, 45, 5))
+
+
+@pytest.mark.parametrize("given", [None, "claims", {"a": 1}, 3])
+def test_claims_that_are_no_list_are_refused(given):
+    with pytest.raises(ValueError, match="are no claims: write a list of lists"):
+        claims.claims(given)

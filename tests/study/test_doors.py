@@ -24,7 +24,10 @@ TARGET = "11k dorsal right"
             r"record: scores is Experiment\(.*: give a score",
         ),
         (lambda lab, one: lab.worth([one], "papers", 0.1), "tasks is 'papers': give a list"),
-        (lambda lab, one: lab.worth([one], ["papers"], None), "worth: set_to=None is no number"),
+        (
+            lambda lab, one: lab.worth([one], ["papers"], None),
+            "worth: set_to is None: give a number",
+        ),
         (lambda lab, one: lab.ask(questions=["right?"]), "questions is 'right.': give a question"),
         (lambda lab, one: lab.audit("11K"), "Unknown data set '11K': the sets are 11k, HD"),
         (lambda lab, one: lab.problems("11K"), "Unknown data set '11K': the sets are 11k, HD"),

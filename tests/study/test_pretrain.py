@@ -103,3 +103,15 @@ def test_another_generator_chooses_other_shards_and_other_words(tmp_path):
     ]
     assert torch.equal(words[0], words[1])
     assert words[0].shape != words[2].shape or not torch.equal(words[0], words[2])
+
+
+@pytest.mark.parametrize("count", [None, "1", 1.0, 0])
+def test_shards_that_are_no_number_are_refused(tmp_path, count):
+    for counts in (
+        {"shards": count, "shards_per_epoch": 1},
+        {"shards": 1, "shards_per_epoch": count},
+    ):
+        with pytest.raises(
+            ValueError, match="^shards(_per_epoch)?=.* must be a whole number from 1"
+        ):
+            pretrain.pretrain("mini-ViT", tmp_path, **counts)

@@ -32,6 +32,17 @@ def test_the_same_study_with_another_value_keeps_the_rest(lab):
         lab.having(rums=3)
 
 
+def test_parameters_in_groups_are_taken_once_or_refused(lab):
+    other = lab.having({"runs": 3}, {"people": 6}, bursts=1).settings
+    assert (other.runs, other.people, other.bursts) == (3, 6, 1)
+    for groups in ([{"bursts": 2}], [{"runs": 3}, {"runs": 4}]):
+        with pytest.raises(ValueError, match="^Parameter '(bursts|runs)' is given twice: leave"):
+            lab.having(*groups, bursts=1)
+    for group in (None, ["people"], {1: 2}):
+        with pytest.raises(ValueError, match="names no parameters: give a mapping"):
+            lab.having(group)
+
+
 def test_opening_a_study_reads_and_writes_nothing(open_study, tmp_path):
     study = open_study(tmp_path / "work")
     assert not (tmp_path / "work").exists()

@@ -205,3 +205,9 @@ def test_a_trial_is_the_map_of_a_training_that_leaves_nothing(lab, monkeypatch):
     assert value == rows.loc[rows["metric"] == "mAP", "value"].item()
     kept = {path.name for path in lab.photographs.work.glob("experiments/*")}
     assert kept - before == {again.folder.name}
+
+
+@pytest.mark.parametrize("systems", [None, ["clip_ft_mini"], {"mini-ViT": None}, {"mini-ViT": "x"}])
+def test_systems_that_are_no_lists_by_backbone_are_refused(lab, systems):
+    with pytest.raises(ValueError, match="^Systems to tune are .*: name backbones with lists of"):
+        tuning.trials(lab, systems, 0)

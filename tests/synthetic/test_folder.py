@@ -12,7 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from handid import disk
+from handid import disk, synthetic
 from handid.synthetic import VIEWS, folder, person, photograph, write_11k, write_hd
 
 SMALL = {"subjects": 3, "images": 3, "size": 64, "progress": False}
@@ -214,3 +214,20 @@ def test_bursts_are_numbered_with_a_gap_between_them(tmp_path, rows_of):
         numbers = [int(r["imageName"][5:12]) for r in rows if r["aspectOfHand"] == view]
         steps = np.diff(numbers)
         assert sorted(set(steps.tolist())) == [1, 10] and (steps == 10).sum() == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"views": None}, {"views": "dorsal right"}, {"subjects": "2"}, {"images": 2.5}]
+    + [{"bursts": None}, {"size": "64"}, {"seed": None}, {"workers": "1"}],
+)
+def test_arguments_of_another_kind_are_refused_in_one_sentence(change, tmp_path):
+    (name,) = change
+    with pytest.raises(ValueError, match=f"^write_11k: {name} is .*: give a (list|whole number)"):
+        synthetic.write_11k(tmp_path / "x", **{"subjects": 2, "images": 2, "size": 64} | change)
+    assert not (tmp_path / "x").exists()
+
+
+def test_people_of_a_crowd_that_are_no_mapping_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="^write_crowd: photographs is .*: give a mapping"):
+        synthetic.write_crowd(tmp_path / "x", [1, 2], view="dorsal right")
