@@ -256,7 +256,7 @@ def read_profile(folder: Path, name: str) -> Profile:
     """
     path = folder / "profiles" / f"{name}.yaml"
     if os.path.basename(name) != name or not path.is_file():
-        names = [file.stem for file in path.parent.glob("*.yaml")]
+        names = [file.stem for file in (folder / "profiles").glob("*.yaml")]
         raise Refused(
             f"no profile {short(repr(name))} in {folder.name}/profiles; {close(name, names)}"
         )

@@ -101,6 +101,8 @@ def checked(**parameters: object) -> Settings:
                 f"'{Path(settings.weights).name}' are asked for beside it: leave weights empty, "
                 f"or write {plain}."
             )
+    if len(set(settings.backbones)) < len(settings.backbones):
+        raise ValueError("A backbone is named twice: write each once.")
     labels = [backbone.label(name) for name in settings.backbones]
     twice = sorted({name for name in labels if labels.count(name) > 1})
     if twice:

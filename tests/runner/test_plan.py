@@ -53,7 +53,14 @@ def plain(make_toys, work_line):
         ("--only 03_trian", "did you mean 03_train?"),
         ("--profile dmeo", "no profile 'dmeo' in notebooks/profiles; did you mean demo?"),
         ("--profile ../profiles/demo", "no profile '../profiles/demo' in notebooks/profiles"),
-        ("--profile ../../x", "no profile '../../x' in notebooks/profiles; known: "),
+        (
+            "--profile ../../x",
+            "no profile '../../x' in notebooks/profiles; known: absent, bare, demo",
+        ),
+        (
+            "--profile /etc/x",
+            "no profile '/etc/x' in notebooks/profiles; known: absent, bare, demo",
+        ),
         ("--set epoch=1", "no selected notebook has a parameter 'epoch'; did you mean epochs?"),
         ("--only 04 --set epochs=1", "no selected notebook has a parameter 'epochs'"),
         ("--only 04 --data 11k=/", "no selected notebook has a parameter 'data'; known: work"),

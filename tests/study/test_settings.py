@@ -36,7 +36,7 @@ from handid.study import settings
         ({"backbones": ["mini-ViT", "ViT-L"]}, "Unknown backbone 'ViT-L': did you mean ViT-L-1"),
         ({"backbones": ["ViT-B-32:laion"]}, "ViT-B-32 has no weights 'laion': .*laion2b_s34b_b79k"),
         ({"backbones": ["ViT-B-32"]}, "'ViT-B-32' does not say which weights: .*ViT-B-32:random"),
-        ({"backbones": ["RN50", "RN50"]}, "Two backbones would both be called RN50"),
+        ({"backbones": ["RN50", "RN50"]}, "^A backbone is named twice: write each once.$"),
         (
             {"backbones": ["mini-ViT", "mini-RN:random"], "weights": "/a/b.pt"},
             "Backbone 'mini-RN:random' names its weights, and 'b.pt' .* or write mini-RN.$",
@@ -110,3 +110,12 @@ def test_in_jupyterlab_they_count_from_the_folder_that_it_works_in(monkeypatch, 
     monkeypatch.setenv("JPY_SESSION_NAME", "a copy.ipynb")
     monkeypatch.chdir(tmp_path)
     assert settings.checked(work="runs").work == str(tmp_path / "runs")
+
+
+def test_two_files_of_one_name_would_be_one_row(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "w.safetensors").touch()
+    names = [f"ViT-B-16:{tmp_path / folder / 'w.safetensors'}" for folder in ("a", "b")]
+    with pytest.raises(ValueError, match="both be called ViT-B-16:w.safetensors: rename a file"):
+        settings.checked(work=str(tmp_path), backbones=names)
