@@ -84,7 +84,11 @@ def few(splits: Iterable[Split], queries: int) -> Iterator[Split]:
     Args:
         splits: query and gallery of each run.
         queries: photographs of an identity that ask, at most; 0 for all.
+
+    Raises:
+        ValueError: if queries is no whole number from 0.
     """
+    given.whole("queries", queries, 0)
     for query, gallery in splits:
         names = [PurePath(path).name for path in query["path"]]
         keys = [zlib.crc32(name.encode(errors="surrogateescape")) for name in names]
@@ -174,9 +178,12 @@ def other_view(table: pd.DataFrame, view: str, task: str) -> str:
         task: `other hand` or `other side`.
 
     Raises:
-        ValueError: if the view's name has no such word, or the table lacks the other view.
+        ValueError: if the task is another, the view's name has no such word, or the table lacks the
+            other view.
     """
     pairs = {OTHER_HAND: ("right", "left"), OTHER_SIDE: ("dorsal", "palmar")}
+    if task not in list(pairs):
+        raise ValueError(f"Task {given.shown(task)} asks no other view: {' and '.join(pairs)} do.")
     one, two = pairs[task]
     swap = {one: two, two: one}
     other = " ".join(swap.get(word, word) for word in view.split())

@@ -196,3 +196,15 @@ def test_few_queries_are_the_same_photographs_in_every_run_and_order():
     for (asked, _), (again, _) in zip(few, tasks.few(shuffled, 2), strict=True):
         assert set(asked.index) == set(again.index)
     assert [len(query) for query, _ in tasks.few(drawn, 0)] == [len(query) for query, _ in drawn]
+
+
+@pytest.mark.parametrize("queries", [-1, None, "2", 1.5, True])
+def test_an_impossible_number_of_queries_is_refused(queries):
+    with pytest.raises(ValueError, match="^queries=.* must be a whole number from 0$"):
+        list(tasks.few([], queries))
+
+
+@pytest.mark.parametrize("task", ["papers", None, ["other hand"], "left"])
+def test_a_task_that_asks_no_other_view_is_refused(task):
+    with pytest.raises(ValueError, match="asks no other view: other hand and other side do"):
+        tasks.other_view(make_table(), VIEWS[0], task)
