@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import handid.runner.notebook  # noqa: F401 - before nbformat, which it spares two seconds
 from handid.runner import browser
 
 VIEWS = ("dorsal right", "dorsal left", "palmar right", "palmar left")

@@ -56,6 +56,7 @@ def test_what_would_leave_the_machine_is_noticed(offline, tmp_path):
     assert "example.org" in (tmp_path / "guard" / "tried").read_text()
 
 
+@pytest.mark.slow
 def test_a_notebook_succeeds_and_reaches_no_other_machine(run, tmp_path):
     done = run(tmp_path, "--only", "01", "--set", "people=6")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -204,6 +205,7 @@ def test_a_changed_parameter_runs_its_notebook_and_what_needs_it(run, smoke):
     assert set(states.values()) == {"fresh"}
 
 
+@pytest.mark.slow
 def test_a_missing_product_names_the_notebook_to_run(run, tmp_path):
     done = run(tmp_path, "--only", "20")
     manifest = json.loads((tmp_path / "reports" / "smoke" / "manifest.json").read_text())

@@ -7,6 +7,7 @@ from torch import nn
 from handid import backbone
 from handid.backbone.folding import FOLDED, fold_norms
 
+FULL_SIZE = ("ResNet50", "VGG19-bn", "RN50")
 SIDES = {"RN50": 224, "mini-RN": 128}  # their positions are learned; for others 64 will do
 
 
@@ -29,7 +30,10 @@ def moved(name):
     return net.eval()
 
 
-@pytest.mark.parametrize("name", FOLDED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in FULL_SIZE else []) for n in FOLDED],
+)
 def test_folded_it_is_the_same_function_and_no_norm_is_left(name):
     net = moved(name)
     images = torch.randn(2, 3, *[net.image_size] * 2, generator=torch.Generator().manual_seed(0))

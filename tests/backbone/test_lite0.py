@@ -96,6 +96,7 @@ def test_without_the_package_a_saved_one_is_refused_in_one_sentence(monkeypatch,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_imagenet_encoder_built_first_leaves_open_clip_its_timm():
     """In a process of its own: timm's import, when it came first, broke open_clip's."""
     code = """

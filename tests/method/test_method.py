@@ -297,6 +297,7 @@ def run(code, folder):
     return done.stdout.split(maxsplit=1), done.stderr
 
 
+@pytest.mark.slow
 def test_one_file_one_recipe_and_one_line_make_a_method_that_trains(copied_package):
     (module, result), problems = run(TRAINED, copied_package)
     assert Path(module).is_relative_to(copied_package), problems

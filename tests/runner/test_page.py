@@ -158,6 +158,7 @@ def test_what_is_fresh_is_skipped_and_a_new_style_is_only_drawn(shown):
     assert "shown_code" in shown.page("00_safe")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
 def test_the_whole_report_is_one_page_and_a_pdf(shown):
     done = shown.run("--set", "seeds=[7]", "--only", "0", "--bundle")

@@ -34,7 +34,7 @@ def measured(network, stage, shape, precision):
     ("name", "base", "side", "precision"),
     [
         ("clip_handid_mini", "mini-ViT", 0, "bf16"),
-        ("gpa_net", "ResNet50", 96, "fp32"),
+        pytest.param("gpa_net", "ResNet50", 96, "fp32", marks=pytest.mark.slow),
         pytest.param("promptsg_mini", "mini-RN", 0, "fp32", marks=pytest.mark.slow),
         pytest.param("abd_net", "ResNet50", 96, "bf16", marks=pytest.mark.slow),
     ],

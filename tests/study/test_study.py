@@ -83,6 +83,7 @@ def test_a_methods_results_are_written_and_read_back(lab, tuned_score):
     assert len(rows.read_curves(work, ["02_fine_tune"])) == written["n_gallery"].iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_the_real_sample_runs_from_photographs_to_a_score(open_study, real_11k, tmp_path):
     study = open_study(tmp_path, data={"11k": str(real_11k)}, missing="skip")

@@ -132,9 +132,13 @@ NETWORKS = {
     ),
     "rga_net_mini": LITE0,
 }
+MANY_STEPS = ("mba_net_mini", "abd_net_mini", "rga_net_mini")  # of Python, four seconds each
 
 
-@pytest.mark.parametrize("recipe", NETWORKS)
+@pytest.mark.parametrize(
+    "recipe",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in MANY_STEPS else []) for n in NETWORKS],
+)
 def test_an_epoch_stays_on_its_device_and_the_cpu_waits_once(epoch, recipe):
     base, changes = NETWORKS[recipe]
     for _, _, waits in epoch(recipe, base, **changes):
