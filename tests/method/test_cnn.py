@@ -2,13 +2,14 @@
 
 import math
 import re
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from handid import checkpoint, method, recipes, train
+from handid import backbone, checkpoint, method, recipes, train
 from handid.image import sampler
 
 SIZE = 32  # pixels: a map of 2 x 2 cells
@@ -92,10 +93,10 @@ def test_half_precision_leaves_the_losses_in_float32(name, batch, on_map):
     assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
 
 
-def test_what_no_map_needs_is_frozen_and_not_kept(encoder, on_map):
+def test_what_no_map_needs_is_frozen_and_not_kept(on_map):
     with torch.device("meta"):  # names alone: VGG19-bn's 140 million numbers take seconds to draw
-        gpa_net = on_map("gpa_net", encoder("VGG19-bn", 32))
-        net = on_map("cnn_baseline", encoder("VGG19-bn", 32))
+        encoder = backbone.build("VGG19-bn", last_stride=1, image_size=32)
+        gpa_net, net = on_map("gpa_net", deepcopy(encoder)), on_map("cnn_baseline", encoder)
     assert not [key for key in checkpoint.trained_tensors(gpa_net) if "net.classifier." in key]
     assert [key for key in checkpoint.trained_tensors(net) if "net.classifier." in key]
 

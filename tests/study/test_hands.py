@@ -1,6 +1,7 @@
 """Hands to pre-train on: people of no study, drawn once, streamed in order."""
 
 import json
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -42,6 +43,6 @@ def test_both_cameras_take_the_shards_in_turn(tmp_path):
 def test_no_study_draws_the_people_that_are_trained_or_watched():
     populations = {0, hands.TRAINED, hands.WATCHED}  # write_11k and write_hd draw 0
     assert len(populations) == 3
-    assert synthetic.write_11k.__kwdefaults__["seed"] == 0
+    assert signature(synthetic.write_11k).parameters["seed"].default == 0
     bones = [synthetic.person(population, 0).bones for population in populations]
     assert not np.allclose(bones[0], bones[1]) and not np.allclose(bones[1], bones[2])
